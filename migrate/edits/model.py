@@ -1,0 +1,53 @@
+"""What a rule may ask of a file. Spans are those of ``ast`` in the file as it was read; every edit of one file is done in one pass."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from migrate.facts.model import Span
+
+
+@dataclass(frozen=True)
+class Replace:
+    """Put ``code`` (one expression) in the place of the expression at ``span``."""
+
+    path: str
+    span: Span
+    code: str
+
+
+@dataclass(frozen=True)
+class AddArgument:
+    """Add ``code`` (``nargs="?"``, or one positional expression) to the call at ``call``, after its other arguments of that kind."""
+
+    path: str
+    call: Span
+    code: str
+
+
+@dataclass(frozen=True)
+class Insert:
+    """Put whole statements before or after the statement at ``statement``, at its indentation."""
+
+    path: str
+    statement: Span
+    code: str
+    after: bool = False
+
+
+@dataclass(frozen=True)
+class AddImport:
+    """Make ``local`` mean ``module`` (or ``module.name``): ``import os``, ``from x import y as z``.
+
+    Asked for through ``migrate.edits.imports.local_name``, which finds what the file already has and picks a name that clashes with none.
+    ``level`` counts the leading dots of a relative import.
+    """
+
+    path: str
+    module: str
+    local: str
+    name: str | None = None
+    level: int = 0
+
+
+Edit = Replace | AddArgument | Insert | AddImport

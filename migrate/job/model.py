@@ -1,0 +1,71 @@
+"""The SageMaker job as data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Channel:
+    """An input channel, mounted at /opt/ml/input/data/NAME. ``default`` is the EC2 path; ``source`` an s3:// or other location, if known."""
+
+    name: str  # [A-Za-z0-9_]+: a dash kills the v3 driver (CONTRACT)
+    default: str | None
+    path: str  # the file that names it, POSIX, relative to the root
+    line: int
+    source: str | None = None
+    option: str | None = None
+    dest: str | None = None
+
+    @property
+    def env(self) -> str:
+        return f"SM_CHANNEL_{self.name.upper()}"
+
+
+@dataclass(frozen=True)
+class Output:
+    """Something the script writes. ``kind`` is model, data, checkpoint or log."""
+
+    kind: str
+    default: str | None
+    path: str
+    line: int
+    option: str | None = None
+    dest: str | None = None
+
+
+@dataclass(frozen=True)
+class Hyperparameter:
+    """A setting of the script. ``name`` is the launcher's key: under it the value arrives under both serialisers."""
+
+    name: str
+    option: str | None  # the preferred spelling; None for a positional
+    dest: str
+    type: str  # int, float, str, bool, list, or the name of a converter
+    default: object  # JSON value; None when there is none or it is not literal
+    line: int
+    path: str
+    options: tuple[str, ...] = ()
+    nargs: str | int | None = None
+    choices: tuple[object, ...] | None = None
+    required: bool = False
+    is_path: bool = False  # takes its default from a channel or an output folder: left out of the launcher's hyperparameters
+
+
+@dataclass(frozen=True)
+class EntryPoint:
+    """One training script and the job it would be."""
+
+    path: str
+    framework: str  # pytorch, tensorflow, keras, chainer, lightning, transformers, accelerate, mxnet, jax, sklearn, xgboost, lightgbm
+    framework_version: str | None
+    cli: str
+    hyperparameters: tuple[Hyperparameter, ...]
+    channels: tuple[Channel, ...]
+    outputs: tuple[Output, ...]
+    checkpoint_kind: str  # none, save-only, partial, full, framework
+    loop_line: int | None
+    command: str | None  # the usual command that starts it, as found in README or *.sh
+    instance_type: str | None = None
+    spot: bool | None = None
+    closure: tuple[str, ...] = ()  # the local modules it needs, itself first
