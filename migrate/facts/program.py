@@ -1,0 +1,303 @@
+"""An entry script with the local modules it needs, parsed, with names resolved across them. Reads source only; runs nothing."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from migrate.facts.model import Place, Span
+from migrate.facts.scopes import Binding, FunctionNode, Scope, ScopeBuilder, all_arguments
+
+Resolver = Callable[[str, str | None, int], str | None]
+"""``resolver(from_path, module, level)`` gives the local file that an import means, or None for a library."""
+
+
+@dataclass(eq=False)
+class Module:
+    """One parsed file. ``path`` is POSIX, relative to the root."""
+
+    path: str
+    tree: ast.Module
+    source: bytes
+    names: ScopeBuilder
+
+    def scope(self, node: ast.AST) -> Scope:
+        """The scope in which ``node`` stands."""
+        return self.names.scope_of[id(node)]
+
+    def parent(self, node: ast.AST) -> ast.AST | None:
+        return self.names.parent_of.get(id(node))
+
+    def place(self, node: ast.expr | ast.stmt | ast.keyword | ast.arg) -> Place:
+        return Place(self.path, Span.of(node))
+
+    def statement(self, node: ast.AST) -> ast.stmt:
+        """The innermost statement that holds ``node``."""
+        current: ast.AST | None = node
+        while current is not None and not isinstance(current, ast.stmt):
+            current = self.parent(current)
+        assert isinstance(current, ast.stmt)
+        return current
+
+    def calls(self) -> Iterator[ast.Call]:
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.Call):
+                yield node
+
+
+@dataclass(frozen=True, eq=False)
+class Function:
+    """A function or method defined in the program. ``owner`` is the class it is a method of."""
+
+    module: Module
+    node: FunctionNode
+    owner: ast.ClassDef | None
+
+    @property
+    def scope(self) -> Scope:
+        return self.module.names.scopes[id(self.node)]
+
+    def parameters(self) -> list[str]:
+        """Names of the parameters that a caller fills by position: self and cls of a method are left out."""
+        args = [a.arg for a in [*self.node.args.posonlyargs, *self.node.args.args]]
+        static = any(isinstance(d, ast.Name) and d.id == "staticmethod" for d in self.node.decorator_list)
+        return args[1:] if self.owner is not None and not static else args
+
+    def default(self, name: str) -> ast.expr | None:
+        """The default expression of a parameter."""
+        arguments = self.node.args
+        positional = [*arguments.posonlyargs, *arguments.args]
+        for argument, default in zip(reversed(positional), reversed(arguments.defaults), strict=False):
+            if argument.arg == name:
+                return default
+        for argument, kw_default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
+            if argument.arg == name:
+                return kw_default
+        return None
+
+
+@dataclass(frozen=True, eq=False)
+class Class:
+    """A class defined in the program."""
+
+    module: Module
+    node: ast.ClassDef
+
+
+@dataclass(frozen=True, eq=False)
+class CallSite:
+    """A call in the program of a function of the program."""
+
+    module: Module
+    call: ast.Call
+
+
+@dataclass(eq=False)
+class Program:
+    """``modules`` holds the entry first. ``calls_of`` lists the call sites of each function (by id of its node)."""
+
+    entry: str
+    modules: dict[str, Module]
+    resolver: Resolver
+    calls_of: dict[int, list[CallSite]] = field(default_factory=dict)
+    functions: list[Function] = field(default_factory=list)
+    classes: list[Class] = field(default_factory=list)
+    _methods: dict[str, list[Function]] = field(default_factory=dict)
+    _classes_by_node: dict[int, Class] = field(default_factory=dict)
+    _functions_by_node: dict[int, Function] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for module in self.modules.values():
+            for node in ast.walk(module.tree):
+                if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                    owner = module.parent(node)
+                    function = Function(module, node, owner if isinstance(owner, ast.ClassDef) else None)
+                    self.functions.append(function)
+                    self._functions_by_node[id(node)] = function
+                    if function.owner is not None:
+                        self._methods.setdefault(node.name, []).append(function)
+                elif isinstance(node, ast.ClassDef):
+                    known = Class(module, node)
+                    self.classes.append(known)
+                    self._classes_by_node[id(node)] = known
+        for module in self.modules.values():
+            for call in module.calls():
+                for function in self.callees(module, call):
+                    self.calls_of.setdefault(id(function.node), []).append(CallSite(module, call))
+
+    @property
+    def main(self) -> Module:
+        return self.modules[self.entry]
+
+    def qualified(self, module: Module, expression: ast.expr) -> str | None:
+        """The dotted name of ``expression`` as the import statements tell it: ``torch.save``, ``os.path.join``; None if it is no such name.
+
+        A name bound to something of this program comes back as ``path.py:name``. A builtin comes back bare: ``open``.
+        """
+        if isinstance(expression, ast.Attribute):
+            base = self.qualified(module, expression.value)
+            if base is None:
+                return None
+            if base.endswith(".py:"):
+                return base + expression.attr
+            return f"{base}.{expression.attr}"
+        if not isinstance(expression, ast.Name):
+            return None
+        found = module.scope(expression).lookup(expression.id)
+        if found is None:
+            return expression.id
+        for binding in found[1]:
+            if binding.kind == "import":
+                return self._imported_name(module, binding)
+        if len(found[1]) == 1 and found[1][0].kind in ("function", "class"):
+            return f"{module.path}:{expression.id}"
+        return None
+
+    def _imported_name(self, module: Module, binding: Binding) -> str | None:
+        if binding.name is None:
+            local = self.resolver(module.path, binding.module, 0)
+            return f"{local}:" if local else binding.module
+        package = self.resolver(module.path, binding.module, binding.level)
+        if package is not None and package in self.modules and binding.name in self.modules[package].names.root.bindings:
+            inner = self.modules[package].names.root.bindings[binding.name]
+            if inner[0].kind == "import" and (inner[0].node is not binding.node):
+                return self._imported_name(self.modules[package], inner[0])
+            return f"{package}:{binding.name}"
+        dotted = f"{binding.module}.{binding.name}" if binding.module else binding.name
+        submodule = self.resolver(module.path, dotted, binding.level)
+        if submodule is not None and submodule != package:
+            return f"{submodule}:"
+        if package is not None:
+            return f"{package}:{binding.name}"
+        return None if binding.level else dotted
+
+    def definitions(self, module: Module, expression: ast.expr) -> list[Function | Class]:
+        """The functions and classes of this program that ``expression`` names."""
+        if isinstance(expression, ast.Name):
+            found = module.scope(expression).lookup(expression.id)
+            if found is not None:
+                local = [self._defined(b.node) for b in found[1] if b.kind in ("function", "class")]
+                if local:
+                    return [d for d in local if d is not None]
+        name = self.qualified(module, expression)
+        if name is None or ".py:" not in name:
+            return []
+        path, _, dotted = name.partition(".py:")
+        home = self.modules.get(path + ".py")
+        if home is None or not dotted:
+            return []
+        first, _, rest = dotted.partition(".")
+        result = []
+        for binding in home.names.root.bindings.get(first, []):
+            definition = self._defined(binding.node) if binding.kind in ("function", "class") else None
+            if definition is not None and rest and isinstance(definition, Class):
+                method = self.method(definition, rest)
+                result += [method] if method else []
+            elif definition is not None and not rest:
+                result.append(definition)
+        return result
+
+    def _defined(self, node: ast.AST) -> Function | Class | None:
+        return self._functions_by_node.get(id(node)) or self._classes_by_node.get(id(node))
+
+    def function_of(self, node: ast.AST) -> Function | None:
+        return self._functions_by_node.get(id(node))
+
+    def class_of(self, node: ast.AST) -> Class | None:
+        return self._classes_by_node.get(id(node))
+
+    def bases(self, cls: Class) -> list[Class]:
+        """The bases of ``cls`` that this program defines."""
+        found = [d for base in cls.node.bases for d in self.definitions(cls.module, base)]
+        return [d for d in found if isinstance(d, Class)]
+
+    def family(self, cls: Class) -> list[Class]:
+        """``cls``, its bases and its subclasses within the program: those that share ``self``."""
+        result: list[Class] = []
+        todo = [cls]
+        while todo:
+            current = todo.pop(0)
+            if all(current.node is not seen.node for seen in result):
+                result.append(current)
+                todo += self.bases(current)
+        for other in self.classes:
+            if all(other.node is not seen.node for seen in result) and any(b.node is cls.node for b in self.bases(other)):
+                result.append(other)
+        return result
+
+    def method(self, cls: Class, name: str) -> Function | None:
+        """The method ``name`` of ``cls`` or of the first base that has it."""
+        for member in cls.node.body:
+            if isinstance(member, (ast.FunctionDef, ast.AsyncFunctionDef)) and member.name == name:
+                return self._functions_by_node[id(member)]
+        for base in self.bases(cls):
+            found = self.method(base, name)
+            if found is not None:
+                return found
+        return None
+
+    def callees(self, module: Module, call: ast.Call) -> list[Function]:
+        """The functions of this program that ``call`` may run: by name, by ``self.``, by class (its ``__init__``), or by a method name
+        that only one class has."""
+        target = call.func
+        result: list[Function] = []
+        for definition in self.definitions(module, target):
+            if isinstance(definition, Function):
+                result.append(definition)
+            else:
+                init = self.method(definition, "__init__")
+                result += [init] if init else []
+        if result or not isinstance(target, ast.Attribute):
+            return result
+        if isinstance(target.value, ast.Name) and target.value.id in ("self", "cls"):
+            owner = module.scope(call).enclosing_class()
+            cls = self._classes_by_node.get(id(owner.node)) if owner else None
+            for relative in self.family(cls) if cls else []:
+                found = self.method(relative, target.attr)
+                if found is not None and all(found.node is not r.node for r in result):
+                    result.append(found)
+            return result
+        if isinstance(target.value, ast.Call) and isinstance(target.value.func, ast.Name) and target.value.func.id == "super":
+            owner = module.scope(call).enclosing_class()
+            cls = self._classes_by_node.get(id(owner.node)) if owner else None
+            bases = [self.method(base, target.attr) for base in self.bases(cls)] if cls else []
+            return [b for b in bases if b is not None]
+        methods = self._methods.get(target.attr, [])
+        if self.qualified(module, target) is None and len({id(m.owner) for m in methods}) == 1:
+            return methods
+        return []
+
+    def argument(self, function: Function, call: ast.Call, name: str) -> ast.expr | None:
+        """The expression that ``call`` passes for parameter ``name``; None when it leaves the default or spreads ``*`` / ``**``."""
+        for keyword in call.keywords:
+            if keyword.arg == name:
+                return keyword.value
+        parameters = function.parameters()
+        if name in parameters:
+            position = parameters.index(name)
+            before = call.args[: position + 1]
+            if len(before) > position and not any(isinstance(a, ast.Starred) for a in before):
+                return before[position]
+        return None
+
+
+def parse_module(path: str, source: bytes) -> Module:
+    """Parse one file. Raises SyntaxError or ValueError (null bytes) as ``ast.parse`` does."""
+    tree = ast.parse(source)
+    return Module(path, tree, source, ScopeBuilder(tree))
+
+
+def load_program(entry: str, closure: tuple[str, ...], read: Callable[[str], bytes], resolver: Resolver) -> Program:
+    """Parse the entry and its closure. A closure file that cannot be parsed is left out: its names stay unknown."""
+    modules: dict[str, Module] = {}
+    for path in dict.fromkeys((entry, *closure)):
+        try:
+            modules[path] = parse_module(path, read(path))
+        except (SyntaxError, ValueError, OSError):
+            if path == entry:
+                raise
+    return Program(entry, modules, resolver)
+
+
+__all__ = ["CallSite", "Class", "Function", "Module", "Program", "all_arguments", "load_program", "parse_module"]
