@@ -1,0 +1,73 @@
+"""Which functions of a program are worth following: those that may lead to a parser, and small ones that only give data."""
+
+from __future__ import annotations
+
+import ast
+
+from migrate.facts.arguments.objects import Bound, FunctionValue, Group, Instance, Namespace, Parser, Subparsers, SysArgv
+from migrate.facts.program import Program
+
+WORDS = frozenset(
+    "add_argument parse_args parse_known_args parse_intermixed_args ArgumentParser ArgParser HfArgumentParser set_defaults "
+    "add_argument_group add_mutually_exclusive_group add_subparsers add_parser parse_args_into_dataclasses argv".split()
+)
+SMALL = 400  # nodes of a function that only gives data
+COMMON = frozenset("__call__ __len__ __getitem__ forward".split())
+
+
+class Relevance:
+    """``follow`` says whether a call is followed."""
+
+    def __init__(self, program: Program) -> None:
+        self._relevant: set[int] = set()
+        self._small: set[int] = set()
+        self._words: dict[int, set[str]] = {}
+        self._fill(program)
+
+    def _fill(self, program: Program) -> None:
+        names: dict[int, set[str]] = {}
+        for function in program.functions:
+            words: set[str] = set()
+            count = 0
+            gives = False
+            for node in ast.walk(function.node):
+                count += 1
+                gives = gives or isinstance(node, ast.Return)
+                if isinstance(node, ast.Name):
+                    words.add(node.id)
+                elif isinstance(node, ast.Attribute):
+                    words.add(node.attr)
+            key = id(function.node)
+            self._words[key] = words
+            names[key] = {function.node.name} - COMMON
+            if function.node.name == "__init__" and function.owner is not None:
+                names[key] = {function.owner.name} | {cls.node.name for cls in program.classes if _inherits(cls.node, function.owner.name)}
+            if gives and count <= SMALL:
+                self._small.add(key)
+            if function.node.name == "__init__" and count <= SMALL:
+                self._small.add(key)
+            if words & WORDS:
+                self._relevant.add(key)
+        known = {name for key in self._relevant for name in names[key]}
+        fresh = set(known)
+        while fresh:
+            found = {key for key, words in self._words.items() if key not in self._relevant and words & fresh}
+            self._relevant |= found
+            fresh = {name for key in found for name in names[key]} - known
+            known |= fresh
+
+    def follow(self, node: ast.AST, held: list[object]) -> bool:
+        """Whether a call of the function at ``node`` with these values is followed."""
+        if isinstance(node, ast.Lambda) or id(node) in self._relevant or id(node) in self._small:
+            return True
+        return any(isinstance(value, (Parser, Group, Subparsers, SysArgv, Bound)) or _holds_parser(value) for value in held)
+
+
+def _holds_parser(value: object) -> bool:
+    if isinstance(value, Instance):
+        return any(isinstance(inner, (Parser, Group)) for inner in value.attributes.values())
+    return isinstance(value, FunctionValue) and isinstance(value.bound, (Parser, Instance)) and not isinstance(value.bound, Namespace)
+
+
+def _inherits(node: ast.ClassDef, base: str) -> bool:
+    return any((isinstance(b, ast.Name) and b.id == base) or (isinstance(b, ast.Attribute) and b.attr == base) for b in node.bases)
