@@ -40,7 +40,8 @@ class AddImport:
     """Make ``local`` mean ``module`` (or ``module.name``): ``import os``, ``from x import y as z``.
 
     Asked for through ``migrate.edits.imports.local_name``, which finds what the file already has and picks a name that clashes with none.
-    ``level`` counts the leading dots of a relative import.
+    ``level`` counts the leading dots of a relative import. ``either``: in both forms, by ``if __package__:``, for a file that is run as a
+    script and imported as a member of a package.
     """
 
     path: str
@@ -48,6 +49,7 @@ class AddImport:
     local: str
     name: str | None = None
     level: int = 0
+    either: bool = False
 
 
 Edit = Replace | AddArgument | Insert | AddImport
