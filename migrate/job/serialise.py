@@ -361,11 +361,13 @@ def _v3_environment(hyperparameters: Mapping[str, object], container: Container)
 
 def _v3_training_env(variables: Mapping[str, object], channels: Sequence[str], container: Container) -> dict[str, object]:
     """SM_TRAINING_ENV of ``scripts/environment.py``, its keys in its order."""
+    # fmt: off
     names = (
-        "current_host current_instance_type hosts master_addr master_port hyperparameters input_data_config input_config_dir "
-        "input_data_dir input_dir job_name log_level model_dir network_interface_name num_cpus num_gpus num_neurons "
-        "output_data_dir resource_config"
-    ).split()  # noqa: SIM905  (a list would take a line a name)
+        "current_host", "current_instance_type", "hosts", "master_addr", "master_port", "hyperparameters", "input_data_config",
+        "input_config_dir", "input_data_dir", "input_dir", "job_name", "log_level", "model_dir", "network_interface_name",
+        "num_cpus", "num_gpus", "num_neurons", "output_data_dir", "resource_config",
+    )
+    # fmt: on
     special: dict[str, object] = {"hyperparameters": variables["SM_HPS"], "job_name": container.job_name}
     out: dict[str, object] = {"channel_input_dirs": {name: variables[f"SM_CHANNEL_{name.upper()}"] for name in channels}}
     for name in names:

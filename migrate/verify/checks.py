@@ -1,0 +1,249 @@
+"""From what was seen to verdicts. Nothing here runs anything."""
+
+from __future__ import annotations
+
+import functools
+import os
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from migrate.job.model import EntryPoint
+from migrate.verify import losses, settings, snapshot, trace
+from migrate.verify.layout import Layout
+from migrate.verify.model import Check, Evidence, Options
+from migrate.verify.packages import package_of
+
+if TYPE_CHECKING:
+    from migrate.verify.pipeline import Seen
+
+_MOST = 50  # lines of evidence that one check carries
+
+
+@functools.cache
+def gpu_count() -> int:
+    """GPUs of this machine, asked as both containers ask: ``nvidia-smi --list-gpus``."""
+    try:
+        told = subprocess.run(["nvidia-smi", "--list-gpus"], capture_output=True, check=True, timeout=30).stdout
+    except (OSError, subprocess.SubprocessError):
+        return 0
+    return sum(line.startswith(b"GPU ") for line in told.splitlines())
+
+
+def files_with_sizes(folder: Path) -> tuple[tuple[str, int], ...]:
+    """Files below a folder with their bytes, sorted by name."""
+    return tuple((name, seen.size) for name, seen in sorted(snapshot.take(folder).items()))
+
+
+def has_parser(root: Path, entry: EntryPoint) -> bool:
+    """Whether any module of the program calls an argument parser at all."""
+    return any(b"parse_args" in text or b"parse_known_args" in text for _, text in _sources(root, entry))
+
+
+def literal_paths(root: Path, entry: EntryPoint) -> Check | None:
+    """Lines that name /opt/ml itself, which this engine cannot provide."""
+    places = []
+    for path, text in _sources(root, entry):
+        if Path(path).name == "sagemaker_support.py":
+            continue
+        for number, line in enumerate(text.splitlines(), 1):
+            if b"/opt/ml" in line and not line.lstrip().startswith(b"#"):
+                places.append(Evidence(line.strip().decode("utf-8", "replace")[:120], f"{path}:{number}"))
+    if not places:
+        return None
+    message = "names /opt/ml literally; this engine rebases paths through SM_* variables alone, so those lines see nothing here"
+    return Check("literal /opt/ml", None, "note", message, tuple(places[:_MOST]))
+
+
+def _sources(root: Path, entry: EntryPoint) -> list[tuple[str, bytes]]:
+    names = entry.closure or (entry.path,)
+    return [(name, (root / name).read_bytes()) for name in names if (root / name).is_file()]
+
+
+def serialisers(told: Sequence[str]) -> Check:
+    """What one of the two programs cannot carry, said before anything runs."""
+    if not told:
+        return Check("names and values", None, "pass", "both serialisers can carry every hyperparameter and channel")
+    return Check("names and values", None, "fail", "a serialiser cannot carry these", tuple(Evidence(text) for text in told))
+
+
+def watched_roots(place: Layout, entry: EntryPoint, trust: bool) -> dict[Path, tuple[Path, ...]]:
+    """The folders that are looked at before and after, with what is left out of each."""
+    roots: dict[Path, tuple[Path, ...]] = {
+        place.base: (),
+        place.home: (),
+        place.temporary: (),
+    }
+    if trust:
+        for output in entry.outputs:
+            if output.default and os.path.isabs(output.default) and not output.default.startswith("/opt/ml"):
+                folder = Path(output.default) if Path(output.default).is_dir() else Path(output.default).parent
+                if folder != Path("/") and not any(folder.is_relative_to(root) for root in roots):
+                    roots[folder] = ()
+    return roots
+
+
+def settings_proof(seen: Seen, values: Mapping[str, object], left: Sequence[str], entry: EntryPoint) -> Check:
+    """The verdict on the run that stopped after parsing."""
+    style = seen.run.style
+    found = settings.answers(seen.events)
+    faults = settings.faults(values, found, entry)
+    refused = settings.refused(seen.events)
+    failure = trace.read(seen.outcome.tail, seen.layout.code)
+    tail = f"; left at their default, since the script knows better what they may be: {', '.join(left)}" if left else ""
+    if refused and faults:
+        message = f"the script refused its settings: {refused}"
+        return Check(
+            "settings", style, "fail", message, tuple(faults[:_MOST]), advice="run migrate apply: its hook translates what SageMaker sends"
+        )
+    if not found and failure:
+        if failure.missing and not _local(failure.missing, seen.layout):
+            return Check("settings", style, "not run", f"the script ended before it parsed: {_missing(failure.missing)}")
+        return Check("settings", style, "fail", f"the script ended before it parsed its settings: {failure.message}", _at(failure))
+    if not found:
+        why = "time was over" if seen.run.timed_out else f"it ended with exit code {seen.run.exit_code}"
+        return Check("settings", style, "fail", f"no argument parser was seen at work before {why}", tuple(faults[:_MOST]))
+    if faults:
+        return Check("settings", style, "fail", f"{len(faults)} of {len(values)} settings did not arrive{tail}", tuple(faults[:_MOST]))
+    return Check("settings", style, "pass", f"all {len(values)} settings arrived, in value and type{tail}")
+
+
+def judge(seen: Seen, entry: EntryPoint, root: Path, options: Options, values: Mapping[str, object]) -> list[Check]:
+    """All checks on a contract run."""
+    out = [_ended(seen, options)]
+    if out[0].verdict == "not run":
+        return out
+    out += [
+        _sent_defaults(seen, values, entry, root),
+        losses.lost(seen, entry, root),
+        _channels(seen, entry, options),
+        losses.into_channels(seen),
+        _outside(seen),
+        _model(seen),
+        _survivors(seen),
+        _habits(seen),
+    ]
+    return [check for check in out if check.message]
+
+
+def _ended(seen: Seen, options: Options) -> Check:
+    run = seen.run
+    took = f"{run.seconds:.1f} s, {run.peak_memory / 2**20:.0f} MiB at most"
+    if run.timed_out:
+        text = f"did not end within {options.timeout:g} s, and was stopped"
+        return Check("run", run.style, "fail", text, _last(run.tail), run.seconds, "a longer --timeout, or --quick")
+    if run.exit_code == 0:
+        return Check("run", run.style, "pass", f"exit code 0 in {took}", (), run.seconds)
+    failure = trace.read(seen.outcome.tail, seen.layout.code)
+    how = f"killed by signal {run.signal}" if run.signal else f"exit code {run.exit_code}"
+    if failure and failure.missing and not _local(failure.missing, seen.layout):
+        return Check("run", run.style, "not run", _missing(failure.missing), _at(failure), run.seconds)
+    refused = settings.refused(seen.events)
+    message = refused or (failure.message if failure else next((line for line in reversed(run.tail)), ""))
+    advice: str | None = None
+    if failure and failure.missing:
+        advice = (
+            f"{failure.missing} lies in the repo, but not where this convention looks for modules: set PYTHONPATH in the job's environment"
+        )
+    evidence = _at(failure) or _last(run.tail)
+    return Check("run", run.style, "fail", f"{how}: {message}"[:500], evidence, run.seconds, advice)
+
+
+def _at(failure: trace.Failure | None) -> tuple[Evidence, ...]:
+    return (Evidence(failure.message, failure.where),) if failure and failure.where else ()
+
+
+def _last(tail: Sequence[str]) -> tuple[Evidence, ...]:
+    return tuple(Evidence(line[:300]) for line in tail[-5:])
+
+
+def _missing(module: str) -> str:
+    return f"Python has no module {module!r}: it needs the package {package_of(module)} (pip install {package_of(module)})"
+
+
+def _local(module: str, place: Layout) -> bool:
+    """Whether a module that was not found lies in the repo after all: then it is the convention's fault, not the machine's."""
+    top = module.partition(".")[0]
+    return any(path.name in (top, f"{top}.py") for path in place.code.rglob(f"{top}*") if path.is_dir() or path.suffix == ".py")
+
+
+def _sent_defaults(seen: Seen, values: Mapping[str, object], entry: EntryPoint, root: Path) -> Check:
+    if not values or not has_parser(root, entry):
+        return Check("defaults", seen.run.style, "pass", "")
+    found = settings.answers(seen.events)
+    faults = settings.faults(values, found, entry)
+    if faults and (found or settings.refused(seen.events)):
+        return Check(
+            "defaults", seen.run.style, "fail", f"{len(faults)} of the launcher's own values did not arrive", tuple(faults[:_MOST])
+        )
+    if faults:
+        return Check("defaults", seen.run.style, "fail", "no argument parser was seen at work", tuple(faults[:_MOST]))
+    return Check("defaults", seen.run.style, "pass", f"the launcher's {len(values)} values arrived")
+
+
+def _channels(seen: Seen, entry: EntryPoint, options: Options) -> Check:
+    """A channel is read when any process opened something in it; without inotify only Python code is seen."""
+    read = {event["name"] for event in seen.events if event["kind"] == "channel"} | (seen.outcome.touched or set())
+    unread = sorted(set(options.channels) - read)
+    absent = sorted({channel.name for channel in entry.channels} - set(options.channels))
+    note = "" if seen.outcome.touched is not None else " (compiled code cannot be seen here)"
+    if unread:
+        evidence = tuple(Evidence(f"nothing in {name} was opened{note}", _declared(name, entry)) for name in unread)
+        return Check("channels", seen.run.style, "fail", f"never read: {', '.join(unread)}", evidence)
+    if absent and not options.channels:
+        text = f"not given: {', '.join(absent)} (--channel NAME=DIR)"
+        return Check("channels", seen.run.style, "note", text)
+    if not options.channels:
+        return Check("channels", seen.run.style, "pass", "")
+    more = f"; not given: {', '.join(absent)}" if absent else ""
+    return Check("channels", seen.run.style, "pass", f"read: {', '.join(sorted(options.channels))}{more}{note}")
+
+
+def _declared(name: str, entry: EntryPoint) -> str | None:
+    return next((f"{channel.path}:{channel.line}" for channel in entry.channels if channel.name == name), None)
+
+
+def _outside(seen: Seen) -> Check:
+    """Absolute paths of EC2: what was read or was stopped outside the run's folders."""
+    events = [event for event in seen.events if event["kind"] in ("read", "stopped", "metadata")]
+    if not events:
+        return Check("EC2 paths", seen.run.style, "pass", "nothing outside the container's own folders was read or changed")
+    evidence = tuple(Evidence(_told(event), event.get("where")) for event in events[:_MOST])
+    return Check("EC2 paths", seen.run.style, "fail", f"{len(events)} places outside the container were touched", evidence)
+
+
+def _told(event: Mapping[str, Any]) -> str:
+    if event["kind"] == "read":
+        return f"reads {event['path']}, which a container does not have"
+    if event["kind"] == "metadata":
+        return f"asks the EC2 metadata address {event['path']}"
+    return f"{event['verb']} stopped: {event['path']}"
+
+
+def _model(seen: Seen) -> Check:
+    files = seen.run.model_files
+    total = sum(size for _, size in files)
+    evidence = tuple(Evidence(f"{name}: {size} bytes") for name, size in files[:_MOST])
+    if not files:
+        text = "the model folder is empty: model.tar.gz would hold nothing"
+        return Check("model", seen.run.style, "fail", text, advice="save the model below SM_MODEL_DIR")
+    if not total:
+        return Check("model", seen.run.style, "fail", "the model folder holds only empty files", evidence)
+    return Check("model", seen.run.style, "pass", f"{len(files)} file{'s' * (len(files) > 1)}, {total} bytes in the model folder", evidence)
+
+
+def _survivors(seen: Seen) -> Check:
+    if not seen.outcome.survivors:
+        return Check("processes", seen.run.style, "pass", "no process outlived the script")
+    evidence = tuple(Evidence(text) for text in seen.outcome.survivors[:_MOST])
+    return Check("processes", seen.run.style, "fail", f"{len(evidence)} processes outlived the script, and were ended", evidence)
+
+
+def _habits(seen: Seen) -> Check:
+    """Calls of programs that were only pretended, and of the network."""
+    evidence = [Evidence(f"called: {call}") for call in seen.calls]
+    evidence += [Evidence(f"connected to {event['path']}", event.get("where")) for event in seen.events if event["kind"] == "connect"]
+    if not evidence:
+        return Check("calls", seen.run.style, "pass", "")
+    return Check("calls", seen.run.style, "note", f"{len(evidence)} calls of programs or the network", tuple(evidence[:_MOST]))

@@ -1,0 +1,99 @@
+"""What ``migrate verify`` calls: every entry point in turn, proofs written, nothing left running."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from types import FrameType
+
+from migrate.errors import UserError
+from migrate.job.model import EntryPoint
+from migrate.job.serialise import STYLES, Style
+from migrate.verify import pipeline, record
+from migrate.verify.model import Options, Report
+
+
+def run(
+    root: Path,
+    entries: Sequence[EntryPoint],
+    *,
+    channels: Mapping[str, Path] | None = None,
+    quick: bool = False,
+    timeout: float = 3600.0,
+    python: str | None = None,
+    trust: bool = False,
+    styles: Sequence[Style] = STYLES,
+    hyperparameters: Mapping[str, object] | None = None,
+    environment: Mapping[str, str] | None = None,
+    dangerous: Mapping[str, Sequence[str]] | None = None,
+    engine: str = "process",
+    tell: Callable[[str, str], None] | None = None,
+    write: bool = True,
+) -> list[Report]:
+    """Verify each entry point; ``exit_code`` of the reports' worst is the command's.
+
+    ``channels`` maps a channel's name to a local file or folder; an entry point that declares channels is given those of its own
+    names, and the ones that no entry point declares. ``dangerous`` maps an entry point's path to what its facts say of
+    absolute paths. ``tell`` is called with the entry point and the last line of its output. ``timeout`` is in seconds of one run.
+    Raises UserError for what no entry point could be run with (no such Python, no such engine, no such channel folder).
+    """
+    options = Options(
+        channels=dict(channels or {}),
+        quick=quick,
+        timeout=timeout,
+        python=python,
+        trust=trust,
+        styles=tuple(styles),
+        hyperparameters=dict(hyperparameters or {}),
+        environment=dict(environment or {}),
+        engine=engine,
+    )
+    for name, folder in options.channels.items():
+        if not folder.exists():
+            raise UserError(f"channel {name}: no such file or folder: {folder}")
+    reports = []
+    with _ended_by_signal():
+        for entry in entries:
+            on_line = partial(tell, entry.path) if tell else None
+            of_entry = replace(
+                options, channels=_of(entry, entries, options), dangerous=tuple((dangerous or {}).get(entry.path, ())), on_line=on_line
+            )
+            reports.append(pipeline.verify(root, entry, of_entry))
+    if write and reports:
+        record.write(reports, root)
+    return reports
+
+
+def exit_code(reports: Sequence[Report]) -> int:
+    """0 all pass, 1 a check failed, 2 something could not be run at all and nothing failed."""
+    codes = {report.exit_code for report in reports}
+    return 1 if 1 in codes else max(codes, default=2)
+
+
+def _of(entry: EntryPoint, entries: Sequence[EntryPoint], options: Options) -> dict[str, Path]:
+    own = {channel.name for channel in entry.channels}
+    others = {channel.name for other in entries for channel in other.channels} - own
+    return {name: path for name, path in options.channels.items() if name in own or name not in others}
+
+
+@contextmanager
+def _ended_by_signal() -> Iterator[None]:
+    """While a child runs, SIGTERM and SIGHUP end this process the way Ctrl-C does: through every ``finally``."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def leave(number: int, frame: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    before = {number: signal.signal(number, leave) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

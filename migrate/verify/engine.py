@@ -1,0 +1,72 @@
+"""The one interface of all engines: a command goes in, an outcome comes out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from migrate.errors import UserError
+from migrate.verify.layout import Layout
+
+
+@dataclass(frozen=True)
+class Command:
+    """What an engine is to start: words, folder, the whole environment, the time limit in seconds, where the log goes."""
+
+    words: tuple[str, ...]
+    cwd: Path
+    environment: Mapping[str, str]
+    timeout: float
+    log: Path
+    watched: Mapping[str, Path]  # channels: name -> folder whose reading is to be noticed
+    on_line: Callable[[str], None] | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How it went. ``touched`` are the watched folders that some process has opened something in, None where it cannot be seen.
+
+    ``survivors`` are the command lines of processes that were still there after their parent had ended; they are gone now.
+    """
+
+    exit_code: int | None
+    signal: int | None
+    timed_out: bool
+    seconds: float
+    peak_memory: int
+    output_bytes: int
+    tail: tuple[str, ...]
+    survivors: tuple[str, ...]
+    touched: frozenset[str] | None
+
+
+class Engine(Protocol):
+    """A way to run the job here."""
+
+    name: str
+    isolates: tuple[str, ...]
+    does_not: tuple[str, ...]
+
+    def unavailable(self) -> str | None:
+        """Why this machine cannot have this engine; None when it can."""
+
+    def seen_base(self, layout: Layout) -> Path:
+        """Where the script finds /opt/ml."""
+
+    def run(self, command: Command) -> Outcome:
+        """Start, wait, and leave no process behind, however it ends."""
+
+
+def choose(name: str) -> Engine:
+    """The engine of that name. Raises UserError where there is none or this machine cannot have it."""
+    from migrate.verify.process import ProcessEngine
+
+    engines: dict[str, Engine] = {"process": ProcessEngine()}
+    if name not in engines:
+        raise UserError(f"no engine {name!r}; there is: {', '.join(engines)}")
+    reason = engines[name].unavailable()
+    if reason:
+        raise UserError(f"engine {name!r} cannot run here: {reason}")
+    return engines[name]

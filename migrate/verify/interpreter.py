@@ -1,0 +1,102 @@
+"""The Python that runs the script, and the environment that it gets."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from migrate.errors import UserError
+from migrate.job.serialise import Container, Style, environment
+from migrate.verify.layout import Layout
+
+# What a container has from its image and its host; nothing else of the caller's environment goes along, secrets least of all.
+_KEPT = {"PATH", "TZ", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"}
+_KEPT_PREFIXES = ("CUDA_", "NVIDIA_", "OMP_", "MKL_", "OPENBLAS_")
+_PROXIES = {"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY"}
+# As the official training images set them.
+_IMAGE = {"LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "PYTHONIOENCODING": "UTF-8", "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+_ASK = (
+    "import json,site,sys,sysconfig;"
+    "print(json.dumps({'version':sys.version.split()[0],'path':[p for p in sys.path if p],"
+    "'roots':sorted({sys.prefix,sys.base_prefix,sys.exec_prefix,*sysconfig.get_paths().values()}),'user':site.getuserbase()}))"
+)
+_SYSTEM = ("/usr", "/lib", "/lib64", "/bin", "/sbin", "/etc", "/var/lib", "/System", "/Library", "/nix/store")
+
+
+@dataclass(frozen=True)
+class Interpreter:
+    """A Python on this machine. ``path`` is its ``sys.path``; ``roots`` are the folders that it and its packages live in."""
+
+    executable: str
+    version: str
+    path: tuple[str, ...]
+    roots: tuple[str, ...]
+    user_base: str
+
+    @property
+    def quiet(self) -> tuple[str, ...]:
+        """Folders whose reading says nothing about the script: the system's, the interpreter's, the packages'."""
+        return (*_SYSTEM, *self.roots, *self.path, self.user_base)
+
+
+def find(python: str | None) -> Interpreter:
+    """The interpreter of that name or path; the present one for None. Raises UserError where it does not run."""
+    executable = shutil.which(python) if python else sys.executable
+    if not executable:
+        raise UserError(f"no such Python: {python}")
+    executable = os.path.abspath(executable)  # not resolved: a virtual environment is known by its link
+    clean = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP")}
+    try:
+        told = subprocess.run([executable, "-c", _ASK], capture_output=True, check=True, timeout=60, env=clean, cwd="/").stdout
+        answer = json.loads(told)
+    except (OSError, subprocess.SubprocessError, ValueError) as error:
+        raise UserError(f"{python or executable} does not run as a Python: {error}") from error
+    return Interpreter(executable, answer["version"], tuple(answer["path"]), tuple(answer["roots"]), answer["user"])
+
+
+def child_environment(
+    layout: Layout,
+    container: Container,
+    interpreter: Interpreter,
+    hyperparameters: Mapping[str, object],
+    job_environment: Mapping[str, str],
+    probe: Path,
+) -> dict[str, str]:
+    """The whole environment of the script: the image's, the platform's, the serialiser's, the job's own, and the probe's."""
+    out = {name: value for name, value in os.environ.items() if _goes_along(name)}
+    out |= _IMAGE
+    out |= {"HOME": str(layout.home), "TMPDIR": str(layout.temporary), "TMP": str(layout.temporary), "TEMP": str(layout.temporary)}
+    out |= {
+        "PYTHONUSERBASE": interpreter.user_base,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "SM_CHECKPOINT_DIR": str(layout.base / "checkpoints"),
+    }
+    out |= environment(hyperparameters, container, layout.style)
+    if layout.style == "toolkit":
+        out["SAGEMAKER_BASE_DIR"] = str(layout.base)
+    out |= {name: _rebased(value, layout.base) for name, value in job_environment.items()}
+    own = [str(probe.parent), *([out["PYTHONPATH"]] if out.get("PYTHONPATH") else [])]
+    out |= {"PYTHONPATH": os.pathsep.join(own), "MIGRATE_PROBE": str(probe)}
+    out["PATH"] = os.pathsep.join([str(layout.top / "bin"), out.get("PATH", os.defpath)])
+    return out
+
+
+def _goes_along(name: str) -> bool:
+    return name in _KEPT or name.upper() in _PROXIES or name.startswith(_KEPT_PREFIXES)
+
+
+def _rebased(value: str, base: Path) -> str:
+    return ":".join(str(base) + part[7:] if part == "/opt/ml" or part.startswith("/opt/ml/") else part for part in value.split(":"))
+
+
+def style_note(style: Style) -> str:
+    """The convention in a person's words."""
+    return "as the sagemaker-training toolkit starts it" if style == "toolkit" else "as the SDK v3 drivers start it"

@@ -1,0 +1,170 @@
+"""The scratch folder of one run: /opt/ml as the container has it, a copy of the repo in it, a home and a temporary folder of its own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import subprocess
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from migrate.errors import UserError
+from migrate.job.serialise import Container, Style, code_dir, config_files
+
+# Left behind by verify itself; it is not part of what is verified.
+PROOF = "sagemaker_job/verify.json"
+_VENDORED = {".git", ".hg", ".svn", "__pycache__", ".venv", "venv", "node_modules", ".tox", ".mypy_cache", ".pytest_cache", ".migrate"}
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where everything lies. ``base`` is the scratch's /opt/ml; ``top`` holds it and all the rest of this run."""
+
+    top: Path
+    style: Style
+
+    @property
+    def base(self) -> Path:
+        return self.top / "opt" / "ml"
+
+    @property
+    def code(self) -> Path:
+        return Path(code_dir(self.base.as_posix(), self.style))
+
+    @property
+    def data(self) -> Path:
+        return self.base / "input" / "data"
+
+    @property
+    def model(self) -> Path:
+        return self.base / "model"
+
+    @property
+    def home(self) -> Path:
+        return self.top / "home"
+
+    @property
+    def temporary(self) -> Path:
+        return self.top / "tmp"
+
+    @property
+    def kept(self) -> tuple[Path, ...]:
+        """What SageMaker keeps when the job ends: two archives, the synced checkpoints, and the text of a failure."""
+        return (self.model, self.base / "output" / "data", self.base / "checkpoints", self.base / "output" / "failure")
+
+
+def repo_files(root: Path) -> tuple[str, ...]:
+    """The files that would travel: tracked, and untracked but not ignored; without git, all but vendored folders. POSIX, sorted."""
+    try:
+        listed = subprocess.run(
+            ["git", "-C", os.fspath(root), "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate"],
+            capture_output=True,
+            check=True,
+        ).stdout
+        names = [os.fsdecode(name) for name in listed.split(b"\0") if name]
+    except (OSError, subprocess.CalledProcessError):
+        names = _walk(root)
+    return tuple(sorted(name for name in names if name != PROOF and (root / name).is_file()))
+
+
+def _walk(root: Path) -> list[str]:
+    out = []
+    for folder, folders, files in os.walk(root):
+        folders[:] = [name for name in folders if name not in _VENDORED]
+        out += [os.path.relpath(os.path.join(folder, name), root).replace(os.sep, "/") for name in files]
+    return out
+
+
+def prepare(layout: Layout, root: Path, files: Iterable[str], hyperparameters: Mapping[str, object], container: Container) -> None:
+    """Make the folders, empty but for the code and the configuration files. The channels that are there stay."""
+    for folder in (layout.code, layout.home, layout.temporary, layout.model, layout.base / "output", layout.base / "checkpoints"):
+        _remove(folder)
+    for folder in (layout.code, layout.home, layout.temporary, *layout.kept[:3], layout.base / "input" / "config", layout.data):
+        folder.mkdir(parents=True, exist_ok=True)
+    (layout.home / ".cache").mkdir()
+    if layout.style == "v3":
+        (layout.data / "sm_drivers").mkdir(exist_ok=True)
+    copy_files(root, files, layout.code)
+    for name, text in config_files(hyperparameters, container, layout.style).items():
+        (layout.base / "input" / "config" / name).write_text(text, encoding="utf-8")
+
+
+def copy_files(root: Path, files: Iterable[str], to: Path) -> None:
+    """Copy files with their modes and times. A link that stays inside the repo stays a link, any other becomes what it points at."""
+    real = root.resolve()
+    for name in files:
+        source, target = root / name, to / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        inside = source.is_symlink() and not os.path.isabs(os.readlink(source)) and source.resolve().is_relative_to(real)
+        shutil.copy2(source, target, follow_symlinks=not inside)
+
+
+def fill_channel(name: str, source: Path, layout: Layout, limit: int) -> Path:
+    """Copy a channel's data into the run, read-only, so that nothing the script does can reach the data itself.
+
+    Raises UserError where the data is not there or is larger than ``limit`` bytes.
+    """
+    if not source.exists():
+        raise UserError(f"channel {name}: no such file or folder: {source}")
+    size = _size(source, limit)
+    if size > limit:
+        raise UserError(f"channel {name}: {source} holds more than {limit / 2**30:.1f} GiB; verify runs on a copy: give a sample of it")
+    target = layout.data / name
+    _remove(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if source.is_dir():
+        shutil.copytree(source, target, symlinks=False, ignore_dangling_symlinks=True)
+    else:
+        target.mkdir()
+        shutil.copy2(source, target / source.name)
+    _make_read_only(target)
+    return target
+
+
+def _size(source: Path, limit: int) -> int:
+    if source.is_file():
+        return source.stat().st_size
+    total = 0
+    for folder, _, files in os.walk(source, followlinks=True):
+        for name in files:
+            try:
+                total += os.stat(os.path.join(folder, name)).st_size
+            except OSError:
+                continue
+        if total > limit:
+            break
+    return total
+
+
+def _make_read_only(folder: Path) -> None:
+    for path, _, files in os.walk(folder, topdown=False):
+        for name in files:
+            _chmod(os.path.join(path, name), ~0o222)
+        _chmod(path, ~0o222)
+
+
+def _chmod(path: str, mask: int) -> None:
+    os.chmod(path, stat.S_IMODE(os.stat(path).st_mode) & mask)
+
+
+def _remove(path: Path) -> None:
+    """Remove a file or a whole folder, read-only parts too."""
+    if path.is_symlink() or path.is_file():
+        path.unlink()
+    elif path.exists():
+        for folder, _, _ in os.walk(path):
+            os.chmod(folder, 0o700)
+        shutil.rmtree(path)
+
+
+def discard(top: Path, keep: tuple[str, ...] = ()) -> None:
+    """Remove a scratch folder, but for the names in ``keep`` at its top."""
+    if not top.exists():
+        return
+    for child in top.iterdir():
+        if child.name not in keep:
+            _remove(child)
+    if not any(top.iterdir()):
+        top.rmdir()

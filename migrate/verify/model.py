@@ -1,0 +1,102 @@
+"""The words of verify: what is asked, what one run was, what was found. Frozen data, nothing here runs anything."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from migrate.job.serialise import STYLES, Style
+
+# "not run" is a check that could not be made, with the reason; "note" is worth knowing and fails nothing.
+Verdict = Literal["pass", "fail", "note", "not run"]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the caller asks for. ``timeout`` is in seconds of one run; ``copy_limit`` in bytes of one channel.
+
+    ``hyperparameters`` win over the script's defaults. ``environment`` is the job's own environment (the launcher's);
+    /opt/ml in its values is rebased. ``dangerous`` holds, in words, what the facts say the script does to absolute paths.
+    """
+
+    channels: Mapping[str, Path] = field(default_factory=dict)
+    quick: bool = False
+    timeout: float = 3600.0
+    python: str | None = None
+    trust: bool = False
+    styles: tuple[Style, ...] = STYLES
+    hyperparameters: Mapping[str, object] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
+    dangerous: tuple[str, ...] = ()
+    copy_limit: int = 4 << 30
+    settings_timeout: float = 300.0
+    engine: str = "process"
+    on_line: Callable[[str], None] | None = None
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One thing seen. ``where`` is ``path:line`` in the repo, when it is known; ``sure`` is False when it was only inferred."""
+
+    text: str
+    where: str | None = None
+    sure: bool = True
+
+
+@dataclass(frozen=True)
+class Check:
+    """One rung: its verdict, what it rests on, and how long it took, in seconds. ``advice`` is the likely mend."""
+
+    name: str
+    style: Style | None
+    verdict: Verdict
+    message: str
+    evidence: tuple[Evidence, ...] = ()
+    seconds: float = 0.0
+    advice: str | None = None
+
+
+@dataclass(frozen=True)
+class Run:
+    """One start of the script. ``peak_memory`` is in bytes, of all its processes together; ``log`` is kept when it failed."""
+
+    style: Style
+    purpose: Literal["settings", "contract"]
+    argv: tuple[str, ...]
+    hyperparameters: Mapping[str, object]
+    exit_code: int | None
+    signal: int | None
+    timed_out: bool
+    seconds: float
+    peak_memory: int
+    output_bytes: int
+    tail: tuple[str, ...]
+    log: str | None = None
+    model_files: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything about one entry point. ``tree`` is the hash of the files that ran; ``unable`` says why nothing could."""
+
+    entry: str
+    engine: str
+    python: str
+    tree: str
+    checks: tuple[Check, ...]
+    runs: tuple[Run, ...]
+    isolates: tuple[str, ...]
+    does_not: tuple[str, ...]
+    seconds: float
+    started: str  # ISO 8601, UTC
+    notes: tuple[str, ...] = ()
+    unable: str | None = None
+
+    @property
+    def exit_code(self) -> int:
+        """0 all pass, 1 a check failed, 2 it could not be run."""
+        if any(check.verdict == "fail" for check in self.checks):
+            return 1
+        return 2 if self.unable else 0

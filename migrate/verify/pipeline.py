@@ -1,0 +1,258 @@
+"""One entry point, run as SageMaker would run it, under each serialiser; what was seen becomes a report."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from migrate.errors import UserError
+from migrate.job.model import EntryPoint
+from migrate.job.serialise import Container, Style, argv, problems
+from migrate.verify import checks, interpreter, layout, settings, shims, snapshot
+from migrate.verify.engine import Command, Engine, Outcome, choose
+from migrate.verify.interpreter import Interpreter
+from migrate.verify.layout import Layout
+from migrate.verify.model import Check, Evidence, Options, Report, Run
+
+_RETRIES = 6  # of the settings proof, each leaving one more made-up value at its default
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Everything that one run has shown. Snapshots and events are of the contract run alone."""
+
+    layout: Layout
+    run: Run
+    outcome: Outcome
+    events: tuple[Mapping[str, Any], ...]
+    before: Mapping[Path, snapshot.Snapshot]
+    after: Mapping[Path, snapshot.Snapshot]
+    calls: tuple[str, ...]
+
+
+class Verifier:
+    """Holds what all runs of one entry point share."""
+
+    def __init__(self, root: Path, entry: EntryPoint, options: Options) -> None:
+        self.root = root.resolve()
+        self.entry = entry
+        self.options = options
+        self.engine: Engine = choose(options.engine)
+        self.python: Interpreter = interpreter.find(options.python)
+        self.files = layout.repo_files(self.root)
+        self.scratch = Path(tempfile.mkdtemp(prefix="migrate-verify-")).resolve()
+        self.runs: list[Run] = []
+        self.notes: list[str] = []
+        self._filled: dict[str, Path] = {}
+
+    def report(self) -> Report:
+        """Run it all. The scratch folder is gone afterwards, but for the logs of runs that failed."""
+        started, clock = datetime.now(timezone.utc), time.monotonic()
+        found: list[Check] = []
+        unable = None
+        try:
+            found += self._before_running()
+            for style in self.options.styles:
+                found += self._style(style)
+        except UserError as error:
+            unable = str(error)
+        finally:
+            self._clean(found)
+        unable = unable or next((check.message for check in found if check.verdict == "not run" and check.name == "run"), None)
+        return Report(
+            entry=self.entry.path,
+            engine=self.engine.name,
+            python=f"{self.python.version} ({self.python.executable})",
+            tree=snapshot.tree_digest(self.root, self.files),
+            checks=tuple(found),
+            runs=tuple(self.runs),
+            isolates=self.engine.isolates,
+            does_not=self.engine.does_not,
+            seconds=time.monotonic() - clock,
+            started=started.isoformat(timespec="seconds"),
+            notes=tuple(self.notes),
+            unable=unable,
+        )
+
+    def _before_running(self) -> list[Check]:
+        if self.options.dangerous and not self.options.trust:
+            raise UserError(
+                "not run, since the script changes files outside the repo: " + "; ".join(self.options.dangerous[:5]) + " (--trust)"
+            )
+        if self.entry.path not in self.files:
+            raise UserError(f"{self.entry.path}: not among the files that would travel (ignored by git?)")
+        sent = settings.launched(self.entry, self.options.hyperparameters)
+        told = problems(sent, [*self.options.channels, *(channel.name for channel in self.entry.channels)])
+        literal = checks.literal_paths(self.root, self.entry)
+        out = [checks.serialisers(told)]
+        return [*out, literal] if literal else out
+
+    def _style(self, style: Style) -> list[Check]:
+        place = Layout(self.scratch / style, style)
+        self._fill(place)
+        out = []
+        proof = self._settings_proof(place)
+        if proof:
+            out.append(proof)
+        values = settings.launched(self.entry, self.options.hyperparameters)
+        if self.options.quick:
+            values, shortened = settings.shortened(values, self.entry)
+            text = f"quick: {', '.join(shortened)} set to 1" if shortened else "quick: no hyperparameter says how long to train"
+            if text not in self.notes:
+                self.notes.append(text)
+        seen = self._run(place, values, stop=False, timeout=self.options.timeout)
+        out += checks.judge(seen, self.entry, self.root, self.options, values)
+        return out
+
+    def _fill(self, place: Layout) -> None:
+        """Channels: copied once, and moved on from one style to the next where the last run has left them as they were."""
+        for name, source in self.options.channels.items():
+            target = place.data / name
+            ready = self._filled.pop(name, None)
+            if ready is not None and ready.exists():
+                target.parent.mkdir(parents=True, exist_ok=True)
+                ready.rename(target)
+            else:
+                layout.fill_channel(name, source, place, self.options.copy_limit)
+
+    def _container(self, place: Layout) -> Container:
+        return Container(
+            entry=self.entry.path,
+            channels=tuple(sorted(self.options.channels)),
+            base=str(self.engine.seen_base(place)),
+            gpus=checks.gpu_count(),
+            python_path=self.python.path,
+        )
+
+    def _run(self, place: Layout, values: Mapping[str, object], *, stop: bool, timeout: float) -> Seen:
+        container = self._container(place)
+        layout.prepare(place, self.root, self.files, values, container)
+        log = place.top / ("settings.log" if stop else "run.log")
+        calls = place.top / "calls.txt"
+        calls.unlink(missing_ok=True)
+        shims.write(place.top / "bin", calls)
+        probe = self._probe(place, values, stop)
+        watched = {name: place.data / name for name in self.options.channels}
+        roots = checks.watched_roots(place, self.entry, self.options.trust)
+        before = {root: snapshot.take(root, skip) for root, skip in roots.items()}
+        arguments = tuple(argv(values, place.style))
+        command = Command(
+            words=(self.python.executable, *(("--",) if place.style == "toolkit" else ()), self.entry.path, *arguments),
+            cwd=place.code,
+            environment=interpreter.child_environment(place, container, self.python, values, self.options.environment, probe),
+            timeout=timeout,
+            log=log,
+            watched={} if stop else watched,
+            on_line=self.options.on_line,
+        )
+        outcome = self.engine.run(command)
+        after = {root: snapshot.take(root, skip) for root, skip in roots.items()}
+        events = _events(place.top / "events.jsonl")
+        peak = max([outcome.peak_memory, *(event.get("peak", 0) for event in events if event["kind"] == "exit")])
+        run = Run(
+            style=place.style,
+            purpose="settings" if stop else "contract",
+            argv=arguments,
+            hyperparameters=dict(values),
+            exit_code=outcome.exit_code,
+            signal=outcome.signal,
+            timed_out=outcome.timed_out,
+            seconds=outcome.seconds,
+            peak_memory=peak,
+            output_bytes=outcome.output_bytes,
+            tail=outcome.tail[-20:],
+            log=str(log),
+            model_files=checks.files_with_sizes(place.model),
+        )
+        self.runs.append(run)
+        return Seen(place, run, outcome, events, before, after, tuple(shims.calls(calls)))
+
+    def _probe(self, place: Layout, values: Mapping[str, object], stop: bool) -> Path:
+        """Lay out the probe and its specification; returns the specification's path."""
+        folder = place.top / "probe"
+        folder.mkdir(exist_ok=True)
+        here = Path(__file__).parent
+        shutil.copyfile(here / "probe.py", folder / "sitecustomize.py")
+        shutil.copyfile(here / "probe_settings.py", folder / "probe_settings.py")
+        events = place.top / "events.jsonl"
+        events.unlink(missing_ok=True)
+        spec = {
+            "events": str(events),
+            "code": str(place.code),
+            "inside": [str(self.scratch)],
+            "quiet": list(self.python.quiet),
+            "protected": [str(self.root), *(str(path.resolve()) for path in self.options.channels.values()), str(Path.home())],
+            "temporary": sorted({tempfile.gettempdir(), "/tmp", "/var/tmp"}),
+            "channels": {name: str(place.data / name) for name in self.options.channels},
+            "started": time.time() - 1,
+            "trust": self.options.trust,
+            "stop": stop,
+            "sent": settings.describe(self.entry, values),
+        }
+        path = folder / "spec.json"
+        path.write_text(json.dumps(spec), encoding="utf-8")
+        return path
+
+    def _settings_proof(self, place: Layout) -> Check | None:
+        """Send another value for each hyperparameter, and stop as soon as the script has parsed them."""
+        values = settings.changed(self.entry, self.options.hyperparameters)
+        if not values:
+            return None
+        if not checks.has_parser(self.root, self.entry):
+            return Check("settings", place.style, "not run", f"the script's settings are no argparse options ({self.entry.cli})")
+        left: list[str] = []
+        clock = time.monotonic()
+        defaults = settings.launched(self.entry, {})
+        for _ in range(_RETRIES):
+            seen = self._run(place, values, stop=True, timeout=min(self.options.timeout, self.options.settings_timeout))
+            message = settings.refused(seen.events)
+            name = settings.culprit(message, self.entry, values) if message else None
+            if name is None or name in left:
+                break
+            left.append(name)
+            values.pop(name)
+            if name in defaults and "not allowed with" not in (message or ""):
+                values[name] = defaults[name]
+        check = checks.settings_proof(seen, values, left, self.entry)
+        return replace(check, seconds=time.monotonic() - clock)
+
+    def _clean(self, found: list[Check]) -> None:
+        """Remove the scratch folder; the logs stay where a check has failed."""
+        keep = any(check.verdict in ("fail", "not run") and check.style for check in found)
+        for child in list(self.scratch.iterdir()):
+            layout.discard(child, ("run.log", "settings.log") if keep else ())
+        if not keep:
+            layout.discard(self.scratch)
+            self.runs = [replace(run, log=None) for run in self.runs]
+
+
+def _events(path: Path) -> tuple[Mapping[str, Any], ...]:
+    if not path.exists():
+        return ()
+    out = []
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        try:
+            out.append(json.loads(line))
+        except ValueError:
+            continue  # two processes at once: a torn line
+    return tuple(out)
+
+
+def verify(root: Path, entry: EntryPoint, options: Options) -> Report:
+    """Run one entry point under each serialiser and report. Raises UserError where not even a start was possible."""
+    verifier = Verifier(root, entry, options)
+    return verifier.report()
+
+
+def unable(entry: EntryPoint, options: Options, reason: str) -> Report:
+    """The report of an entry point that could not be run at all."""
+    now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    check = Check("run", None, "not run", reason, (Evidence(reason),))
+    return Report(entry.path, options.engine, options.python or "", "", (check,), (), (), (), 0.0, now, unable=reason)

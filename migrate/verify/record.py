@@ -1,0 +1,56 @@
+"""The proofs, as a file of their own: ``sagemaker_job/verify.json``. The only thing that verify writes into a repo."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from migrate.errors import UserError
+from migrate.verify.layout import PROOF
+from migrate.verify.model import Report
+
+
+def as_json(reports: Sequence[Report], root: Path) -> dict[str, Any]:
+    """The reports as JSON values; paths in them are relative to ``root``, NaN and infinities become text."""
+    from migrate import __version__
+
+    told = [_plain(dataclasses.asdict(report)) | {"exit_code": report.exit_code} for report in reports]
+    return {"version": 1, "tool": __version__, "root": str(root), "reports": told}
+
+
+def write(reports: Sequence[Report], root: Path) -> Path:
+    """Write the file, whole or not at all. Raises UserError where the folder cannot be written."""
+    path = root / PROOF
+    text = json.dumps(as_json(reports, root), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    try:
+        path.parent.mkdir(exist_ok=True)
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".verify-")
+        try:
+            with open(descriptor, "w", encoding="utf-8", errors="backslashreplace") as handle:
+                handle.write(text)
+            os.chmod(temporary, 0o644)
+            os.replace(temporary, path)
+        except BaseException:
+            os.unlink(temporary)
+            raise
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written: {error.strerror}") from error
+    return path
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return repr(value)
+    if isinstance(value, (str, int, float, bool)) or value is None:
+        return value
+    return repr(value)

@@ -1,0 +1,138 @@
+"""Which hyperparameters a run is sent, and what the answers say."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from migrate.job.model import EntryPoint, Hyperparameter
+from migrate.verify.model import Evidence
+
+# Words that name how long a training goes on, as whole words of a hyperparameter's name.
+_LENGTH = re.compile(
+    r"^((num|n|max|total|train|nb|number_of|training)_?)*(epochs?|steps?|iterations?|iters?|updates?|rounds?|episodes?|batches_per_epoch)$"
+)
+_NOT_LENGTH = re.compile(r"(warm_?up|decay|save|log|print|eval|val|display|start|resume|accum|size|every|interval|freq)")
+_PATH_LIKE = re.compile(r"[/\\]|^\.|^~|\.(pth?|ckpt|h5|npz|json|ya?ml|txt|csv|pkl|cfg|py)$")
+
+
+def launched(entry: EntryPoint, overrides: Mapping[str, object]) -> dict[str, object]:
+    """What the launcher sends by itself: the script's own defaults, paths left out, and what the caller wants otherwise."""
+    out = {item.name: item.default for item in entry.hyperparameters if not item.is_path and item.default is not None}
+    return out | dict(overrides)
+
+
+def shortened(values: Mapping[str, object], entry: EntryPoint) -> tuple[dict[str, object], list[str]]:
+    """The values with every count of epochs or steps set to 1, and the names of those that were changed."""
+    out, changed = dict(values), []
+    for item in entry.hyperparameters:
+        name = re.sub(r"[-\s]+", "_", item.name).lower()
+        if item.type == "int" and _LENGTH.match(name) and not _NOT_LENGTH.search(name) and out.get(item.name) != 1:
+            out[item.name] = 1
+            changed.append(item.name)
+    return out, changed
+
+
+def changed(entry: EntryPoint, overrides: Mapping[str, object]) -> dict[str, object]:
+    """A value other than the default for every hyperparameter that allows one: what the settings proof sends.
+
+    Choices, types and counts are respected; text that looks like a path stays, and so does what only a converter understands.
+    """
+    out: dict[str, object] = {}
+    for item in entry.hyperparameters:
+        if item.is_path:
+            continue
+        value = _other(item)
+        if value is not None:
+            out[item.name] = value
+    return out | {name: value for name, value in overrides.items() if name not in out}
+
+
+def _other(item: Hyperparameter) -> object:
+    default = item.default
+    if item.choices:
+        others = [choice for choice in item.choices if choice != default]
+        chosen = others[0] if others else item.choices[0]
+        return [chosen] * (item.nargs if isinstance(item.nargs, int) else 1) if _many(item) else chosen
+    if _many(item):
+        parts = default if isinstance(default, (list, tuple)) and default else [None]
+        if isinstance(item.nargs, int) and len(parts) != item.nargs:
+            parts = [parts[0]] * item.nargs
+        made = [_other_plain(_element(item.type, part), part) for part in parts]
+        return made if all(part is not None for part in made) else default
+    return _other_plain(item.type, default)
+
+
+def _many(item: Hyperparameter) -> bool:
+    return item.nargs in ("*", "+") or (isinstance(item.nargs, int) and item.nargs > 0)
+
+
+def _element(kind: str, part: object) -> str:
+    if kind != "list":
+        return kind
+    return type(part).__name__ if part is not None else "str"
+
+
+def _other_plain(kind: str, default: object) -> object:
+    if kind == "bool" or isinstance(default, bool):
+        return not default
+    if kind == "int" and (default is None or isinstance(default, int)):
+        return 3 if default is None else default + 1
+    if kind == "float" and (default is None or isinstance(default, (int, float))):
+        return 0.25 if default is None else float(default) + 1
+    if kind == "str" and default is None:
+        return "x"
+    if kind == "str" and isinstance(default, str):
+        return default if _PATH_LIKE.search(default) else f"{default}-x" if default else "x"
+    return default
+
+
+def describe(entry: EntryPoint, values: Mapping[str, object]) -> list[dict[str, object]]:
+    """What the probe needs to know of the values that are sent."""
+    known = {item.name: item for item in entry.hyperparameters}
+    out: list[dict[str, object]] = []
+    for name, value in values.items():
+        item = known.get(name)
+        options = list(item.options or ((item.option,) if item.option else ())) if item else [f"--{name}"]
+        out.append({"name": name, "value": value, "options": options, "dest": item.dest if item else name.replace("-", "_")})
+    return out
+
+
+def refused(events: Iterable[Mapping[str, Any]]) -> str | None:
+    """The message of the last parser that refused its arguments."""
+    return next((event["message"] for event in reversed(list(events)) if event["kind"] == "refused"), None)
+
+
+def culprit(message: str, entry: EntryPoint, values: Mapping[str, object]) -> str | None:
+    """The hyperparameter whose made-up value a parser refused, where leaving it at its default is fair.
+
+    That is: a choice that is known only at run time, a converter's own rules, or two members of an exclusive group. A
+    value that could not arrive at all (an unknown argument, a missing one) is no such case.
+    """
+    found = re.match(r"argument (?P<option>[^:]+): (?P<why>.*)", message, re.DOTALL)
+    if not found or not re.match(r"invalid |not allowed with", found["why"]):
+        return None
+    spellings = set(re.split(r"[/,]\s*", found["option"]))
+    for item in entry.hyperparameters:
+        if item.name in values and spellings & {*item.options, item.option, item.dest}:
+            return item.name
+    return None
+
+
+def answers(events: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    """The last answer of any parser about each hyperparameter."""
+    return {result["name"]: result for event in events if event["kind"] == "parsed" for result in event["results"]}
+
+
+def faults(values: Mapping[str, object], found: Mapping[str, Mapping[str, Any]], entry: EntryPoint) -> list[Evidence]:
+    """One line for each value that did not arrive, with the line of the option."""
+    places = {item.name: f"{item.path}:{item.line}" for item in entry.hyperparameters}
+    out = []
+    for name, value in values.items():
+        answer = found.get(name)
+        if answer is None:
+            out.append(Evidence(f"{name} = {value!r} was sent, but no parser has an option for it", places.get(name)))
+        elif not answer["ok"]:
+            out.append(Evidence(f"{name} = {value!r} was sent; the script has {answer['got']}, not {answer['expected']}", places.get(name)))
+    return out

@@ -1,0 +1,54 @@
+"""What a failed run's last lines say: the exception, and the line of the repo that it comes from."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+_FRAME = re.compile(r'^\s*File "(?P<path>[^"]+)", line (?P<line>\d+)')
+_RAISED = re.compile(r"^(?P<kind>[A-Za-z_][\w.]*(Error|Exception|Interrupt|Exit|Warning|Failure)?)(: (?P<text>.*))?$")
+_MISSING = re.compile(r"^(ModuleNotFoundError|ImportError): No module named '?(?P<module>[\w.]+)'?")
+
+
+@dataclass(frozen=True)
+class Failure:
+    """The last traceback of an output. ``where`` is the innermost line of the repo's own; ``missing`` a module that was not found."""
+
+    message: str
+    where: str | None
+    missing: str | None
+
+
+def read(tail: Sequence[str], code: Path) -> Failure | None:
+    """The last traceback in the lines; None when there is none. ``code`` is where the repo's copy lay."""
+    start = next((n for n in range(len(tail) - 1, -1, -1) if tail[n].startswith("Traceback (most recent call last)")), None)
+    if start is None:
+        return _bare(tail, code)
+    where, message = None, tail[-1].strip()
+    for line in tail[start + 1 :]:
+        frame = _FRAME.match(line)
+        if frame:
+            where = _own(frame["path"], int(frame["line"]), code) or where
+        elif line and not line[0].isspace() and _RAISED.match(line):
+            message = line.strip()
+            break
+    missing = _MISSING.match(message)
+    return Failure(message, where, missing["module"] if missing else None)
+
+
+def _bare(tail: Sequence[str], code: Path) -> Failure | None:
+    """A syntax error has no traceback header: its frame stands alone."""
+    for number, line in enumerate(tail):
+        frame = _FRAME.match(line)
+        if frame and tail[-1].startswith(("SyntaxError", "IndentationError", "TabError")):
+            return Failure(tail[-1].strip(), _own(frame["path"], int(frame["line"]), code), None)
+        if number > 200:
+            break
+    return None
+
+
+def _own(path: str, line: int, code: Path) -> str | None:
+    full = Path(path) if Path(path).is_absolute() else code / path
+    return f"{full.relative_to(code).as_posix()}:{line}" if full.is_relative_to(code) else None
