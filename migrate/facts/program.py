@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import io
+import tokenize
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -21,6 +23,7 @@ class Module:
     tree: ast.Module
     source: bytes
     names: ScopeBuilder
+    text: str = ""  # the source decoded as Python decodes it
 
     def scope(self, node: ast.AST) -> Scope:
         """The scope in which ``node`` stands."""
@@ -285,7 +288,8 @@ class Program:
 def parse_module(path: str, source: bytes) -> Module:
     """Parse one file. Raises SyntaxError or ValueError (null bytes) as ``ast.parse`` does."""
     tree = ast.parse(source)
-    return Module(path, tree, source, ScopeBuilder(tree))
+    encoding, _ = tokenize.detect_encoding(io.BytesIO(source).readline)
+    return Module(path, tree, source, ScopeBuilder(tree), source.decode(encoding))
 
 
 def load_program(entry: str, closure: tuple[str, ...], read: Callable[[str], bytes], resolver: Resolver) -> Program:

@@ -1,0 +1,477 @@
+"""What each path of a program is for, and where it belongs on SageMaker.
+
+An origin (a literal or an option) is an input, which becomes a channel; an output, which goes below SM_MODEL_DIR or SM_OUTPUT_DATA_DIR; or it
+stays, with a reason. Every redirect keeps its EC2 value to the byte: ``os.path.join(folder, rest)`` spells what the literal spelt.
+"""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass, field
+
+from migrate.facts.calls import Table
+from migrate.facts.locations import (
+    DATA_WORDS, LOG_WORDS, MODEL_WORDS, PATH_WORDS, folder_of, is_below, is_file_like, is_trivial, kind_of, normal, split_at, split_of,
+)  # fmt: skip
+from migrate.facts.model import Arguments, Option, Place, Span
+from migrate.facts.program import Module, Program
+from migrate.facts.uses import Origin, PathUse, Uses, find_uses
+from migrate.facts.values import Value, Values, text_of
+
+MODEL_DIR = "SM_MODEL_DIR"
+OUTPUT_DIR = "SM_OUTPUT_DATA_DIR"
+
+
+@dataclass(frozen=True)
+class Redirect:
+    """One place that takes its default from a variable of SageMaker's.
+
+    The new expression is ``os.environ.get(env, folder)``, or ``os.path.join(that, rest)`` where ``rest`` is not None. ``folder`` and ``rest`` are
+    source text. ``span`` is what is replaced; None where an argument is added to the call ``place`` instead.
+    """
+
+    role: str  # channel, model, checkpoint, data, log
+    place: Place
+    env: str
+    folder: str | None
+    rest: str | None
+    span: Span | None
+    default: str | None  # the EC2 path, as text
+    channel: str | None = None
+    option: Option | None = None
+    argument: str | None = None  # the keyword to add, where span is None
+
+    def code(self, os_name: str = "os") -> str:
+        """The expression; ``os_name`` is what the file calls the module ``os``."""
+        given = f'"{self.env}"' if self.folder is None else f'"{self.env}", {self.folder}'
+        base = f"{os_name}.environ.get({given})"
+        return base if self.rest is None else f"{os_name}.path.join({base}, {self.rest})"
+
+
+@dataclass(frozen=True)
+class Left:
+    """A path that is left as it is, with the reason. ``loses``: the job would lose what is written there."""
+
+    place: Place
+    act: str
+    kind: str
+    text: str
+    reason: str
+    loses: bool
+
+
+@dataclass
+class Paths:
+    """All that is known of the paths of one program."""
+
+    redirects: list[Redirect] = field(default_factory=list)
+    left: list[Left] = field(default_factory=list)
+    remote: list[tuple[Place, str]] = field(default_factory=list)
+
+    def default_code(self, path: str, span: Span) -> str | None:
+        """The environment-defaulted expression for the literal at ``span``; None when it stays as it is."""
+        for redirect in self.redirects:
+            if redirect.place.path == path and redirect.span == span:
+                return redirect.code()
+        return None
+
+    def redirect_at(self, path: str, span: Span) -> Redirect | None:
+        return next((r for r in self.redirects if r.place.path == path and r.span == span), None)
+
+
+@dataclass(eq=False)
+class _Group:
+    """Outputs that stand below one another, or inputs of one channel. ``base`` is the folder that the variable replaces."""
+
+    root: str
+    origins: list[Origin]
+    env: str = ""
+    base: str = ""
+    channel: str | None = None
+
+
+class _Decider:
+    def __init__(self, program: Program, values: Values, uses: Uses, shipped: frozenset[str]) -> None:
+        self.program = program
+        self.values = values
+        self.uses = uses
+        self.shipped = shipped
+        self.result = Paths(remote=[(u.module.place(u.call), text) for u, text in uses.remote])
+        self.compared = _compared_names(program)
+        self.wrapped: dict[str, str] = {}  # texts written through a wrapped argument, and their variable
+
+    # -- roles -----------------------------------------------------------------------------------------------------------------------
+
+    def decide(self) -> Paths:
+        origins = [o for o in self.uses.origins.values() if o.uses]
+        usable = [o for o in origins if self._is_path(o)]
+        outputs = [o for o in usable if self._writes(o)]
+        written = {normal(o.text) for o in outputs if o.text is not None}
+        rest = [o for o in usable if o not in outputs]
+        follows = [o for o in rest if self._follows(o, written)]
+        outputs += follows
+        inputs = [o for o in rest if o not in follows and self._reads(o)]
+        for group in self._output_groups(outputs):
+            for origin in group.origins:
+                self._redirect(origin, group, self._output_role(origin))
+        for group in self._channels(inputs):
+            for origin in group.origins:
+                self._redirect(origin, group, "channel")
+        done = {id(o) for o in [*outputs, *inputs]}
+        for origin in origins:
+            if id(origin) not in done:
+                self._at_the_call(origin)
+        self._unknown_uses()
+        self._library_defaults()
+        return self.result
+
+    def _is_path(self, origin: Origin) -> bool:
+        """Whether the origin itself is a path, rather than a name that goes into one."""
+        if origin.option is not None:
+            if origin.option.choices or origin.option.action not in ("store", "append") or origin.option.dest in self.compared:
+                return False
+            if origin.text is None:
+                return origin.option.type in (None, "str") and bool(origin.names & PATH_WORDS)
+        text = origin.text or ""
+        if text == "" and origin.kind == "literal" and not isinstance(origin.node, ast.JoinedStr):
+            return False
+        if "/" in text or text.startswith((".", "~")) or is_file_like(text) or origin.names & PATH_WORDS:
+            return True
+        return origin.kind == "literal" and all(self._is_whole(origin, value) for _, value in origin.uses) or isinstance(origin.node, ast.JoinedStr)
+
+    def _is_whole(self, origin: Origin, value: Value) -> bool:
+        """Whether the literal is a whole component of the path: alone, or with a slash behind it."""
+        return len(value) == 1 or (value[1].kind == "literal" and value[1].text.startswith("/")) or value[1].node is origin.node
+
+    def _writes(self, origin: Origin) -> bool:
+        acts = origin.acts()
+        if "write" in acts:
+            if origin.names & DATA_WORDS and not origin.names & (MODEL_WORDS | LOG_WORDS | {"out", "output", "save", "result", "results"}):
+                data_reads = [u for u, _ in origin.uses if u.act in ("read", "list") and u.row.kind == "data"]
+                return not data_reads
+            return True
+        if "make" not in acts:
+            return False
+        reads = [u for u, _ in origin.uses if u.act == "read" and u.row.kind == "data"]
+        base = normal(origin.text or "")
+        inside = [o for o in self.uses.origins.values() if o is not origin and o.text and base and is_below(normal(o.text), base) and o.acts() & {"read", "list"}]
+        return not reads and not any("write" not in o.acts() and any(u.row.kind == "data" for u, _ in o.uses) for o in inside)
+
+    def _follows(self, origin: Origin, written: set[str]) -> bool:
+        """Whether a read, a test or a removal concerns what the script itself writes."""
+        if not origin.text:
+            return False
+        here = normal(origin.text)
+        if any(here == w or (w and is_below(here, w)) for w in written):
+            return True
+        weak = origin.acts() <= {"test", "list", "remove", "make"} or all(u.row.kind != "data" for u, _ in origin.uses)
+        return weak and here != "" and any(is_below(w, here) for w in written)
+
+    def _reads(self, origin: Origin) -> bool:
+        acts = origin.acts()
+        if not acts & {"read", "list"} and not (acts & {"make", "write"}):
+            return False
+        if origin.option is not None and origin.text is None:
+            return self._wants_channel(origin)
+        if not origin.text:
+            return origin.option is None and isinstance(origin.node, ast.JoinedStr) and False
+        if self._travels(origin):
+            self._leave(origin, "it is in the repository and travels with the code", loses=False)
+            return False
+        return True
+
+    def _wants_channel(self, origin: Origin) -> bool:
+        option = origin.option
+        assert option is not None
+        return (option.required or option.positional) and "*" not in str(option.nargs) and "+" not in str(option.nargs) and not isinstance(option.nargs, int)
+
+    def _travels(self, origin: Origin) -> bool:
+        """A small file of the repository that the code reads beside itself, or a whole folder given only as a literal."""
+        text = normal(origin.text or "")
+        return origin.kind == "literal" and not origin.names & DATA_WORDS and text in self.shipped and is_file_like(text)
+
+    def _output_role(self, origin: Origin) -> str:
+        kinds = [kind_of(u.row.kind, text_of(v), origin.names) for u, v in origin.uses if u.act in ("write", "make")]
+        kinds = kinds or [kind_of("text", origin.text or "", origin.names)]
+        for kind in ("checkpoint", "model", "log"):
+            if kind in kinds:
+                return kind
+        return "data"
+
+    # -- groups ----------------------------------------------------------------------------------------------------------------------
+
+    def _output_groups(self, origins: list[Origin]) -> list[_Group]:
+        located = sorted(((self._output_root(o), o) for o in origins), key=lambda pair: pair[0])
+        groups: list[_Group] = []
+        for root, origin in located:
+            home = next((g for g in groups if root and g.root and is_below(root, g.root)), None)
+            if home is None or origin.text is None:
+                groups.append(_Group(root, [origin]))
+            else:
+                home.origins.append(origin)
+        for group in groups:
+            roles = {self._output_role(o) for o in group.origins}
+            group.env = MODEL_DIR if roles & {"model", "checkpoint"} else OUTPUT_DIR
+        self._share_variables(groups)
+        return groups
+
+    def _output_root(self, origin: Origin) -> str:
+        """The folder of the output: the origin itself where it is a folder, else the folder that holds the file."""
+        if origin.text is None:
+            return f"<{origin.option.dest if origin.option else ''}>"
+        text = normal(origin.text)
+        return text if self._is_folder(origin) else folder_of(text) if "/" in text else ""
+
+    def _is_folder(self, origin: Origin) -> bool:
+        text = origin.text or ""
+        if text.endswith("/") or any(u.act in ("make", "list") for u, _ in origin.uses):
+            return True
+        followed = [v for _, v in origin.uses if len(v) > 1 and v[1].kind == "literal" and v[1].text.startswith("/")]
+        if followed:
+            return True
+        if isinstance(origin.node, ast.JoinedStr) or any(len(v) > 1 for _, v in origin.uses):
+            return False
+        folder_calls = {"log_dir", "logdir", "output_dir", "root", "save_dir", "out", "directory", "dirpath", "default_root_dir", "save_directory"}
+        if any(a[1] in folder_calls for u, _ in origin.uses for a in u.row.arguments):
+            return True
+        return not is_file_like(normal(text)) and bool(origin.names & {"dir", "folder", "root", "directory", "path"}) and "/" not in text.rstrip("/")
+
+    def _share_variables(self, groups: list[_Group]) -> None:
+        """A variable replaces a folder as a whole only where one group has it to itself; several keep their names below it."""
+        for group in groups:
+            rivals = [g for g in groups if g.env == group.env and g is not group]
+            options = all(o.option is not None for o in group.origins)
+            alone = not rivals and group.root not in ("", ".") and not self._made_unguarded(group)
+            if group.root.startswith("<"):
+                group.base = group.root
+            elif alone and (options or group.root.startswith(("/", "~", ".."))):
+                group.base = group.root
+            elif group.root.startswith(("/", "~", "..")):
+                group.base = folder_of(group.root)
+            else:
+                group.base = ""
+
+    def _made_unguarded(self, group: _Group) -> bool:
+        """Whether some makedirs of the folder would fail where the folder is there already."""
+        for origin in group.origins:
+            guarded = "test" in origin.acts()
+            for use, value in origin.uses:
+                if use.act == "make" and len(value) == 1 and not guarded and not any(k.arg == "exist_ok" for k in use.call.keywords):
+                    return not _in_try_or_if(use)
+        return False
+
+    def _channels(self, origins: list[Origin]) -> list[_Group]:
+        groups: list[_Group] = []
+        for origin in sorted(origins, key=lambda o: (normal(o.text or "~~"), o.line)):
+            root = self._input_root(origin)
+            name = self._channel_name(origin)
+            home = next((g for g in groups if g.channel == name and root == g.root), None) if origin.text is not None else None
+            home = home or next((g for g in groups if root and is_below(root, g.root) and g.root != "" and not g.root.startswith("<")), None)
+            if home is None:
+                home = next((g for g in groups if g.channel == name and self._common(g.root, root) is not None), None)
+                if home is not None:
+                    home.root = home.base = self._common(home.root, root) or ""
+            if home is None:
+                home = _Group(root, [], base=root, channel=name)
+                groups.append(home)
+            home.origins.append(origin)
+        self._name_channels(groups)
+        return groups
+
+    def _common(self, one: str, two: str) -> str | None:
+        if one.startswith("<") or two.startswith("<") or not one or not two:
+            return None
+        parts = []
+        for left, right in zip(one.split("/"), two.split("/"), strict=False):
+            if left != right:
+                break
+            parts.append(left)
+        common = "/".join(parts)
+        return None if is_trivial(common) else common
+
+    def _input_root(self, origin: Origin) -> str:
+        if origin.text is None:
+            return f"<{origin.option.dest if origin.option else ''}>"
+        text = normal(origin.text)
+        if any(u.act == "list" and len(v) == 1 and "*" not in text for u, v in origin.uses):
+            return text
+        if origin.text.endswith("/") or (self._is_folder(origin) and not is_file_like(text)):
+            return text
+        if is_file_like(text) or isinstance(origin.node, ast.JoinedStr) or any(len(v) > 1 for _, v in origin.uses):
+            return folder_of(text) if "/" in text else ""
+        return text
+
+    def _channel_name(self, origin: Origin) -> str:
+        kinds = {u.row.kind for u, _ in origin.uses if u.act == "read"}
+        last = normal(origin.text or "").rsplit("/", 1)[-1]
+        if kinds == {"model"}:
+            return "pretrained"
+        from migrate.facts.locations import words
+
+        own = split_of(origin.names)
+        if own is not None and (origin.text is None or not is_file_like(last) or origin.option is not None):
+            if is_file_like(last) and origin.option is None:
+                return "training"
+            return own if not is_file_like(last) else "training"
+        if is_file_like(last):
+            return "training"
+        return split_of(words(last)) or "training"
+
+    def _name_channels(self, groups: list[_Group]) -> None:
+        taken: set[str] = set()
+        for group in sorted(groups, key=lambda g: g.origins[0].line):
+            name = group.channel or "training"
+            if name in taken:
+                own = group.origins[0].option.dest if group.origins[0].option else group.root.rsplit("/", 1)[-1]
+                name = "".join(c if c.isalnum() and c.isascii() else "_" for c in own).strip("_").lower() or name
+            number = 2
+            while name in taken:
+                name, number = f"{(group.channel or 'training')}_{number}", number + 1
+            taken.add(name)
+            group.channel, group.env = name, f"SM_CHANNEL_{name.upper()}"
+
+    # -- redirects -------------------------------------------------------------------------------------------------------------------
+
+    def _redirect(self, origin: Origin, group: _Group, role: str) -> None:
+        place = origin.option.place if origin.option is not None else origin.module.place(origin.node) if origin.node is not None else None
+        assert place is not None
+        if origin.text is None:
+            if role == "channel" and origin.option is not None:
+                self.result.redirects.append(Redirect(role, place, group.env, None, None, None, None, group.channel, origin.option))
+            return
+        split = split_at(origin.text, group.base)
+        if origin.node is None or split is None:
+            self._leave(origin, "its spelling cannot be kept exactly on EC2", loses=role != "channel")
+            return
+        folder, rest = split
+        if rest is None and self._concatenated(origin):
+            rest = None if not folder.endswith("/") else ""
+        codes = self._codes(origin, folder, rest)
+        if codes is None:
+            self._leave(origin, "its text is written in a way that is not taken apart here", loses=role != "channel")
+            return
+        redirect = Redirect(role, place, group.env, codes[0], codes[1], Span.of(origin.node), origin.text, group.channel, origin.option)
+        self.result.redirects.append(redirect)
+
+    def _concatenated(self, origin: Origin) -> bool:
+        return (origin.text or "").endswith("/")
+
+    def _codes(self, origin: Origin, folder: str, rest: str | None) -> tuple[str, str | None] | None:
+        """Source text of the folder and of the rest, in the quotes of the original."""
+        node = origin.node
+        assert node is not None and origin.text is not None
+        source = ast.get_source_segment(origin.module.text, node)
+        if source is None:
+            return None
+        quote = "'" if source.rstrip().endswith("'") else '"'
+        if folder == "" and rest is not None:
+            return f"{quote}{quote}", source
+        if isinstance(node, ast.JoinedStr):
+            at = source.find(folder + "/")
+            opening = source.find(quote) + 1
+            if at != opening or source.startswith(("'''", '"""'), opening - 1):
+                return None
+            return _quoted(folder, quote), source[:opening] + source[opening + len(folder) + 1 :]
+        return _quoted(folder, quote), None if rest is None else _quoted(rest, quote)
+
+    def _leave(self, origin: Origin, reason: str, loses: bool) -> None:
+        for use, value in origin.uses:
+            kind = kind_of(use.row.kind, text_of(value), origin.names)
+            self.result.left.append(Left(use.module.place(use.call), use.act, kind, text_of(value), reason, loses and use.act == "write"))
+
+    # -- at the call -----------------------------------------------------------------------------------------------------------------
+
+    def _at_the_call(self, origin: Origin) -> None:
+        for use, value in origin.uses:
+            name = f"the option {origin.option.dest}" if origin.option else f"the name {origin.text!r}"
+            self._wrap(use, value, f"it starts at {name}, which is not a path by itself")
+
+    def _unknown_uses(self) -> None:
+        for unknown in self.uses.unknown:
+            self._wrap(unknown.use, unknown.value, unknown.reason)
+
+    def _wrap(self, use: PathUse, value: Value, reason: str) -> None:
+        """Put the whole argument below the variable where that cannot change it on EC2: ``os.path.join("", text)`` is ``text``."""
+        text = text_of(value)
+        kind = kind_of(use.row.kind, text, set())
+        place = use.module.place(use.call)
+        temporary = any(p.kind == "hole" and "temporary" in p.text for p in value)
+        if temporary or use.act == "test":
+            return
+        relative = value[0].kind in ("literal", "option") or (value[0].kind == "hole" and "time" in value[0].text)
+        if use.act == "write" and relative and use.argument is not None and _is_certain_text(use.argument):
+            env = MODEL_DIR if kind in ("model", "checkpoint") else OUTPUT_DIR
+            source = ast.get_source_segment(use.module.text, use.argument)
+            if source is not None and "\n" not in source:
+                self.result.redirects.append(Redirect(kind if kind != "cache" else "data", place, env, '""', source, Span.of(use.argument), text))
+                return
+        if use.act in ("write", "make") or (use.act in ("read", "list") and use.row.kind == "data"):
+            self.result.left.append(Left(place, use.act, kind, text, reason, use.act == "write"))
+
+    def _library_defaults(self) -> None:
+        for use in self.uses.defaulted:
+            keyword = next((k for p, k in use.row.arguments if k is not None), None)
+            if keyword is None or use.act != "write":
+                continue
+            role = use.row.kind
+            env = MODEL_DIR if role in ("model", "checkpoint") else OUTPUT_DIR
+            place = use.module.place(use.call)
+            default = use.row.default
+            if use.row.name == "*.SummaryWriter":
+                keyword = "logdir" if (self.program.qualified(use.module, use.call.func) or "").startswith("tensorboardX.writer") else keyword
+                self.result.redirects.append(Redirect(role, place, env, None, None, None, default, argument=keyword))
+            else:
+                self.result.redirects.append(Redirect(role, place, env, '""', f'"{default}"', None, default, argument=keyword))
+
+
+def _quoted(text: str, quote: str) -> str:
+    plain = repr(text)
+    return quote + text + quote if quote not in text and plain[1:-1] == text else plain
+
+
+def _in_try_or_if(use: PathUse) -> bool:
+    current = use.module.parent(use.call)
+    while current is not None and not isinstance(current, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Module)):
+        if isinstance(current, (ast.Try, ast.If)):
+            return True
+        current = use.module.parent(current)
+    return False
+
+
+def _is_certain_text(node: ast.expr) -> bool:
+    """Whether an expression is a ``str`` by its form alone."""
+    if isinstance(node, ast.JoinedStr):
+        return True
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+        return any(isinstance(n, (ast.JoinedStr, ast.Constant)) and _is_certain_text(n) for n in (node.left, node.right)) or _is_certain_text(node.left)
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mod):
+        return isinstance(node.left, ast.Constant) and isinstance(node.left.value, str)
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        if node.func.attr == "format" and isinstance(node.func.value, ast.Constant):
+            return True
+        return ast.unparse(node.func) == "os.path.join"
+    return isinstance(node, ast.Constant) and isinstance(node.value, str)
+
+
+def _compared_names(program: Program) -> set[str]:
+    """Options that the code compares with texts: they choose something, they are no path."""
+    found: set[str] = set()
+    for module in program.modules.values():
+        for node in ast.walk(module.tree):
+            if not isinstance(node, ast.Compare) or not isinstance(node.left, ast.Attribute):
+                continue
+            for operator, other in zip(node.ops, node.comparators, strict=True):
+                texts = [other] if isinstance(other, ast.Constant) else list(other.elts) if isinstance(other, (ast.List, ast.Tuple, ast.Set)) else []
+                named = [t for t in texts if isinstance(t, ast.Constant) and isinstance(t.value, str) and t.value not in ("", ".") and "/" not in t.value]
+                if named and isinstance(operator, (ast.Eq, ast.NotEq, ast.In, ast.NotIn)):
+                    found.add(node.left.attr)
+    return found
+
+
+def find_paths(program: Program, arguments: Arguments, calls: Table, shipped: frozenset[str] = frozenset()) -> Paths:
+    """The paths of one program. ``shipped`` are the files of the repository, relative to where the script runs."""
+    values = Values(program, arguments)
+    return _Decider(program, values, find_uses(program, values, calls), shipped).decide()
+
+
+__all__ = ["Left", "Module", "Paths", "Redirect", "find_paths"]

@@ -1,0 +1,227 @@
+"""Every use of a path in a program, and the origins that the used paths start at: a literal, an option, or nothing that is known."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass, field
+
+from migrate.facts.calls import Row, Table, act_of, path_argument, rows_of
+from migrate.facts.locations import REMOTE, words
+from migrate.facts.model import Option, Span
+from migrate.facts.program import Module, Program
+from migrate.facts.values import Value, Values
+
+
+@dataclass(frozen=True, eq=False)
+class PathUse:
+    """One call with a path. ``argument`` is None when the call leaves the path to the library's default."""
+
+    module: Module
+    call: ast.Call
+    row: Row
+    act: str  # read, write, make, test, list, remove
+    argument: ast.expr | None
+    values: tuple[Value, ...]
+
+    @property
+    def line(self) -> int:
+        return self.call.lineno
+
+
+@dataclass(eq=False)
+class Origin:
+    """Where paths start. ``text`` is what is known of the literal itself, or of the option's default (None: there is none)."""
+
+    kind: str  # literal, option
+    module: Module
+    node: ast.expr | None  # the literal; for an option the default's expression, if it is a literal
+    option: Option | None
+    text: str | None
+    names: set[str] = field(default_factory=set)
+    uses: list[tuple[PathUse, Value]] = field(default_factory=list)
+
+    @property
+    def line(self) -> int:
+        if self.option is not None:
+            return self.option.place.span.line
+        return self.node.lineno if self.node is not None else 1
+
+    def acts(self) -> set[str]:
+        return {use.act for use, _ in self.uses}
+
+
+@dataclass(frozen=True, eq=False)
+class Unknown:
+    """A use whose path starts at nothing known, with the reason."""
+
+    use: PathUse
+    value: Value
+    reason: str
+
+
+@dataclass
+class Uses:
+    """All uses of one program, by origin."""
+
+    uses: list[PathUse] = field(default_factory=list)
+    origins: dict[tuple[object, ...], Origin] = field(default_factory=dict)
+    unknown: list[Unknown] = field(default_factory=list)
+    remote: list[tuple[PathUse, str]] = field(default_factory=list)
+    defaulted: list[PathUse] = field(default_factory=list)
+
+
+def find_uses(program: Program, values: Values, calls: Table) -> Uses:
+    """Every call of the table in the program, with its origins."""
+    found = Uses()
+    for module in program.modules.values():
+        for call in module.calls():
+            for row in rows_of(calls, program, module, call):
+                argument = path_argument(row, call)
+                if argument is None:
+                    if row.default is not None and not any(k.arg is None for k in call.keywords) and not any(isinstance(a, ast.Starred) for a in call.args):
+                        found.defaulted.append(PathUse(module, call, row, row.act, None, ()))
+                    continue
+                if isinstance(argument, ast.Constant) and argument.value is None:
+                    continue
+                use = PathUse(module, call, row, act_of(row, call), argument, tuple(_each(module, values, argument)))
+                if not _is_path_method(use):
+                    continue
+                found.uses.append(use)
+                for value in use.values:
+                    _place(program, values, found, use, value, 0)
+    return found
+
+
+def _each(module: Module, values: Values, argument: ast.expr) -> list[Value]:
+    """The values of an argument; those of each element where a list of files is given."""
+    if isinstance(argument, (ast.List, ast.Tuple)):
+        return [v for element in argument.elts for v in values.of(module, element)]
+    return values.of(module, argument)
+
+
+def _is_path_method(use: PathUse) -> bool:
+    """A method row (``.save``, ``.exists``) is believed only where something of its path is known: the object may be anything."""
+    if not use.row.name.startswith("."):
+        return True
+    return any(part.kind in ("literal", "option") and _is_text(part.text if part.kind == "literal" else part.option) for value in use.values for part in value)
+
+
+def _is_text(text: object) -> bool:
+    if isinstance(text, Option):
+        return text.default is None or isinstance(text.default, str)
+    return not str(text).replace(".", "", 1).isdigit()
+
+
+def _place(program: Program, values: Values, found: Uses, use: PathUse, value: Value, depth: int) -> None:
+    parts = [p for p in value if not (p.kind == "literal" and p.text == "")]
+    first = parts[0] if parts else (value[0] if value else None)
+    if first is None:
+        return
+    if first.kind == "literal" and first.node is not None and first.module is not None and isinstance(first.node, (ast.Constant, ast.JoinedStr)):
+        text = node_text(first.node)
+        if text is None:
+            return
+        if REMOTE.match(text):
+            found.remote.append((use, text))
+            return
+        key = ("literal", first.module.path, Span.of(first.node))
+        origin = found.origins.get(key)
+        if origin is None:
+            origin = found.origins[key] = Origin("literal", first.module, first.node, None, text, names_around(first.module, first.node))
+        origin.uses.append((use, value))
+    elif first.kind == "option" and first.option is not None:
+        _place_option(program, values, found, use, value, depth)
+    elif first.kind == "env" and first.text.startswith("SM_"):
+        return
+    else:
+        reason = f"it starts at the environment variable {first.text}" if first.kind == "env" else f"it starts at {first.text}"
+        if first.kind == "literal":
+            reason = "it starts at the working folder, asked of the system"
+        found.unknown.append(Unknown(use, value, reason))
+
+
+def _place_option(program: Program, values: Values, found: Uses, use: PathUse, value: Value, depth: int) -> None:
+    option = next(p.option for p in value if p.option is not None)
+    module = program.modules.get(option.place.path)
+    if module is None:
+        return
+    default = default_expression(module, option)
+    text = option.default if option.default_known and isinstance(option.default, str) else None
+    if default is not None and not option.default_known and depth < 3:
+        for inner in values.of(module, default):
+            if not (inner and inner[0].kind == "hole" and inner[0].text == "None"):
+                _place(program, values, found, use, (*inner, *value[1:]), depth + 1)
+        return
+    key = ("option", option.place.path, option.place.span)
+    origin = found.origins.get(key)
+    if origin is None:
+        node = default if isinstance(default, ast.Constant) and isinstance(default.value, str) else None
+        origin = found.origins[key] = Origin("option", module, node, option, text, words(option.dest))
+    origin.uses.append((use, value))
+
+
+def default_expression(module: Module, option: Option) -> ast.expr | None:
+    """The expression given as ``default=`` of an option."""
+    if option.default_span is None:
+        return None
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.expr) and getattr(node, "lineno", 0) == option.default_span.line and Span.of(node) == option.default_span:
+            return node
+    return None
+
+
+def node_text(node: ast.expr) -> str | None:
+    """The text of a literal; of an f-string what stands before its first field."""
+    if isinstance(node, ast.Constant):
+        return node.value if isinstance(node.value, str) else None
+    if isinstance(node, ast.JoinedStr):
+        first = node.values[0] if node.values else None
+        return str(first.value) if isinstance(first, ast.Constant) else ""
+    return None
+
+
+def names_around(module: Module, node: ast.expr) -> set[str]:
+    """The words of what the code calls a literal: the variable, keyword, dictionary key or parameter that it is given to."""
+    found: set[str] = set()
+    child: ast.AST = node
+    current = module.parent(node)
+    while current is not None:
+        if isinstance(current, ast.keyword) and current.arg:
+            return found | words(current.arg)
+        if isinstance(current, (ast.Assign, ast.AnnAssign)):
+            for target in current.targets if isinstance(current, ast.Assign) else [current.target]:
+                found |= _target_words(target)
+            return found
+        if isinstance(current, ast.Dict):
+            for key, value in zip(current.keys, current.values, strict=True):
+                if value is child and isinstance(key, ast.Constant):
+                    return found | words(str(key.value))
+        if isinstance(current, ast.arguments):
+            return found | _parameter_words(current, child)
+        if isinstance(current, ast.stmt):
+            return found
+        child, current = current, module.parent(current)
+    return found
+
+
+def _target_words(target: ast.expr) -> set[str]:
+    if isinstance(target, ast.Name):
+        return words(target.id)
+    if isinstance(target, ast.Attribute):
+        return words(target.attr)
+    if isinstance(target, ast.Subscript) and isinstance(target.slice, ast.Constant):
+        return words(str(target.slice.value))
+    if isinstance(target, (ast.Tuple, ast.List)):
+        return set().union(*(_target_words(e) for e in target.elts))
+    return set()
+
+
+def _parameter_words(arguments: ast.arguments, default: ast.AST) -> set[str]:
+    positional = [*arguments.posonlyargs, *arguments.args]
+    for argument, value in zip(reversed(positional), reversed(arguments.defaults), strict=False):
+        if value is default:
+            return words(argument.arg)
+    for argument, kw_value in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
+        if kw_value is default:
+            return words(argument.arg)
+    return set()

@@ -1,0 +1,648 @@
+"""Where a string comes from: an expression told as the parts it is put together from, followed back through assignments, calls,
+options, attributes and imports to the literals and options it starts at. From ``ast`` alone.
+
+A value is a tuple of parts, concatenated. Several values mean: any of these. What is not followed is a hole, with the reason.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from dataclasses import dataclass
+
+from migrate.facts.model import Arguments, Option, Span
+from migrate.facts.program import Class, Function, Module, Program
+from migrate.facts.scopes import Binding, Scope
+
+MOST_VALUES = 8  # alternatives kept of one expression
+MOST_DEPTH = 40  # expressions followed in a row
+
+PASS_THROUGH = {
+    "str", "os.fspath", "os.path.abspath", "os.path.expanduser", "os.path.expandvars", "os.path.normpath", "os.path.realpath", "repr",
+    "pathlib.Path", "pathlib.PurePath", "pathlib.PosixPath", "copy.copy", "copy.deepcopy", "py.path.local", "path.Path", "open", "io.open", "codecs.open", "gzip.open", "bz2.open",
+}  # fmt: skip
+PASS_METHODS = {"strip", "rstrip", "lstrip", "expanduser", "resolve", "absolute", "as_posix", "lower", "upper", "open", "encode", "decode", "copy"}
+TIME_CALLS = ("time.", "datetime.", "uuid.", "secrets.", "random.")
+NAMESPACE_NAMES = {"args", "arg", "opt", "opts", "options", "flags", "FLAGS", "hparams", "hps", "parsed_args", "params"}
+FORMAT_HOLE = re.compile(r"%(?:\((?P<key>[^)]*)\))?[-#0 +]*\d*(?:\.\d+)?[a-zA-Z%]")
+BRACE_HOLE = re.compile(r"\{\{|\}\}|\{[^{}]*\}")
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """``kind``: literal (``text``, at ``node``), option (``option``), env (``text`` is the variable), hole (``text`` is the reason)."""
+
+    kind: str
+    text: str
+    module: Module | None = None
+    node: ast.expr | None = None
+    option: Option | None = None
+
+    @property
+    def key(self) -> tuple[str, str, object]:
+        if self.kind == "literal" and self.module is not None and self.node is not None:
+            return self.kind, self.module.path, (Span.of(self.node), self.text)
+        return self.kind, self.text, None
+
+
+Value = tuple[Part, ...]
+
+
+def text_of(value: Value) -> str:
+    """The text as far as it is known; what is not is ``*``."""
+    return "".join(p.text if p.kind == "literal" else (str(p.option.default) if p.option and isinstance(p.option.default, str) else "*") for p in value)
+
+
+def hole(reason: str, node: ast.expr | None = None) -> Value:
+    return (Part("hole", reason, node=node),)
+
+
+class Values:
+    """Follows expressions of one program. Results are kept: each expression is followed once."""
+
+    def __init__(self, program: Program, arguments: Arguments) -> None:
+        self.program = program
+        self.options: dict[str, list[Option]] = {}
+        for option in arguments.options:
+            self.options.setdefault(option.dest, []).append(option)
+        self.cli = arguments.cli
+        self._known: dict[int, list[Value]] = {}
+        self._active: set[int] = set()
+        self._namespace: dict[int, bool] = {}
+        self._attributes = self._collect_attributes()
+
+    def _collect_attributes(self) -> dict[str, list[tuple[Module, ast.Attribute, ast.expr]]]:
+        """Every ``x.name = value`` of the program, by name."""
+        found: dict[str, list[tuple[Module, ast.Attribute, ast.expr]]] = {}
+        for module in self.program.modules.values():
+            for node in ast.walk(module.tree):
+                if not isinstance(node, (ast.Assign, ast.AnnAssign)) or node.value is None:
+                    continue
+                for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
+                    if isinstance(target, ast.Attribute):
+                        found.setdefault(target.attr, []).append((module, target, node.value))
+        return found
+
+    # -- following -------------------------------------------------------------------------------------------------------------------
+
+    def of(self, module: Module, node: ast.expr) -> list[Value]:
+        """The values that ``node`` may have; never empty."""
+        known = self._known.get(id(node))
+        if known is not None:
+            return known
+        if id(node) in self._active or len(self._active) > MOST_DEPTH:
+            return []
+        self._active.add(id(node))
+        try:
+            method = getattr(self, "_of_" + type(node).__name__, None)
+            found = method(module, node) if method else []
+        finally:
+            self._active.discard(id(node))
+        if not found:
+            found = [hole(type(node).__name__, node)]
+        result = _distinct(found)
+        if not self._active:  # what was cut short by a cycle is true only for the one who asked
+            self._known[id(node)] = result
+        return result
+
+    def _of_Constant(self, module: Module, node: ast.Constant) -> list[Value]:
+        if isinstance(node.value, str):
+            return [(Part("literal", node.value, module, node),)]
+        if isinstance(node.value, (int, float)) and not isinstance(node.value, bool):
+            return [(Part("literal", str(node.value), module, node),)]
+        return [hole("None" if node.value is None else "no text", node)]
+
+    def _of_JoinedStr(self, module: Module, node: ast.JoinedStr) -> list[Value]:
+        pieces: list[list[Value]] = []
+        for piece in node.values:
+            if isinstance(piece, ast.Constant):
+                pieces.append([(Part("literal", str(piece.value), module, node),)])
+            elif isinstance(piece, ast.FormattedValue):
+                pieces.append(self.of(module, piece.value))
+        return _concatenated(pieces)
+
+    def _of_BinOp(self, module: Module, node: ast.BinOp) -> list[Value]:
+        if isinstance(node.op, ast.Add):
+            return _concatenated([self.of(module, node.left), self.of(module, node.right)])
+        if isinstance(node.op, ast.Div):
+            return _joined([self.of(module, node.left), self.of(module, node.right)])
+        if isinstance(node.op, ast.Mod) and isinstance(node.left, ast.Constant) and isinstance(node.left.value, str):
+            given = list(node.right.elts) if isinstance(node.right, ast.Tuple) else [node.right]
+            return self._filled(module, node.left, FORMAT_HOLE, given)
+        return []
+
+    def _filled(self, module: Module, template: ast.Constant, pattern: re.Pattern[str], given: list[ast.expr]) -> list[Value]:
+        pieces: list[list[Value]] = []
+        text, last, turn = str(template.value), 0, 0
+        for match in pattern.finditer(text):
+            if match.group() in ("%%", "{{", "}}"):
+                continue
+            pieces.append([(Part("literal", text[last : match.start()], module, template),)])
+            name = match.group()[1:-1].split(":")[0].split("!")[0] if match.group().startswith("{") else ""
+            index = int(name) if name.isdigit() else turn
+            named = bool(name) and not name.isdigit()
+            pieces.append(self.of(module, given[index]) if index < len(given) and not named else [hole("formatted")])
+            turn, last = turn + 1, match.end()
+        pieces.append([(Part("literal", text[last:], module, template),)])
+        return _concatenated(pieces)
+
+    def _of_IfExp(self, module: Module, node: ast.IfExp) -> list[Value]:
+        return [*self.of(module, node.body), *self.of(module, node.orelse)]
+
+    def _of_BoolOp(self, module: Module, node: ast.BoolOp) -> list[Value]:
+        return [v for operand in node.values for v in self.of(module, operand) if not _is_none(v)]
+
+    def _of_NamedExpr(self, module: Module, node: ast.NamedExpr) -> list[Value]:
+        return self.of(module, node.value)
+
+    def _of_Name(self, module: Module, node: ast.Name) -> list[Value]:
+        if node.id == "__file__":
+            return [hole("the code's own folder", node)]
+        found = module.scope(node).lookup(node.id)
+        if found is None:
+            return [hole(f"the unknown name {node.id}", node)]
+        scope, bindings = found
+        values: list[Value] = []
+        for binding in reaching(module, node, scope, bindings):
+            values += self._of_binding(module, scope, binding, node.id)
+        return values
+
+    def _of_binding(self, module: Module, scope: Scope, binding: Binding, name: str) -> list[Value]:
+        if binding.kind == "assign" and binding.value is not None:
+            if not binding.index:
+                return self.of(module, binding.value)
+            return self._element(module, binding.value, binding.index)
+        if binding.kind == "augmented" and binding.value is not None:
+            others = [b for b in scope.bindings[name] if b.kind == "assign" and b.value is not None and not b.index]
+            base = [v for b in others if b.value is not None for v in self.of(module, b.value)]
+            return _concatenated([base, self.of(module, binding.value)]) if base else []
+        if binding.kind == "param":
+            return self._of_parameter(module, scope, name)
+        if binding.kind == "with" and binding.value is not None:
+            return self.of(module, binding.value)
+        if binding.kind == "for" and binding.value is not None:
+            return self._elements(module, binding.value, binding.index)
+        if binding.kind == "import":
+            return self._of_import(module, binding)
+        return []
+
+    def _element(self, module: Module, node: ast.expr, index: tuple[int, ...]) -> list[Value]:
+        if isinstance(node, (ast.Tuple, ast.List)) and index[0] < len(node.elts):
+            element = node.elts[index[0]]
+            return self.of(module, element) if len(index) == 1 else self._element(module, element, index[1:])
+        if isinstance(node, ast.Call):
+            values: list[Value] = []
+            for function in self.program.callees(module, node):
+                for returned in returns_of(function):
+                    if isinstance(returned, ast.Tuple):
+                        values += self._element(function.module, returned, index)
+            return values
+        if isinstance(node, ast.IfExp):
+            return [*self._element(module, node.body, index), *self._element(module, node.orelse, index)]
+        return []
+
+    def _elements(self, module: Module, node: ast.expr, index: tuple[int, ...]) -> list[Value]:
+        literal = self._literal(module, node)
+        if isinstance(literal, (ast.List, ast.Tuple, ast.Set)):
+            found = [self._element(module, e, index) if index else self.of(module, e) for e in literal.elts[:MOST_VALUES]]
+            return [v for values in found for v in values]
+        if isinstance(literal, ast.Dict):
+            return [v for key in literal.keys if key is not None for v in self.of(module, key)]
+        if isinstance(node, ast.Call):
+            name = self.program.qualified(module, node.func) or ""
+            if name in ("sorted", "list", "reversed", "tuple", "enumerate", "tqdm.tqdm", "set") and node.args:
+                return self._elements(module, node.args[0], index[1:] if name == "enumerate" else index)
+            if name in ("glob.glob", "glob.iglob", "os.walk") and node.args:
+                return self.of(module, node.args[0])
+            if name in ("os.listdir", "os.scandir"):
+                return [hole("a name found in a folder", node)]
+        return []
+
+    def _literal(self, module: Module, node: ast.expr) -> ast.expr | None:
+        """The list, tuple, set or dict display that ``node`` names."""
+        if isinstance(node, (ast.List, ast.Tuple, ast.Set, ast.Dict)):
+            return node
+        if isinstance(node, ast.Name):
+            found = module.scope(node).lookup(node.id)
+            for binding in found[1] if found else []:
+                if binding.kind == "assign" and isinstance(binding.value, (ast.List, ast.Tuple, ast.Set, ast.Dict)) and not binding.index:
+                    return binding.value
+        return None
+
+    def _of_parameter(self, module: Module, scope: Scope, name: str) -> list[Value]:
+        node = scope.node
+        function = self.program.function_of(node)
+        if function is None:
+            return [hole(f"the argument {name}")]
+        values: list[Value] = []
+        given = False
+        for site in self.program.calls_of.get(id(node), []):
+            argument = self.program.argument(function, site.call, name)
+            if argument is not None:
+                given = True
+                values += self.of(site.module, argument)
+        default = function.default(name)
+        if default is not None and not (isinstance(default, ast.Constant) and default.value is None and given):
+            values += self.of(function.module, default)
+        return values or [hole(f"the argument {name} of {function.node.name}, which no call here passes")]
+
+    def _of_import(self, module: Module, binding: Binding) -> list[Value]:
+        path = self.program.resolver(module.path, binding.module, binding.level)
+        home = self.program.modules.get(path or "")
+        if home is None or binding.name is None:
+            return [hole(f"{binding.module}.{binding.name}, outside this program")]
+        values: list[Value] = []
+        for inner in home.names.root.bindings.get(binding.name, []):
+            values += self._of_binding(home, home.names.root, inner, binding.name)
+        return values
+
+    # -- attributes and items --------------------------------------------------------------------------------------------------------
+
+    def _of_Attribute(self, module: Module, node: ast.Attribute) -> list[Value]:
+        if node.attr in self.options and self.is_namespace(module, node.value):
+            return self._of_option(node.attr)
+        if node.attr == "parent":
+            return [(*v[:-1], *_folder(v[-1])) for v in self.of(module, node.value)]
+        if node.attr in ("name", "stem", "suffix"):
+            return [hole("a part of a path", node)]
+        name = self.program.qualified(module, node)
+        if name is not None and ".py:" in name:
+            return self._of_global(name)
+        values: list[Value] = []
+        for cls in self.classes_of(module, node.value):
+            values += self._of_member(cls, node.attr)
+        if not values and not self._is_module(module, node.value):
+            candidates = self._attributes.get(node.attr, [])
+            owners = {id(m.scope(target).enclosing_class()) for m, target, _ in candidates}
+            if len(owners) == 1:
+                values = [v for m, _, value in candidates for v in self.of(m, value)]
+        return values or [hole(f"the attribute {ast.unparse(node)}", node)]
+
+    def _is_module(self, module: Module, node: ast.expr) -> bool:
+        return self.program.qualified(module, node) is not None
+
+    def _of_option(self, dest: str) -> list[Value]:
+        values: list[Value] = [(Part("option", dest, option=option),) for option in self.options[dest]]
+        for module, target, value in self._attributes.get(dest, []):
+            if self.is_namespace(module, target.value) and not _mentions(value, dest):
+                values += [v for v in self.of(module, value) if not _is_none(v)]
+        return values
+
+    def _of_global(self, name: str) -> list[Value]:
+        path, _, dotted = name.partition(".py:")
+        home = self.program.modules.get(path + ".py")
+        first, _, rest = dotted.partition(".")
+        if home is None:
+            return []
+        values: list[Value] = []
+        for binding in home.names.root.bindings.get(first, []):
+            if not rest:
+                values += self._of_binding(home, home.names.root, binding, first)
+            elif binding.kind == "class" and "." not in rest:
+                cls = self.program.class_of(binding.node)
+                values += self._of_member(cls, rest) if cls else []
+            elif binding.kind == "assign" and binding.value is not None and "." not in rest:
+                for cls in self.classes_of(home, binding.value):
+                    values += self._of_member(cls, rest)
+        return values
+
+    def _of_member(self, cls: Class, attribute: str) -> list[Value]:
+        values: list[Value] = []
+        for relative in self.program.family(cls):
+            scope = relative.module.names.scopes[id(relative.node)]
+            for binding in scope.bindings.get(attribute, []):
+                values += self._of_binding(relative.module, scope, binding, attribute)
+            for module, target, value in self._attributes.get(attribute, []):
+                owner = module.scope(target).enclosing_class()
+                if owner is not None and owner.node is relative.node and isinstance(target.value, ast.Name) and target.value.id in ("self", "cls"):
+                    values += self.of(module, value)
+        return values
+
+    def classes_of(self, module: Module, node: ast.expr, depth: int = 0) -> list[Class]:
+        """The classes of this program that ``node`` may be, or be an instance of."""
+        if depth > 6:
+            return []
+        if isinstance(node, ast.Name) and node.id in ("self", "cls"):
+            owner = module.scope(node).enclosing_class()
+            cls = self.program.class_of(owner.node) if owner else None
+            return [cls] if cls else []
+        if isinstance(node, ast.Call):
+            return [d for d in self.program.definitions(module, node.func) if isinstance(d, Class)]
+        direct = [d for d in self.program.definitions(module, node) if isinstance(d, Class)]
+        if direct or not isinstance(node, ast.Name):
+            if direct or not isinstance(node, ast.Attribute):
+                return direct
+            return [c for m, _, value in self._attributes.get(node.attr, []) for c in self.classes_of(m, value, depth + 1)]
+        found = module.scope(node).lookup(node.id)
+        result: list[Class] = []
+        for binding in found[1] if found else []:
+            if binding.kind == "assign" and binding.value is not None and not binding.index:
+                result += self.classes_of(module, binding.value, depth + 1)
+            elif binding.kind == "import" and found is not None:
+                result += self._imported_classes(module, binding, depth)
+            elif binding.kind == "param" and found is not None:
+                result += self._passed_classes(found[0], node.id, depth)
+        return result
+
+    def _imported_classes(self, module: Module, binding: Binding, depth: int) -> list[Class]:
+        home = self.program.modules.get(self.program.resolver(module.path, binding.module, binding.level) or "")
+        result: list[Class] = []
+        for inner in home.names.root.bindings.get(binding.name or "", []) if home else []:
+            if inner.kind == "assign" and inner.value is not None and home is not None:
+                result += self.classes_of(home, inner.value, depth + 1)
+        return result
+
+    def _passed_classes(self, scope: Scope, name: str, depth: int) -> list[Class]:
+        function = self.program.function_of(scope.node)
+        result: list[Class] = []
+        for site in self.program.calls_of.get(id(scope.node), []) if function else []:
+            argument = self.program.argument(function, site.call, name) if function else None
+            if argument is not None:
+                result += self.classes_of(site.module, argument, depth + 1)
+        return result
+
+    def _of_Subscript(self, module: Module, node: ast.Subscript) -> list[Value]:
+        key = node.slice.value if isinstance(node.slice, ast.Constant) else None
+        if isinstance(key, str):
+            if self.program.qualified(module, node.value) == "os.environ":
+                return [(Part("env", key, node=node),)]
+            if key in self.options and self.is_namespace(module, node.value):
+                return self._of_option(key)
+            return self._of_item(module, node.value, key)
+        literal = self._literal(module, node.value)
+        if isinstance(literal, (ast.List, ast.Tuple)):
+            if isinstance(key, int) and -len(literal.elts) <= key < len(literal.elts):
+                return self.of(module, literal.elts[key])
+            return [v for e in literal.elts for v in self.of(module, e)]
+        if self.program.qualified(module, node.value) == "sys.argv":
+            return [hole("sys.argv", node)]
+        if isinstance(literal, ast.Dict):
+            return [v for e in literal.values for v in self.of(module, e)]
+        return []
+
+    def _of_item(self, module: Module, base: ast.expr, key: str) -> list[Value]:
+        """``base["key"]`` where base is a dict display, or a name bound to one, or to ``dict(key=...)``."""
+        found = module.scope(base).lookup(base.id) if isinstance(base, ast.Name) else None
+        candidates: list[tuple[Module, ast.expr]] = [(module, base)]
+        for binding in found[1] if found else []:
+            if binding.kind == "assign" and binding.value is not None:
+                candidates.append((module, binding.value))
+            elif binding.kind == "import":
+                home = self.program.modules.get(self.program.resolver(module.path, binding.module, binding.level) or "")
+                for inner in home.names.root.bindings.get(binding.name or "", []) if home else []:
+                    if inner.kind == "assign" and inner.value is not None and home is not None:
+                        candidates.append((home, inner.value))
+            elif binding.kind == "param" and found is not None:
+                candidates += self._passed(found[0], base.id) if isinstance(base, ast.Name) else []
+        values: list[Value] = []
+        for home, display in candidates:
+            if isinstance(display, ast.Dict):
+                for name, value in zip(display.keys, display.values, strict=True):
+                    if isinstance(name, ast.Constant) and name.value == key:
+                        values += self.of(home, value)
+            elif isinstance(display, ast.Call):
+                values += [v for k in display.keywords if k.arg == key for v in self.of(home, k.value)]
+                values += [v for a in display.args if isinstance(a, ast.Dict) for v in self._of_item(home, a, key)]
+        return values or [hole(f"the entry {key!r} of {ast.unparse(base)}")]
+
+    def _passed(self, scope: Scope, name: str) -> list[tuple[Module, ast.expr]]:
+        function = self.program.function_of(scope.node)
+        result: list[tuple[Module, ast.expr]] = []
+        for site in self.program.calls_of.get(id(scope.node), []) if function else []:
+            argument = self.program.argument(function, site.call, name) if function else None
+            if argument is None:
+                continue
+            literal = self._literal(site.module, argument)
+            result.append((site.module, literal if literal is not None else argument))
+        return result
+
+    # -- calls -----------------------------------------------------------------------------------------------------------------------
+
+    def _of_Call(self, module: Module, node: ast.Call) -> list[Value]:
+        name = self.program.qualified(module, node.func) or ""
+        if name in ("os.path.join", "posixpath.join", "ntpath.join", "pathlib.Path", "pathlib.PurePath") and len(node.args) > 1:
+            return _joined([self.of(module, a.value if isinstance(a, ast.Starred) else a) for a in node.args])
+        if name in PASS_THROUGH and node.args:
+            return self.of(module, node.args[0])
+        if name in ("open", "io.open") and node.keywords:
+            return [v for k in node.keywords if k.arg == "file" for v in self.of(module, k.value)]
+        if name in ("os.environ.get", "os.getenv") and node.args and isinstance(node.args[0], ast.Constant):
+            variable = (Part("env", str(node.args[0].value), node=node),)
+            return [variable, *(self.of(module, node.args[1]) if len(node.args) > 1 else [])]
+        if name in ("os.getcwd", "pathlib.Path.cwd"):
+            return [(Part("literal", ".", module, None),)]
+        if name in ("pathlib.Path", "pathlib.PurePath") and not node.args:
+            return [(Part("literal", ".", module, None),)]
+        if name == "os.path.dirname" and node.args:
+            return [(*v[:-1], *_folder(v[-1])) for v in self.of(module, node.args[0])]
+        if name in ("os.path.basename", "os.path.splitext"):
+            return [hole("a part of a path", node)]
+        if name.startswith("tempfile."):
+            return [hole("a temporary folder", node)]
+        if name.startswith(TIME_CALLS):
+            return [hole("the time or chance", node)]
+        if name in ("input", "raw_input", "getpass.getpass"):
+            return [hole("what a person types", node)]
+        local = self._of_local_call(module, node)
+        return local or self._of_method(module, node)
+
+    def _of_local_call(self, module: Module, node: ast.Call) -> list[Value]:
+        values: list[Value] = []
+        if any(isinstance(d, Class) for d in self.program.definitions(module, node.func)):
+            return []
+        for function in self.program.callees(module, node):
+            for returned in returns_of(function):
+                values += self.of(function.module, returned)
+        return values
+
+    def _of_method(self, module: Module, node: ast.Call) -> list[Value]:
+        if not isinstance(node.func, ast.Attribute):
+            return []
+        base, method = node.func.value, node.func.attr
+        if method == "format" and isinstance(base, ast.Constant) and isinstance(base.value, str):
+            return self._filled(module, base, BRACE_HOLE, list(node.args))
+        if method == "format":
+            return [(*v, Part("hole", "formatted")) for v in self.of(module, base)]
+        if method in PASS_METHODS:
+            return self.of(module, base)
+        if method == "replace":
+            return [(*v[:1], Part("hole", "replaced")) for v in self.of(module, base)]
+        if method in ("joinpath", "with_name") and node.args:
+            return _joined([self.of(module, base), *(self.of(module, a) for a in node.args)])
+        if method in ("glob", "rglob", "with_suffix"):
+            return [(*v, Part("hole", method)) for v in self.of(module, base)]
+        if method == "join" and isinstance(base, ast.Constant) and node.args and isinstance(node.args[0], (ast.List, ast.Tuple)):
+            pieces: list[list[Value]] = []
+            for position, element in enumerate(node.args[0].elts):
+                pieces += [[(Part("literal", str(base.value)),)]] if position else []
+                pieces.append(self.of(module, element))
+            return _concatenated(pieces)
+        if method == "get" and node.args and isinstance(node.args[0], ast.Constant) and isinstance(node.args[0].value, str):
+            return self._of_item(module, base, node.args[0].value)
+        return []
+
+    # -- the namespace of the command line -------------------------------------------------------------------------------------------
+
+    def is_namespace(self, module: Module, node: ast.expr) -> bool:
+        """Whether ``node`` holds the parsed options."""
+        known = self._namespace.get(id(node))
+        if known is None:
+            self._namespace[id(node)] = False  # a cycle proves nothing
+            known = self._namespace[id(node)] = self._find_namespace(module, node)
+        return known
+
+    def _find_namespace(self, module: Module, node: ast.expr) -> bool:
+        if isinstance(node, ast.Call):
+            return self._call_gives_namespace(module, node)
+        if isinstance(node, ast.Subscript):
+            return isinstance(node.slice, ast.Constant) and node.slice.value == 0 and self.is_namespace(module, node.value)
+        if isinstance(node, ast.Attribute):
+            name = self.program.qualified(module, node)
+            if name is not None and ".py:" in name and self._global_is_namespace(name):
+                return True
+            assigned = self._attributes.get(node.attr, [])
+            return any(self.is_namespace(m, value) for m, _, value in assigned)
+        if not isinstance(node, ast.Name):
+            return False
+        found = module.scope(node).lookup(node.id)
+        if found is None:
+            return False
+        scope, bindings = found
+        for binding in bindings:
+            if binding.kind == "assign" and binding.value is not None and binding.index in ((), (0,)) and self.is_namespace(module, binding.value):
+                return True
+            if binding.kind == "import" and self._import_is_namespace(module, binding):
+                return True
+            if binding.kind == "param" and self._parameter_is_namespace(scope, node.id):
+                return True
+        return False
+
+    def _call_gives_namespace(self, module: Module, node: ast.Call) -> bool:
+        if isinstance(node.func, ast.Attribute) and node.func.attr in ("parse_args", "parse_known_args", "parse_intermixed_args", "parse_known_intermixed_args"):
+            return True
+        name = self.program.qualified(module, node.func) or ""
+        if name in ("vars", "copy.copy", "copy.deepcopy", "dict") or name.rsplit(".", 1)[-1] in ("Namespace", "EasyDict", "edict", "AttrDict", "parse_args_into_dataclasses"):
+            return any(self.is_namespace(module, a) for a in [*node.args, *(k.value for k in node.keywords if k.arg is None)])
+        for function in self.program.callees(module, node):
+            if any(self.is_namespace(function.module, r.elts[0] if isinstance(r, ast.Tuple) and r.elts else r) for r in returns_of(function)):
+                return True
+        return False
+
+    def _global_is_namespace(self, name: str) -> bool:
+        path, _, dotted = name.partition(".py:")
+        home = self.program.modules.get(path + ".py")
+        bindings = home.names.root.bindings.get(dotted, []) if home else []
+        return any(b.value is not None and home is not None and b.index in ((), (0,)) and self.is_namespace(home, b.value) for b in bindings)
+
+    def _import_is_namespace(self, module: Module, binding: Binding) -> bool:
+        path = self.program.resolver(module.path, binding.module, binding.level)
+        return path is not None and binding.name is not None and self._global_is_namespace(f"{path}:{binding.name}")
+
+    def _parameter_is_namespace(self, scope: Scope, name: str) -> bool:
+        function = self.program.function_of(scope.node)
+        if function is None:
+            return name in NAMESPACE_NAMES
+        sites = self.program.calls_of.get(id(scope.node), [])
+        for site in sites:
+            argument = self.program.argument(function, site.call, name)
+            if argument is not None and self.is_namespace(site.module, argument):
+                return True
+        return name in NAMESPACE_NAMES and self.cli == "argparse"
+
+
+# -- helpers ---------------------------------------------------------------------------------------------------------------------------
+
+
+def reaching(module: Module, node: ast.Name, scope: Scope, bindings: list[Binding]) -> list[Binding]:
+    """The bindings that a read of ``node`` may see: those before it in the same function, from the last one on that always runs."""
+    if module.scope(node).function() is not scope.function() or len(bindings) < 2:
+        return bindings
+    before = [b for b in bindings if getattr(b.node, "lineno", 0) < node.lineno or b.kind == "param"]
+    if not before:
+        return bindings
+    blocks = _blocks(module, node)
+    for position in range(len(before) - 1, -1, -1):
+        binding = before[position]
+        if binding.kind in ("assign", "import", "with", "for") and id(module.parent(binding.node)) in blocks and _same_branch(module, binding.node, node):
+            return before[position:]
+    return before
+
+
+def _blocks(module: Module, node: ast.AST) -> set[int]:
+    found: set[int] = set()
+    current: ast.AST | None = node
+    while current is not None:
+        found.add(id(current))
+        current = module.parent(current)
+    return found
+
+
+def _same_branch(module: Module, binding: ast.AST, node: ast.AST) -> bool:
+    """Whether the binding's statement stands in the same list of statements as (an ancestor of) the node."""
+    parent = module.parent(binding)
+    current: ast.AST | None = node
+    while current is not None and module.parent(current) is not parent:
+        current = module.parent(current)
+    for _, block in ast.iter_fields(parent) if parent is not None else []:
+        if isinstance(block, list) and any(b is binding for b in block):
+            return any(b is current for b in block) or isinstance(binding, (ast.With, ast.For))
+    return True
+
+
+def returns_of(function: Function) -> list[ast.expr]:
+    """The expressions that a function returns; those of functions inside it are left out."""
+    found: list[ast.expr] = []
+    todo: list[ast.AST] = list(function.node.body)
+    while todo:
+        node = todo.pop(0)
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)):
+            continue
+        if isinstance(node, ast.Return) and node.value is not None:
+            found.append(node.value)
+        todo += ast.iter_child_nodes(node)
+    return found
+
+
+def _folder(part: Part) -> Value:
+    if part.kind == "literal":
+        head, slash, _ = part.text.rpartition("/")
+        return (Part("literal", head if slash else ".", part.module, part.node if slash else None),)
+    return (part,)
+
+
+def _is_none(value: Value) -> bool:
+    return len(value) == 1 and value[0].kind == "hole" and value[0].text == "None"
+
+
+def _mentions(node: ast.expr, attribute: str) -> bool:
+    return any(isinstance(n, ast.Attribute) and n.attr == attribute for n in ast.walk(node))
+
+
+def _distinct(values: list[Value]) -> list[Value]:
+    seen: dict[tuple[object, ...], Value] = {}
+    for value in values:
+        kept = tuple(p for p in value if p.kind != "literal" or p.text or p.node is not None)
+        seen.setdefault(tuple(p.key for p in kept), kept or value)
+    return list(seen.values())[:MOST_VALUES]
+
+
+def _concatenated(pieces: list[list[Value]]) -> list[Value]:
+    results: list[Value] = [()]
+    for alternatives in pieces:
+        results = [(*head, *tail) for head in results for tail in alternatives][:MOST_VALUES]
+    return [tuple(p for p in value if p.kind != "literal" or p.text) or value[:1] for value in results]
+
+
+def _joined(pieces: list[list[Value]]) -> list[Value]:
+    """As ``os.path.join``: an empty first part vanishes, an absolute later part starts anew."""
+    results: list[Value] = [()]
+    for alternatives in pieces:
+        step: list[Value] = []
+        for head in results:
+            for tail in alternatives:
+                absolute = bool(tail) and tail[0].kind == "literal" and tail[0].text.startswith(("/", "~"))
+                empty = all(p.kind == "literal" and not p.text for p in head)
+                slash = bool(head) and head[-1].kind == "literal" and head[-1].text.endswith("/")
+                step.append(tail if absolute or empty else (*head, *(() if slash else (Part("literal", "/"),)), *tail))
+        results = step[:MOST_VALUES]
+    return results
