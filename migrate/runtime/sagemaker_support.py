@@ -64,7 +64,10 @@ class _Setting:
         toolkit = "" if self.value is None else str(self.value)
         if isinstance(self.value, dict):
             toolkit = ",".join("%s=%s" % item for item in sorted(self.value.items()))
-        forms = (toolkit, _encode(_decode(self.value)))
+        # argparse takes any token with a space in it for a positional argument, even --name='a b'
+        spaceless = json.dumps(self.value, separators=(",", ":")).replace(" ", "\\u0020")
+        self.joined = spaceless if " " in self.text else self.text
+        forms = (toolkit, _encode(_decode(self.value)), self.joined)
         # An old Python under LANG=C reads argv as ASCII with escapes.
         self.forms = set(forms) | {os.fsdecode(form.encode("utf-8", "surrogatepass")) for form in forms}
 
@@ -195,7 +198,8 @@ def _layout(parser: Any, settings: List[_Setting], alone: bool) -> List[str]:
         action, option = _find(parser, s.key)
         if action is None:
             if not _PLATFORM.fullmatch(s.key):
-                options.append((None, ["=".join(s.tokens)] if has_positionals or s.text[:1] == "-" else s.tokens))
+                joined = [s.tokens[0] + "=" + s.joined]
+                options.append((None, joined if has_positionals or s.text[:1] == "-" else s.tokens))
         elif s.value is None or (s.text == "" and action.type in (int, float)):
             pass
         elif action.option_strings:
@@ -271,10 +275,13 @@ def _flag(parser: Any, action: Any, option: Optional[str], spelt: str, s: _Setti
     consts = []  # type: List[Tuple[Any, str]]
     for other in parser._actions:
         if other.dest == action.dest and other.nargs == 0 and other.option_strings:
-            negative = [o for o in other.option_strings if _name(o).startswith("no_") and len(other.option_strings) > 1]
-            positive = [o for o in other.option_strings if o not in negative]
-            both = bool(negative and positive)  # as BooleanOptionalAction has them
-            consts += [(False, negative[0]), (True, positive[0])] if both else [(other.const, other.option_strings[0])]
+            names = [_name(o) for o in other.option_strings]
+            both = [o for o in other.option_strings if "no_" + _name(o) in names]  # as BooleanOptionalAction has them
+            if both:
+                negative = [o for o in other.option_strings if _name(o) == "no_" + _name(both[0])]
+                consts += [(False, negative[0]), (True, both[0])]
+            else:
+                consts.append((other.const, other.option_strings[0]))
     on = True if s.text.lower() in _TRUE else False if s.text.lower() in _FALSE else None
     if option and on:
         return [option]
