@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Change:
-    """A file's bytes before and after; None where there is no file. ``path`` is POSIX, relative to the root. ``mode`` is what it has after."""
+    """A file's bytes before and after; None where there is no file. ``path`` is POSIX, relative to the root.
+
+    ``mode`` holds the permission bits of a new file; a file that is there keeps its own.
+    """
 
     path: str
     old: bytes | None

@@ -32,7 +32,7 @@ class Splice:
 
 @dataclass(frozen=True)
 class Text:
-    """A source file, decoded. ``raw`` is without the byte order mark; ``newline`` is the most frequent line end ("\\n" if there is none)."""
+    """A source file, decoded. ``raw`` is without the byte order mark; ``newline`` is the most frequent line end."""
 
     raw: bytes
     text: str

@@ -20,7 +20,7 @@ def local_name(
     """The name under which code at ``before`` can use ``module`` (or its ``name``), with the import that must be added, if any.
 
     An import that the file has is used when it surely has run at ``before`` and nothing hides it there; without ``before`` it must hold for
-    every place in the file. Else a new import is asked for, under a name that clashes with nothing in the file: ``os``, else ``_os``, ``_os_2``.
+    every place in the file. Else a new import is asked for, under a name that clashes with nothing in the file: ``os``, ``_os``, ``_os_2``.
     ``either`` asks for an import that works as a member of a package and as a script alike (``if __package__:``). A submodule
     (``module="a.b"`` with no ``name``) is taken as ``from a import b``.
     """
@@ -127,13 +127,15 @@ def import_place(body: list[ast.stmt], tree: ast.Module, add: AddImport, first: 
     if not plain:
         return block[0], False
     if keys == sorted(keys):
-        return next(((index, False) for index, key in zip(plain, keys) if key > add.module.lower()), (plain[-1], True))
+        return next(((index, False) for index, key in zip(plain, keys, strict=True) if key > add.module.lower()), (plain[-1], True))
     return plain[-1], True
 
 
 def _prologue(body: list[ast.stmt], tree: ast.Module) -> int:
     """How many statements must stay first: the docstring, ``from __future__`` imports."""
-    futures = [index for index, node in enumerate(body) if isinstance(node, ast.ImportFrom) and node.module == "__future__" and not node.level]
+    futures = [
+        index for index, node in enumerate(body) if isinstance(node, ast.ImportFrom) and node.module == "__future__" and not node.level
+    ]
     if futures:
         return futures[-1] + 1
     return 1 if is_docstring(tree, body[0]) else 0

@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import json
 import os
+import shutil
 import stat
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -25,7 +26,7 @@ _ABSENT = "absent"
 
 @dataclass(frozen=True)
 class Undone:
-    """What ``undo`` did, in paths relative to the root. ``refused``: files that someone edited since, with the reason; they stay as they are."""
+    """What ``undo`` did, in paths relative to the root. ``refused``: files that someone edited since, with the reason; they stay."""
 
     restored: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
@@ -82,7 +83,11 @@ def _load(state: State) -> _Journal:
 
 def _save(state: State, journal: _Journal) -> None:
     files = {
-        path: {"original": None if entry.original is None else base64.b64encode(entry.original).decode(), "mode": entry.mode, "ours": entry.ours}
+        path: {
+            "original": None if entry.original is None else base64.b64encode(entry.original).decode(),
+            "mode": entry.mode,
+            "ours": entry.ours,
+        }
         for path, entry in journal.files.items()
     }
     data = {"version": 1, "files": files, "folders": sorted(journal.folders), "temporary": sorted(journal.temporary)}
@@ -92,9 +97,11 @@ def _save(state: State, journal: _Journal) -> None:
     _write_file(state.journal, json.dumps(data, indent=1).encode(), 0o600)
 
 
-def _clear(state: State) -> None:
-    """Remove the journal, and the folder when nothing else (a cache) is in it."""
+def _clear(state: State, cache: bool) -> None:
+    """Remove the journal, on request what a scan cached beside it, and the folder when nothing else is in it."""
     state.journal.unlink(missing_ok=True)
+    if cache:
+        shutil.rmtree(state.folder / "cache", ignore_errors=True)
     with contextlib.suppress(OSError):
         if {entry.name for entry in state.folder.iterdir()} <= {".gitignore"}:
             (state.folder / ".gitignore").unlink(missing_ok=True)
@@ -110,19 +117,28 @@ def _stage(path: Path, content: bytes, mode: int) -> Path:
     temporary = _temporary(path)
     temporary.unlink(missing_ok=True)
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fchmod(file.fileno(), mode)
-        with contextlib.suppress(OSError):
-            there = path.stat()
-            os.fchown(file.fileno(), there.st_uid, there.st_gid)
-        os.fsync(file.fileno())
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            with contextlib.suppress(OSError):
+                there = path.stat()
+                os.fchown(file.fileno(), there.st_uid, there.st_gid)
+            os.fchmod(file.fileno(), mode)
+            os.fsync(file.fileno())
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        error.filename = error.filename or str(path)
+        raise
     return temporary
 
 
 def _write_file(path: Path, content: bytes, mode: int) -> None:
     os.replace(_stage(path, content, mode), path)
+
+
+def _mode(path: Path, change: Change) -> int:
+    return change.mode if change.old is None else stat.S_IMODE(path.stat().st_mode)
 
 
 def _missing_folders(path: Path, base: Path) -> list[Path]:
@@ -147,9 +163,9 @@ class _Writing:
                 self.folders.append(folder)
             if change.new is not None:
                 self.staged.append(_temporary(path))
-                _stage(path, change.new, change.mode)
+                _stage(path, change.new, _mode(path, change))
         for path, change in self.targets:
-            mode = stat.S_IMODE(path.stat().st_mode) if change.old is not None else change.mode
+            mode = _mode(path, change)
             if change.new is None:
                 path.unlink()
             else:
@@ -186,12 +202,21 @@ def write(root: Path, changes: Sequence[Change]) -> None:
     except BaseException as error:
         try:
             writing.back()
-            _save(state, before) if before.files else _clear(state)
+            _forget(state, before)
         except OSError as again:
             raise UserError(f"cannot write, nor take back what was written ({again}); `migrate undo` does it later: {error}") from error
         if isinstance(error, OSError):
             raise UserError(f"nothing was changed: {error.filename or root}: {error.strerror or error}") from error
         raise
+
+
+def _forget(state: State, before: _Journal) -> None:
+    """The journal as it was. When the disk is too full for that, the newer one stays, and does no harm: it holds the same originals."""
+    if not before.files:
+        _clear(state, cache=False)
+        return
+    with contextlib.suppress(OSError):
+        _save(state, before)
 
 
 def _target(root: Path, state: State, change: Change) -> Path:
@@ -215,8 +240,7 @@ def _noted(state: State, before: _Journal, targets: Sequence[tuple[Path, Change]
         key = path.relative_to(state.base).as_posix()
         entry = journal.files.get(key)
         if entry is None or _digest(change.old) not in entry.ours:
-            mode = stat.S_IMODE(path.stat().st_mode) if change.old is not None else change.mode
-            entry = _Entry(change.old, mode, ())
+            entry = _Entry(change.old, _mode(path, change), ())
         journal.files[key] = replace(entry, ours=tuple(dict.fromkeys([*entry.ours, _digest(change.new)])))
         journal.folders |= {folder.relative_to(state.base).as_posix() for folder in _missing_folders(path, state.base)}
         journal.temporary.add(_temporary(path).relative_to(state.base).as_posix())
@@ -232,7 +256,9 @@ def undo(root: Path) -> Undone:
     state = find_state(root)
     journal = _load(state)
     inside = root.resolve()
-    restored, removed, refused = [], [], []
+    restored: list[str] = []
+    removed: list[str] = []
+    refused: list[tuple[str, str]] = []
     try:
         for key in sorted(journal.files):
             path = state.base / key
@@ -246,7 +272,7 @@ def undo(root: Path) -> Undone:
             (removed if entry.original is None else restored).append(name)
             del journal.files[key]
         _clean(state, journal, inside)
-        _save(state, journal) if journal.files else _clear(state)
+        _save(state, journal) if journal.files else _clear(state, cache=True)
     except OSError as error:
         raise UserError(f"undo stopped at {error.filename}: {error.strerror}; run it again when that is mended") from error
     return Undone(tuple(restored), tuple(removed), tuple(refused))
@@ -302,6 +328,9 @@ def ours(root: Path) -> Callable[[Path], bool]:
     def known(path: Path) -> bool:
         key = path.relative_to(state.base).as_posix() if path.is_relative_to(state.base) else ""
         entry = journal.files.get(key)
-        return entry is not None and _digest(_read(path)) in entry.ours
+        try:
+            return entry is not None and _digest(_read(path)) in entry.ours
+        except OSError:
+            return False  # a folder of a submodule, say
 
     return known

@@ -25,7 +25,9 @@ class Target:
         return self == other or self._flat() == other._flat()
 
     def _flat(self) -> tuple[int, str]:
-        return self.level, f"{self.module}:{self.name}" if self.name and self.name[0].isupper() else ".".join(filter(None, (self.module, self.name)))
+        return self.level, f"{self.module}:{self.name}" if self.name and self.name[0].isupper() else ".".join(
+            filter(None, (self.module, self.name))
+        )
 
 
 @dataclass(frozen=True)
@@ -125,8 +127,8 @@ class Names:
             scope.bind(node.name, other)
         elif isinstance(node, ast.MatchMapping) and node.rest:
             scope.bind(node.rest, other)
-        elif not isinstance(node, (ast.alias, ast.Attribute)) and isinstance(name := getattr(node, "name", None), str):
-            scope.bind(name, other)  # except ... as name, case ... as name, type parameters
+        elif not isinstance(node, ast.alias) and isinstance(bound := getattr(node, "name", None), str):
+            scope.bind(bound, other)  # except ... as name, case ... as name, type parameters
         if isinstance(node, (*_FUNCTIONS, ast.ClassDef, *_COMPREHENSIONS)):
             return self._scope(node, scope)
         return scope

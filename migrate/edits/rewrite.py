@@ -22,7 +22,19 @@ from migrate.edits.statements import Block, Placed, Placer, hang
 from migrate.facts.model import Span
 
 # Code that binds tightest: it needs no brackets wherever an expression may stand.
-_ATOMS = (ast.Call, ast.Name, ast.Attribute, ast.Subscript, ast.List, ast.Dict, ast.Set, ast.ListComp, ast.SetComp, ast.DictComp, ast.JoinedStr)
+_ATOMS = (
+    ast.Call,
+    ast.Name,
+    ast.Attribute,
+    ast.Subscript,
+    ast.List,
+    ast.Dict,
+    ast.Set,
+    ast.ListComp,
+    ast.SetComp,
+    ast.DictComp,
+    ast.JoinedStr,
+)
 # Parents that have a delimiter on both sides of the expression, by field: any expression but a tuple, ``:=`` or yield goes in as it is.
 _DELIMITED = {
     (ast.keyword, "value"),
@@ -80,7 +92,9 @@ def rewrite(source: bytes, edits: Sequence[Edit]) -> bytes:
     try:
         result = text.splice(splices)
     except UnicodeEncodeError as error:
-        raise EditError(path, f"the new code has a character that {text.encoding} cannot write: {error.object[error.start : error.end]!r}") from error
+        raise EditError(
+            path, f"the new code has a character that {text.encoding} cannot write: {error.object[error.start : error.end]!r}"
+        ) from error
     _check(result, text, splices, tree, path)
     return result
 
@@ -174,7 +188,9 @@ def _replaced(text: Text, piece: _Piece, edit: Replace) -> str:
         raise EditError(edit.path, f"line {piece.span.line}: the target of an assignment cannot be replaced", edit)
     found.put(new)
     code = edit.code
-    sole_generator = isinstance(node, ast.GeneratorExp) and isinstance(found.parent, ast.Call) and text.utf8[piece.start : piece.start + 1] == b"("
+    sole_generator = (
+        isinstance(node, ast.GeneratorExp) and isinstance(found.parent, ast.Call) and text.utf8[piece.start : piece.start + 1] == b"("
+    )
     if sole_generator and len(found.parent.args) == 1 and not found.parent.keywords:  # type: ignore[attr-defined]
         return f"({code})"  # its brackets are those of the call
     if not (_is_atom(new) or _is_bracketed(text, piece) or _is_free(new, found)):

@@ -18,7 +18,7 @@ def same(left: ast.AST, right: ast.AST) -> bool:
         elif isinstance(a, list) and isinstance(b, list):
             if len(a) != len(b):
                 return False
-            pairs.extend(zip(a, b))
+            pairs.extend(zip(a, b, strict=True))
         elif a != b and not (a != a and b != b):  # nan is never equal to itself
             return False
     return True

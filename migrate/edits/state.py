@@ -64,7 +64,8 @@ def prefix(root: Path) -> str:
 
 
 def dirty_paths(root: Path) -> tuple[str, ...]:
-    """Files under ``root`` (relative to it, POSIX) which git does not have as they are: changed, added, deleted, untracked but not ignored.
+    """Files under ``root`` (relative to it, POSIX) which git does not have as they are: changed, added, deleted, untracked but not ignored
+    (compiled Python is nobody's work).
 
     What the last apply or verify left as it is does not count. Folders outside git are never dirty. Raises UserError when git cannot tell.
     """
@@ -84,7 +85,8 @@ def dirty_paths(root: Path) -> tuple[str, ...]:
     if run.returncode:
         line = run.stderr.decode(errors="replace").strip().splitlines()[:1]
         raise UserError(f"git status failed in {root}: {line[0] if line else run.returncode}")
-    paths = [entry[3:].decode("utf-8", "surrogateescape") for entry in run.stdout.split(b"\0") if len(entry) > 3]
+    entries = [entry for entry in run.stdout.split(b"\0") if len(entry) > 3 and not (entry.startswith(b"??") and entry.endswith(b".pyc"))]
+    paths = [entry[3:].decode("utf-8", "surrogateescape") for entry in entries]
     return tuple(path.removeprefix(inner) for path in paths if not known(base / path))
 
 

@@ -1,9 +1,9 @@
 """Where whole statements go, and how they are written there.
 
-New code before a statement goes before the comment block that stands directly above it at the same indentation, since that comment speaks of
-the statement; never above a shebang or a coding line. New code after a statement goes after the comment at the end of its line, and after
-deeper comments that close its block. Before a docstring or a ``from __future__`` import means after it: nothing may stand before those.
-In a one-line suite (``if x: stmt``) and between statements on one line, simple statements are joined with ``;``.
+New code before a statement goes before the comment block that stands directly above it at the same indentation, since that comment
+speaks of the statement; never above a shebang or a coding line. New code after a statement goes after the comment at the end of its line,
+and after deeper comments that close its block. Before a docstring or a ``from __future__`` import means after it: nothing may stand before
+those. In a one-line suite (``if x: stmt``) and between statements on one line, simple statements are joined with ``;``.
 """
 
 from __future__ import annotations
@@ -90,7 +90,9 @@ class Placer:
         """Not before a docstring, not before a ``from __future__`` import."""
         siblings = found.siblings
         if found.parent is self.tree:
-            futures = [i for i, node in enumerate(siblings) if isinstance(node, ast.ImportFrom) and node.module == "__future__" and not node.level]
+            futures = [
+                i for i, node in enumerate(siblings) if isinstance(node, ast.ImportFrom) and node.module == "__future__" and not node.level
+            ]
             if futures and futures[-1] >= index:
                 return futures[-1], True
         if index == 0 and found.field == "body" and is_docstring(found.parent, siblings[0]):
@@ -198,7 +200,12 @@ class Placer:
         """One step of indentation, as the code around has it."""
         candidates: list[tuple[ast.AST, ast.AST]] = [(node, first) for first in getattr(node, "body", [])[:1]]
         candidates.append((found.parent, node))
-        candidates += ((outer, inner) for outer in ast.walk(self.tree) for inner in getattr(outer, "body", [])[:1] if isinstance(getattr(outer, "body", None), list))
+        candidates += (
+            (outer, inner)
+            for outer in ast.walk(self.tree)
+            for inner in getattr(outer, "body", [])[:1]
+            if isinstance(getattr(outer, "body", None), list)
+        )
         for outer, inner in candidates:
             if isinstance(outer, ast.stmt) and isinstance(inner, ast.stmt) and self._opens_line(self._start(inner)):
                 wide, narrow = self._indent(first_line(inner)), self._indent(first_line(outer))
