@@ -7,7 +7,6 @@ from dataclasses import replace
 from migrate.facts.arguments.machine import Machine, Parse
 from migrate.facts.arguments.objects import Parser
 from migrate.facts.arguments.parsers import collect
-from migrate.facts.arguments.relevance import Relevance
 from migrate.facts.model import Arguments, Option, ParseSite
 from migrate.facts.program import Program
 
@@ -20,7 +19,7 @@ def find_arguments(program: Program) -> Arguments:
     Read from source by following the entry from its first line (``machine.py``): options of another script's ``__main__`` block, or of functions
     that this entry never calls, are not among them.
     """
-    machine = Machine(program, Relevance(program))
+    machine = Machine(program)
     machine.run()
     if not machine.parses:
         return Arguments("none", unknown=tuple(machine.notes.items()))

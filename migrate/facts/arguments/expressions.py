@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import builtins
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 
 from migrate.facts.arguments import operations
 from migrate.facts.arguments.objects import (
@@ -147,16 +148,19 @@ class Expressions(ABC):
             lower, upper = self.evaluate(node.slice.lower, env), self.evaluate(node.slice.upper, env)
             if isinstance(value, SysArgv) and node.slice.step is None and isinstance(lower, int) and lower >= 0 and upper is None:
                 return SysArgv(value.start + lower)
-            plain = all(part is None or isinstance(part, int) for part in (lower, upper)) and node.slice.step is None
-            if plain and isinstance(value, (str, list, tuple)):
-                return value[lower:upper]  # type: ignore[misc]
+            if node.slice.step is not None or not isinstance(value, (str, list, tuple)):
+                return UNKNOWN
+            if (lower is None or isinstance(lower, int)) and (upper is None or isinstance(upper, int)):
+                return value[lower:upper]
             return UNKNOWN
         index = self.evaluate(node.slice, env)
-        if isinstance(value, (str, list, tuple, dict)) and is_plain(index):
-            try:
-                return value[index]  # type: ignore[index]
-            except operations.FAULTS:
-                return UNKNOWN
+        try:
+            if isinstance(value, dict) and is_plain(index):
+                return value[index]
+            if isinstance(value, (str, list, tuple)) and isinstance(index, int):
+                return value[index]
+        except operations.FAULTS:
+            return UNKNOWN
         return UNKNOWN
 
     def eval_List(self, node: ast.List, env: Env) -> object:
@@ -264,13 +268,13 @@ class Expressions(ABC):
             return UNKNOWN
         return dict(pairs)
 
-    def _comprehend(self, generators: list[ast.comprehension], env: Env, element: object) -> object:
+    def _comprehend(self, generators: list[ast.comprehension], env: Env, element: Callable[[Env], object]) -> object:
         inner = Env({}, env, env.module)
         results: list[object] = []
 
         def run(position: int) -> bool:
             if position == len(generators):
-                results.append(element(inner))  # type: ignore[operator]
+                results.append(element(inner))
                 return len(results) <= operations.LARGEST
             items = self.evaluate(generators[position].iter, inner)
             if not isinstance(items, (list, tuple, set, dict, str)):
@@ -294,16 +298,13 @@ class Expressions(ABC):
             owner = self.evaluate(target.value, env)
             if isinstance(owner, (Instance, Parser)):
                 owner.attributes[target.attr] = value
-            elif isinstance(owner, ClassValue):
-                owner.env.names[target.attr] = value
-            elif isinstance(owner, ModuleValue):
+            elif isinstance(owner, (ClassValue, ModuleValue)):
                 owner.env.names[target.attr] = value
         elif isinstance(target, ast.Subscript):
             container, index = self.evaluate(target.value, env), self.evaluate(target.slice, env)
-            if isinstance(container, dict) and isinstance(index, (str, int)):
-                container[index] = value
-            elif isinstance(container, list) and isinstance(index, int) and -len(container) <= index < len(container):
-                container[index] = value
+            known = isinstance(container, list) and isinstance(index, int) and -len(container) <= index < len(container)
+            if known or (isinstance(container, dict) and isinstance(index, (str, int))):
+                container[index] = value  # type: ignore[index]
         elif isinstance(target, (ast.Tuple, ast.List)):
             self._unpack(target.elts, value, env)
         elif isinstance(target, ast.Starred):

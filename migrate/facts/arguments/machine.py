@@ -9,10 +9,10 @@ script's ``__main__`` block would do is not.
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from migrate.facts.arguments import operations, parsers
-from migrate.facts.arguments.expressions import Expressions, better
+from migrate.facts.arguments.expressions import better
 from migrate.facts.arguments.objects import (
     UNKNOWN,
     Bound,
@@ -22,7 +22,6 @@ from migrate.facts.arguments.objects import (
     FunctionValue,
     Group,
     Instance,
-    ModuleValue,
     Namespace,
     Parser,
     Subparsers,
@@ -30,21 +29,11 @@ from migrate.facts.arguments.objects import (
     SysArgv,
 )
 from migrate.facts.arguments.relevance import Relevance
+from migrate.facts.arguments.statements import STEPS, STOP, Return, Statements
 from migrate.facts.model import ParseSite, Place, Span
 from migrate.facts.program import Module, Program
 
-STEPS = 150_000  # statements followed in all
-TURNS = 300  # of one loop
 DEPTH = 40
-
-
-@dataclass(frozen=True)
-class _Return:
-    value: object
-
-
-_STOP = _Return(UNKNOWN)  # raise, sys.exit()
-_LOOP = "loop"  # break or continue
 
 
 @dataclass(frozen=True)
@@ -55,233 +44,21 @@ class Parse:
     parser: Parser
 
 
-@dataclass
-class Machine(Expressions):
+class Machine(Statements):
     """State of one reading."""
 
-    program: Program
-    relevance: Relevance
-    parses: list[Parse] = field(default_factory=list)
-    parsers: list[Parser] = field(default_factory=list)
-    notes: dict[Place, str] = field(default_factory=dict)
-    externals: list[tuple[str, Module, ast.Call]] = field(default_factory=list)  # calls of library functions, as met
-    modules: dict[str, Env] = field(default_factory=dict)
-    steps: int = 0
-    stack: list[int] = field(default_factory=list)  # ids of the functions that are being followed
+    def __init__(self, program: Program) -> None:
+        super().__init__()
+        self.program = program
+        self.relevance = Relevance(program)
+        self.parses: list[Parse] = []
+        self.notes: dict[Place, str] = {}
+        self.externals: list[tuple[str, Module, ast.Call]] = []  # calls of library functions, as met
+        self.stack: list[int] = []  # ids of the functions that are being followed
 
     def run(self) -> None:
         """Follow the entry from its first line."""
-        self._module(self.program.main, main=True)
-
-    def _module(self, module: Module, main: bool = False) -> Env:
-        if module.path in self.modules:
-            return self.modules[module.path]
-        env = Env(
-            {"__name__": "__main__" if main else module.path, "__file__": UNKNOWN, "__doc__": ast.get_docstring(module.tree, clean=False)},
-            None,
-            module,
-        )
-        self.modules[module.path] = env
-        self.block(module.tree.body, env)
-        return env
-
-    def import_module(self, origin: str, dotted: str | None, level: int) -> object:
-        """The module of this program that an import means, run if it was not yet; else an External."""
-        path = self.program.resolver(origin, dotted, level)
-        if path is not None and path in self.program.modules:
-            return ModuleValue(self._module(self.program.modules[path]), dotted or "")
-        return External(dotted or "", origin)
-
-    # statements
-
-    def block(self, body: list[ast.stmt], env: Env) -> object:
-        """Follow statements; gives a _Return, _LOOP, or None when the end is reached."""
-        for statement in body:
-            self.steps += 1
-            if self.steps > STEPS:
-                return _STOP
-            method = getattr(self, "exec_" + type(statement).__name__, None)
-            signal = method(statement, env) if method is not None else None
-            if signal is not None:
-                return signal
-        return None
-
-    def exec_Expr(self, node: ast.Expr, env: Env) -> object:
-        value = self.evaluate(node.value, env)
-        return _STOP if value is _STOP else None
-
-    def exec_Assign(self, node: ast.Assign, env: Env) -> object:
-        value = self.evaluate(node.value, env)
-        for target in node.targets:
-            self.assign(target, value, env)
-        return None
-
-    def exec_AnnAssign(self, node: ast.AnnAssign, env: Env) -> object:
-        if node.value is not None:
-            self.assign(node.target, self.evaluate(node.value, env), env)
-        return None
-
-    def exec_AugAssign(self, node: ast.AugAssign, env: Env) -> object:
-        load = ast.parse(ast.unparse(node.target), mode="eval").body if isinstance(node.target, ast.Attribute) else None
-        current = (
-            self.eval_Name(ast.Name(node.target.id, ast.Load()), env)
-            if isinstance(node.target, ast.Name)
-            else self.evaluate(load, env)
-            if load
-            else UNKNOWN
-        )
-        self.assign(node.target, operations.binary(node.op, current, self.evaluate(node.value, env)), env)
-        return None
-
-    def exec_Return(self, node: ast.Return, env: Env) -> object:
-        return _Return(self.evaluate(node.value, env))
-
-    def exec_Raise(self, node: ast.Raise, env: Env) -> object:
-        return _STOP
-
-    def exec_Break(self, node: ast.stmt, env: Env) -> object:
-        return _LOOP
-
-    exec_Continue = exec_Break
-
-    def exec_Global(self, node: ast.Global | ast.Nonlocal, env: Env) -> object:
-        env.outer.update(node.names)
-        return None
-
-    exec_Nonlocal = exec_Global
-
-    def exec_Import(self, node: ast.Import, env: Env) -> object:
-        for alias in node.names:
-            if alias.asname:
-                env.set(alias.asname, self.import_module(env.module.path, alias.name, 0))
-            else:
-                self.import_module(env.module.path, alias.name, 0)
-                first = alias.name.split(".")[0]
-                env.set(first, self.import_module(env.module.path, first, 0))
-        return None
-
-    def exec_ImportFrom(self, node: ast.ImportFrom, env: Env) -> object:
-        home = self.import_module(env.module.path, node.module, node.level)
-        for alias in node.names:
-            if alias.name == "*":
-                for name, value in home.env.names.items() if isinstance(home, ModuleValue) else ():
-                    if not name.startswith("_"):
-                        env.set(name, value)
-                continue
-            if isinstance(home, ModuleValue) and alias.name in home.env.names:
-                env.set(alias.asname or alias.name, home.env.names[alias.name])
-                continue
-            dotted = f"{node.module}.{alias.name}" if node.module else alias.name
-            inner = self.import_module(env.module.path, dotted, node.level)
-            if isinstance(home, ModuleValue) and not isinstance(inner, ModuleValue):
-                inner = UNKNOWN
-            if dotted == "sys.argv":
-                inner = SysArgv()
-            env.set(alias.asname or alias.name, inner)
-        return None
-
-    def exec_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef, env: Env) -> object:
-        owner = env.names.get("<class>")
-        value = FunctionValue(
-            node, env.parent if owner is not None and env.parent is not None else env, owner if isinstance(owner, ClassValue) else None
-        )
-        env.set(node.name, value)
-        for decorator in node.decorator_list:
-            self.evaluate(decorator, env)
-        return None
-
-    exec_AsyncFunctionDef = exec_FunctionDef
-
-    def exec_ClassDef(self, node: ast.ClassDef, env: Env) -> object:
-        inner = Env({}, env, env.module)
-        value = ClassValue(node, inner, [self.evaluate(base, env) for base in node.bases])
-        inner.names["<class>"] = value
-        self.block(node.body, inner)
-        env.set(node.name, value)
-        return None
-
-    def exec_If(self, node: ast.If, env: Env) -> object:
-        truth = self.truth(self.evaluate(node.test, env))
-        if truth is not None:
-            return self.block(node.body if truth else node.orelse, env)
-        return self.either([node.body, node.orelse], env)
-
-    def either(self, bodies: list[list[ast.stmt]], env: Env) -> object:
-        """Follow each body as if it alone ran; what they leave differently is not known afterwards."""
-        before = dict(env.names)
-        signals, results = [], []
-        for body in bodies:
-            env.names = dict(before)
-            signals.append(self.block(body, env))
-            results.append(env.names)
-        alive = [names for names, signal in zip(results, signals, strict=True) if signal is None]
-        env.names = alive[0] if alive else results[0]
-        for names in alive[1:]:
-            for name in {*env.names, *names}:
-                first, second = env.names.get(name, UNKNOWN), names.get(name, UNKNOWN)
-                env.names[name] = better(first, second)
-        returned = [signal for signal in signals if isinstance(signal, _Return)]
-        if alive:
-            self.maybe += [signal.value for signal in returned if signal is not _STOP]
-            return None
-        if not returned:
-            return signals[0]
-        value = returned[0].value
-        for signal in returned[1:]:
-            value = signal.value if value is UNKNOWN else better(value, signal.value)
-        return _STOP if all(signal is _STOP for signal in returned) else _Return(value)
-
-    maybe: list[object] = field(default_factory=list)  # what a followed function may return on a branch
-
-    def exec_For(self, node: ast.For | ast.AsyncFor, env: Env) -> object:
-        items = self.evaluate(node.iter, env)
-        known = isinstance(items, (list, tuple, dict, set, str))
-        for item in list(items)[:TURNS] if isinstance(items, (list, tuple, dict, set, str)) else [UNKNOWN]:
-            self.assign(node.target, item, env)
-            signal = self.block(node.body, env)
-            if isinstance(signal, _Return):
-                if known and signal is not _STOP:
-                    return signal
-                if signal is not _STOP:
-                    self.maybe.append(signal.value)
-                break
-        return self.block(node.orelse, env)
-
-    exec_AsyncFor = exec_For
-
-    def exec_While(self, node: ast.While, env: Env) -> object:
-        if self.truth(self.evaluate(node.test, env)) is False:
-            return self.block(node.orelse, env)
-        signal = self.block(node.body, env)
-        return signal if isinstance(signal, _Return) and signal is not _STOP else None
-
-    def exec_With(self, node: ast.With | ast.AsyncWith, env: Env) -> object:
-        for item in node.items:
-            self.evaluate(item.context_expr, env)
-            if item.optional_vars is not None:
-                self.assign(item.optional_vars, UNKNOWN, env)
-        return self.block(node.body, env)
-
-    exec_AsyncWith = exec_With
-
-    def exec_Try(self, node: ast.Try, env: Env) -> object:
-        signal = self.block(node.body, env)
-        after = dict(env.names)
-        for handler in node.handlers:
-            self.block(handler.body, env)
-            env.names = {**env.names, **after}
-        if signal is None or signal is _STOP:
-            signal = self.block(node.orelse, env) if signal is None else None
-        final = self.block(node.finalbody, env)
-        return final or signal
-
-    exec_TryStar = exec_Try
-
-    def exec_Match(self, node: ast.Match, env: Env) -> object:
-        self.evaluate(node.subject, env)
-        return self.either([case.body for case in node.cases] + [[]], env)
-
-    # calls
+        self.run_module(self.program.main, main=True)
 
     def call(self, node: ast.Call, env: Env) -> object:
         """The value of a call, with what it does to parsers."""
@@ -388,12 +165,9 @@ class Machine(Expressions):
     def _external(self, function: External, call: parsers.Call) -> object:
         self.externals.append((function.name, call.module, call.node))
         if parsers.is_parser_class(function.name):
-            parser = next((p for p in self.parsers if p.place == call.place and self.stack), None)
-            parser = parsers.make_parser(function.name, call)
-            self.parsers.append(parser)
-            return parser
+            return parsers.make_parser(function.name, call)
         if function.name in ("sys.exit", "exit", "quit", "os._exit"):
-            return _STOP
+            return STOP
         if function.name in ("os.environ.get", "os.getenv") and call.args and str(call.args[0]).startswith("SM_"):
             return call.args[1] if len(call.args) > 1 else None  # what it is on EC2
         if function.name in ("copy.copy", "copy.deepcopy") and call.args:
@@ -422,7 +196,6 @@ class Machine(Expressions):
         made: Instance | Parser = Instance(cls)
         if library is not None:
             made = Parser(library, call.place, cls)
-            self.parsers.append(made)
         found = cls.lookup("__init__")
         if found is not None and isinstance(found[0], FunctionValue):
             if self.relevance.follow(found[0].node, [*call.args, *call.keywords.values()]) or library is not None:
@@ -449,9 +222,9 @@ class Machine(Expressions):
             if isinstance(function.node, ast.Lambda):
                 return self.evaluate(function.node.body, env)
             signal = self.block(function.node.body, env)
-            value = signal.value if isinstance(signal, _Return) else None
+            value = signal.value if isinstance(signal, Return) else None
             for other in self.maybe:
-                value = other if value in (None, UNKNOWN) and signal is _STOP else better(value, other)
+                value = other if value in (None, UNKNOWN) and signal is STOP else better(value, other)
             return value
         finally:
             self.stack.pop()

@@ -5,13 +5,14 @@ from __future__ import annotations
 import ast
 import operator
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from migrate.facts.arguments.objects import UNKNOWN, External, Unknown, is_plain
 
 LARGEST = 10_000  # items or characters; beyond, a value is not followed
 
-BINARY: dict[type[ast.operator], Callable[[object, object], object]] = {
-    ast.Add: operator.add,  # type: ignore[dict-item]
+BINARY: dict[type[ast.operator], Callable[[Any, Any], object]] = {
+    ast.Add: operator.add,
     ast.Sub: operator.sub,
     ast.Mult: operator.mul,
     ast.Div: operator.truediv,
@@ -21,7 +22,7 @@ BINARY: dict[type[ast.operator], Callable[[object, object], object]] = {
     ast.Pow: operator.pow,
     ast.LShift: operator.lshift,
 }
-COMPARE: dict[type[ast.cmpop], Callable[[object, object], object]] = {
+COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], object]] = {
     ast.Eq: operator.eq,
     ast.NotEq: operator.ne,
     ast.Lt: operator.lt,
@@ -30,8 +31,8 @@ COMPARE: dict[type[ast.cmpop], Callable[[object, object], object]] = {
     ast.GtE: operator.ge,
     ast.Is: operator.is_,
     ast.IsNot: operator.is_not,
-    ast.In: lambda a, b: operator.contains(b, a),  # type: ignore[arg-type]
-    ast.NotIn: lambda a, b: not operator.contains(b, a),  # type: ignore[arg-type]
+    ast.In: lambda a, b: operator.contains(b, a),
+    ast.NotIn: lambda a, b: not operator.contains(b, a),
 }
 TYPES: dict[str, type] = {
     "int": int, "float": float, "str": str, "bool": bool, "list": list, "tuple": tuple, "dict": dict, "set": set, "bytes": bytes, "complex": complex,
@@ -42,13 +43,36 @@ FUNCTIONS: dict[str, Callable[..., object]] = {
 }  # fmt: skip
 METHODS: dict[type, frozenset[str]] = {
     str: frozenset(
-        "capitalize casefold count endswith find format index isdigit join lower lstrip partition replace rpartition rsplit rstrip split "
-        "startswith strip swapcase title upper zfill".split()
+        [
+            "capitalize",
+            "casefold",
+            "count",
+            "endswith",
+            "find",
+            "format",
+            "index",
+            "isdigit",
+            "join",
+            "lower",
+            "lstrip",
+            "partition",
+            "replace",
+            "rpartition",
+            "rsplit",
+            "rstrip",
+            "split",
+            "startswith",
+            "strip",
+            "swapcase",
+            "title",
+            "upper",
+            "zfill",
+        ]
     ),
-    dict: frozenset("items keys values get copy update pop setdefault".split()),
-    list: frozenset("append extend insert copy index count pop remove".split()),
-    set: frozenset("add union difference intersection update copy".split()),
-    tuple: frozenset("index count".split()),
+    dict: frozenset(["items", "keys", "values", "get", "copy", "update", "pop", "setdefault"]),
+    list: frozenset(["append", "extend", "insert", "copy", "index", "count", "pop", "remove"]),
+    set: frozenset(["add", "union", "difference", "intersection", "update", "copy"]),
+    tuple: frozenset(["index", "count"]),
 }
 FAULTS = (TypeError, ValueError, KeyError, IndexError, AttributeError, ArithmeticError, OverflowError, LookupError)
 

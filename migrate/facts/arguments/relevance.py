@@ -8,11 +8,25 @@ from migrate.facts.arguments.objects import Bound, FunctionValue, Group, Instanc
 from migrate.facts.program import Program
 
 WORDS = frozenset(
-    "add_argument parse_args parse_known_args parse_intermixed_args ArgumentParser ArgParser HfArgumentParser set_defaults "
-    "add_argument_group add_mutually_exclusive_group add_subparsers add_parser parse_args_into_dataclasses argv".split()
+    [
+        "add_argument",
+        "parse_args",
+        "parse_known_args",
+        "parse_intermixed_args",
+        "ArgumentParser",
+        "ArgParser",
+        "HfArgumentParser",
+        "set_defaults",
+        "add_argument_group",
+        "add_mutually_exclusive_group",
+        "add_subparsers",
+        "add_parser",
+        "parse_args_into_dataclasses",
+        "argv",
+    ]
 )
 SMALL = 400  # nodes of a function that only gives data
-COMMON = frozenset("__call__ __len__ __getitem__ forward".split())
+COMMON = frozenset(["__call__", "__len__", "__getitem__", "forward"])
 
 
 class Relevance:
