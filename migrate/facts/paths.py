@@ -40,6 +40,7 @@ class Redirect:
     channel: str | None = None
     option: Option | None = None
     argument: str | None = None  # the keyword to add, where span is None
+    root: str | None = None  # the EC2 folder that a channel stands for
 
     def code(self, os_name: str = "os") -> str:
         """The expression; ``os_name`` is what the file calls the module ``os``."""
@@ -137,7 +138,11 @@ class _Decider:
             return False
         if "/" in text or text.startswith((".", "~")) or is_file_like(text) or origin.names & PATH_WORDS:
             return True
-        return origin.kind == "literal" and all(self._is_whole(origin, value) for _, value in origin.uses) or isinstance(origin.node, ast.JoinedStr)
+        return (
+            origin.kind == "literal"
+            and all(self._is_whole(origin, value) for _, value in origin.uses)
+            or isinstance(origin.node, ast.JoinedStr)
+        )
 
     def _is_whole(self, origin: Origin, value: Value) -> bool:
         """Whether the literal is a whole component of the path: alone, or with a slash behind it."""
@@ -154,7 +159,11 @@ class _Decider:
             return False
         reads = [u for u, _ in origin.uses if u.act == "read" and u.row.kind == "data"]
         base = normal(origin.text or "")
-        inside = [o for o in self.uses.origins.values() if o is not origin and o.text and base and is_below(normal(o.text), base) and o.acts() & {"read", "list"}]
+        inside = [
+            o
+            for o in self.uses.origins.values()
+            if o is not origin and o.text and base and is_below(normal(o.text), base) and o.acts() & {"read", "list"}
+        ]
         return not reads and not any("write" not in o.acts() and any(u.row.kind == "data" for u, _ in o.uses) for o in inside)
 
     def _follows(self, origin: Origin, written: set[str]) -> bool:
@@ -183,7 +192,12 @@ class _Decider:
     def _wants_channel(self, origin: Origin) -> bool:
         option = origin.option
         assert option is not None
-        return (option.required or option.positional) and "*" not in str(option.nargs) and "+" not in str(option.nargs) and not isinstance(option.nargs, int)
+        return (
+            (option.required or option.positional)
+            and "*" not in str(option.nargs)
+            and "+" not in str(option.nargs)
+            and not isinstance(option.nargs, int)
+        )
 
     def _travels(self, origin: Origin) -> bool:
         """A small file of the repository that the code reads beside itself, or a whole folder given only as a literal."""
@@ -231,10 +245,25 @@ class _Decider:
             return True
         if isinstance(origin.node, ast.JoinedStr) or any(len(v) > 1 for _, v in origin.uses):
             return False
-        folder_calls = {"log_dir", "logdir", "output_dir", "root", "save_dir", "out", "directory", "dirpath", "default_root_dir", "save_directory"}
+        folder_calls = {
+            "log_dir",
+            "logdir",
+            "output_dir",
+            "root",
+            "save_dir",
+            "out",
+            "directory",
+            "dirpath",
+            "default_root_dir",
+            "save_directory",
+        }
         if any(a[1] in folder_calls for u, _ in origin.uses for a in u.row.arguments):
             return True
-        return not is_file_like(normal(text)) and bool(origin.names & {"dir", "folder", "root", "directory", "path"}) and "/" not in text.rstrip("/")
+        return (
+            not is_file_like(normal(text))
+            and bool(origin.names & {"dir", "folder", "root", "directory", "path"})
+            and "/" not in text.rstrip("/")
+        )
 
     def _share_variables(self, groups: list[_Group]) -> None:
         """A variable replaces a folder as a whole only where one group has it to itself; several keep their names below it."""
@@ -266,7 +295,9 @@ class _Decider:
             root = self._input_root(origin)
             name = self._channel_name(origin)
             home = next((g for g in groups if g.channel == name and root == g.root), None) if origin.text is not None else None
-            home = home or next((g for g in groups if root and is_below(root, g.root) and g.root != "" and not g.root.startswith("<")), None)
+            home = home or next(
+                (g for g in groups if root and is_below(root, g.root) and g.root != "" and not g.root.startswith("<")), None
+            )
             if home is None:
                 home = next((g for g in groups if g.channel == name and self._common(g.root, root) is not None), None)
                 if home is not None:
@@ -350,7 +381,18 @@ class _Decider:
         if codes is None:
             self._leave(origin, "its text is written in a way that is not taken apart here", loses=role != "channel")
             return
-        redirect = Redirect(role, place, group.env, codes[0], codes[1], Span.of(origin.node), origin.text, group.channel, origin.option)
+        redirect = Redirect(
+            role,
+            place,
+            group.env,
+            codes[0],
+            codes[1],
+            Span.of(origin.node),
+            origin.text,
+            group.channel,
+            origin.option,
+            root=folder if role == "channel" else None,
+        )
         self.result.redirects.append(redirect)
 
     def _concatenated(self, origin: Origin) -> bool:
@@ -403,7 +445,9 @@ class _Decider:
             env = MODEL_DIR if kind in ("model", "checkpoint") else OUTPUT_DIR
             source = ast.get_source_segment(use.module.text, use.argument)
             if source is not None and "\n" not in source:
-                self.result.redirects.append(Redirect(kind if kind != "cache" else "data", place, env, '""', source, Span.of(use.argument), text))
+                self.result.redirects.append(
+                    Redirect(kind if kind != "cache" else "data", place, env, '""', source, Span.of(use.argument), text)
+                )
                 return
         if use.act in ("write", "make") or (use.act in ("read", "list") and use.row.kind == "data"):
             self.result.left.append(Left(place, use.act, kind, text, reason, use.act == "write"))
@@ -418,7 +462,9 @@ class _Decider:
             place = use.module.place(use.call)
             default = use.row.default
             if use.row.name == "*.SummaryWriter":
-                keyword = "logdir" if (self.program.qualified(use.module, use.call.func) or "").startswith("tensorboardX.writer") else keyword
+                keyword = (
+                    "logdir" if (self.program.qualified(use.module, use.call.func) or "").startswith("tensorboardX.writer") else keyword
+                )
                 self.result.redirects.append(Redirect(role, place, env, None, None, None, default, argument=keyword))
             else:
                 self.result.redirects.append(Redirect(role, place, env, '""', f'"{default}"', None, default, argument=keyword))
@@ -443,7 +489,9 @@ def _is_certain_text(node: ast.expr) -> bool:
     if isinstance(node, ast.JoinedStr):
         return True
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
-        return any(isinstance(n, (ast.JoinedStr, ast.Constant)) and _is_certain_text(n) for n in (node.left, node.right)) or _is_certain_text(node.left)
+        return any(
+            isinstance(n, (ast.JoinedStr, ast.Constant)) and _is_certain_text(n) for n in (node.left, node.right)
+        ) or _is_certain_text(node.left)
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mod):
         return isinstance(node.left, ast.Constant) and isinstance(node.left.value, str)
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
@@ -461,8 +509,18 @@ def _compared_names(program: Program) -> set[str]:
             if not isinstance(node, ast.Compare) or not isinstance(node.left, ast.Attribute):
                 continue
             for operator, other in zip(node.ops, node.comparators, strict=True):
-                texts = [other] if isinstance(other, ast.Constant) else list(other.elts) if isinstance(other, (ast.List, ast.Tuple, ast.Set)) else []
-                named = [t for t in texts if isinstance(t, ast.Constant) and isinstance(t.value, str) and t.value not in ("", ".") and "/" not in t.value]
+                texts = (
+                    [other]
+                    if isinstance(other, ast.Constant)
+                    else list(other.elts)
+                    if isinstance(other, (ast.List, ast.Tuple, ast.Set))
+                    else []
+                )
+                named = [
+                    t
+                    for t in texts
+                    if isinstance(t, ast.Constant) and isinstance(t.value, str) and t.value not in ("", ".") and "/" not in t.value
+                ]
                 if named and isinstance(operator, (ast.Eq, ast.NotEq, ast.In, ast.NotIn)):
                     found.add(node.left.attr)
     return found

@@ -1,0 +1,83 @@
+"""From a scan to the changes it asks for: scripts rewritten, the support file beside them, the job's files. Writes nothing itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from migrate.edits.changes import Change
+from migrate.edits.conflicts import settle
+from migrate.edits.model import AddImport
+from migrate.facts.program import parse_module
+from migrate.job.model import EntryPoint
+from migrate.rules.model import Finding
+from migrate.runtime import SUPPORT_NAME, support_source
+from migrate.scan import Request, Scan, scan
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What ``apply`` would do. ``left`` are the findings that stay open; ``kept`` generated files that a person edited, with the new one's diff."""
+
+    scan: Scan
+    changes: tuple[Change, ...]
+    done: tuple[Finding, ...]
+    left: tuple[Finding, ...]
+    kept: tuple[tuple[str, str], ...] = ()
+
+
+def plan(request: Request, unsafe: bool = False, generate: bool = True) -> Plan:
+    """Scan and settle the edits. Raises UserError."""
+    found = scan(request)
+    tree = found.tree
+    assert tree is not None
+    fixable = [f for f in found.findings if f.edits and (f.fix == "safe" or (unsafe and f.fix == "unsafe"))]
+    sources = {edit.path: tree.read(edit.path) for finding in fixable for edit in finding.edits}
+    settled = settle(fixable, sources)
+    dropped = [replace(finding, fix="none", reason=f"not done: {reason}", edits=()) for finding, reason in settled.dropped]
+    open_ = [f for f in found.findings if f.fix == "none" or (f.fix == "unsafe" and f not in settled.kept)]
+    changes = [Change(path, sources[path], new) for path, new in settled.files.items()]
+    changes += _support_files(Path(found.root), settled.kept)
+    kept: tuple[tuple[str, str], ...] = ()
+    if generate and found.entry_points:
+        files, kept = _generated(Path(found.root), found, (*open_, *dropped))
+        changes += files
+    return Plan(found, tuple(c for c in changes if c.old != c.new), settled.kept, (*open_, *dropped), kept)
+
+
+def _support_files(root: Path, findings: Sequence[Finding]) -> list[Change]:
+    """The support module beside each file that imports it."""
+    folders = {
+        edit.path.rpartition("/")[0]
+        for finding in findings
+        for edit in finding.edits
+        if isinstance(edit, AddImport) and edit.module in ("sagemaker_support", "")
+    }
+    changes = []
+    for folder in sorted(folders):
+        path = f"{folder}/{SUPPORT_NAME}" if folder else SUPPORT_NAME
+        there = root / path
+        changes.append(Change(path, there.read_bytes() if there.exists() else None, support_source()))
+    return changes
+
+
+def _generated(root: Path, found: Scan, left: Sequence[Finding]) -> tuple[list[Change], tuple[tuple[str, str], ...]]:
+    from migrate.generate import generate
+
+    result = generate(root, found.entry_points, findings=left)
+    changes = []
+    for file in result.files:
+        there = root / file.path
+        changes.append(Change(file.path, there.read_bytes() if there.exists() else None, file.content, file.mode))
+    return changes, tuple((note.path, note.diff) for note in result.kept)
+
+
+def check_parses(changes: Sequence[Change]) -> None:
+    """Every rewritten Python file must parse; a fault here is ours, and must stop the apply."""
+    for change in changes:
+        if change.path.endswith(".py") and change.new is not None:
+            parse_module(change.path, change.new)
+
+
+__all__ = ["EntryPoint", "Plan", "check_parses", "plan"]

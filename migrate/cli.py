@@ -1,0 +1,287 @@
+"""The command line: one thin function per command. Heavy imports stand inside the functions."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from migrate.errors import UserError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from migrate.scan import Request
+
+app = typer.Typer(
+    add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]}
+)
+
+Where = Annotated[
+    Path, typer.Argument(metavar="[PATH]", help="A repository, a folder in one, or a single script.", show_default="the current folder")
+]
+Entry = Annotated[list[str] | None, typer.Option("--entry", metavar="FILE", help="Only this entry point (repeatable).")]
+Select = Annotated[
+    list[str] | None, typer.Option("--select", metavar="CODES", help="Only these rules, by code or its beginning (SM1, SM201,SM202).")
+]
+Ignore = Annotated[list[str] | None, typer.Option("--ignore", metavar="CODES", help="Not these rules.")]
+Config = Annotated[
+    Path | None, typer.Option("--config", metavar="FILE", help="Settings instead of [tool.migrate] in pyproject.toml or migrate.toml.")
+]
+Output = Annotated[Path | None, typer.Option("--output", metavar="FILE", help="Write there instead of to the screen.")]
+
+
+@app.callback()
+def _root(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    """Take training code written for EC2 machines and make it run as Amazon SageMaker training jobs."""
+    if version:
+        from migrate import __version__
+
+        print(f"migrate {__version__}")
+        raise typer.Exit
+
+
+@app.command("scan")
+def scan_command(
+    path: Where = Path("."),
+    entry: Entry = None,
+    select: Select = None,
+    ignore: Ignore = None,
+    format: Annotated[str, typer.Option("--format", metavar="text|json", help="How it is told.")] = "text",
+    output: Output = None,
+    config: Config = None,
+) -> None:
+    """What would have to change, and what job it would be. Reads only."""
+    from migrate.report import as_json, as_text
+    from migrate.scan import scan
+
+    if format not in ("text", "json"):
+        raise UserError(f"--format {format}: text or json")
+    with _progress("scanning"):
+        found = scan(_request(path, entry, select, ignore, config))
+    if format == "json":
+        _write(as_json(found), output)
+    elif output is not None:
+        _write(as_text(found), output)
+    else:
+        from migrate.report.text import show
+
+        show(found, _console())
+    _no_entry_point(found.entry_points, found.unreadable)
+    raise typer.Exit(1 if found.findings or found.unreadable else 0)
+
+
+@app.command("apply")
+def apply_command(
+    path: Where = Path("."),
+    entry: Entry = None,
+    select: Select = None,
+    ignore: Ignore = None,
+    diff: Annotated[bool, typer.Option("--diff", help="Print the patch, change nothing.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Only tell whether anything would change.")] = False,
+    unsafe_fixes: Annotated[bool, typer.Option("--unsafe-fixes", help="Also the fixes that need a look.")] = False,
+    generate: Annotated[bool, typer.Option("--generate/--no-generate", help="Write sagemaker_job/ too.")] = True,
+    force: Annotated[bool, typer.Option("--force", help="Even where git has uncommitted changes.")] = False,
+    output: Output = None,
+    config: Config = None,
+) -> None:
+    """Rewrite the scripts and write the job's files."""
+    from migrate.apply import check_parses, plan
+    from migrate.edits.diff import diff as patch
+    from migrate.edits.journal import write
+    from migrate.edits.state import dirty_paths, prefix
+    from migrate.report.text import show_applied
+
+    with _progress("reading"):
+        planned = plan(_request(path, entry, select, ignore, config), unsafe_fixes, generate)
+    root = Path(planned.scan.root)
+    check_parses(planned.changes)
+    _no_entry_point(planned.scan.entry_points, planned.scan.unreadable)
+    if diff:
+        content = patch(planned.changes, prefix(root))
+        if output is not None:
+            output.write_bytes(content)
+        else:
+            sys.stdout.flush()
+            sys.stdout.buffer.write(content)
+            sys.stdout.buffer.flush()
+        raise typer.Exit(1 if planned.changes else 0)
+    if not check:
+        dirty = [] if force else dirty_paths(root)
+        if dirty and planned.changes:
+            raise UserError(
+                f"{root} has uncommitted changes ({', '.join(dirty[:3])}{' ...' if len(dirty) > 3 else ''}): commit them first, or use --force"
+            )
+        write(root, planned.changes)
+    show_applied(planned, _console(), only_check=check)
+    if check:
+        raise typer.Exit(1 if planned.changes else 0)
+    raise typer.Exit(1 if planned.left or planned.kept else 0)
+
+
+@app.command("undo")
+def undo_command(path: Where = Path(".")) -> None:
+    """Take the last apply back, to the byte."""
+    from migrate.edits.journal import undo
+    from migrate.report.text import show_undone
+    from migrate.repo.tree import find_files
+
+    undone = undo(find_files(path).root)
+    show_undone(undone, _console())
+    if undone.refused:
+        names = ", ".join(name for name, _ in undone.refused)
+        raise UserError(f"edited since the apply, and left as they are: {names}")
+
+
+@app.command("verify")
+def verify_command(
+    path: Where = Path("."),
+    entry: Entry = None,
+    channel: Annotated[
+        list[str] | None, typer.Option("--channel", metavar="NAME=DIR", help="Local data for a channel (repeatable).")
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="One epoch or step, through the script's own hyperparameters.")] = False,
+    timeout: Annotated[float, typer.Option("--timeout", metavar="SECONDS", help="For each run.")] = 3600.0,
+    python: Annotated[str | None, typer.Option("--python", metavar="FILE", help="The interpreter that has the script's packages.")] = None,
+    trust: Annotated[bool, typer.Option("--trust", help="Run it although it writes or deletes absolute paths of this machine.")] = False,
+    hp: Annotated[
+        list[str] | None, typer.Option("--hp", metavar="NAME=VALUE", help="Set a hyperparameter for the runs (JSON, or text).")
+    ] = None,
+    format: Annotated[str, typer.Option("--format", metavar="text|json")] = "text",
+    output: Output = None,
+    config: Config = None,
+) -> None:
+    """Run the migrated job here, as SageMaker would, and tell what would be lost or not arrive."""
+    from migrate.scan import scan
+    from migrate.verify import cli as verifying
+    from migrate.verify import text
+
+    request = _request(path, entry, None, None, config)
+    found = scan(request)
+    _no_entry_point(found.entry_points, found.unreadable)
+    console = _console()
+    with text.progress(console) as tell:
+        reports = verifying.run(
+            Path(found.root),
+            found.entry_points,
+            channels={name: Path(value) for name, value in (_pair(c, "--channel") for c in channel or [])},
+            quick=quick,
+            timeout=timeout,
+            python=python,
+            trust=trust,
+            hyperparameters={name: _value(value) for name, value in (_pair(h, "--hp") for h in hp or [])},
+            dangerous=found.dangerous,
+            tell=tell,
+        )
+    if format == "json":
+        from migrate.verify.record import as_json
+
+        _write(as_json(reports), output)
+    else:
+        text.show(reports, console)
+    raise typer.Exit(verifying.exit_code(reports))
+
+
+@app.command("rules")
+def rules_command(
+    code: Annotated[str | None, typer.Argument(metavar="[CODE]", help="A rule's code or name.", show_default=False)] = None,
+) -> None:
+    """What a rule finds, why it matters, before and after."""
+    from migrate.report.rules import show_rule, show_rules
+
+    if code is None:
+        show_rules(_console())
+    else:
+        show_rule(code, _console())
+
+
+def _no_entry_point(entry_points: Any, unreadable: Any) -> None:
+    if not entry_points and not unreadable:
+        raise UserError("no entry point: no script here trains a model, as far as its source tells; name one as PATH")
+
+
+def _request(path: Path, entry: list[str] | None, select: list[str] | None, ignore: list[str] | None, config: Path | None) -> Request:
+    from migrate.config import load
+    from migrate.scan import Request
+
+    settings = load(path, config)
+    codes = [c.strip() for value in select or settings.select for c in value.split(",") if c.strip()]
+    ignored = [c.strip() for value in ignore or settings.ignore for c in value.split(",") if c.strip()]
+    _known_codes([*codes, *ignored])
+    return Request(path, tuple(entry or settings.entry), tuple(codes), tuple(ignored), settings.calls)
+
+
+def _known_codes(codes: list[str]) -> None:
+    if codes:
+        from migrate.rules.base import all_rules
+
+        known = [rule.code for rule in all_rules()]
+        for code in codes:
+            if not any(k.startswith(code) for k in known):
+                raise UserError(f"no rule {code}; `migrate rules` lists them")
+
+
+def _pair(text: str, option: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise UserError(f"{option} {text}: write it as NAME=VALUE")
+    return name, value
+
+
+def _value(text: str) -> object:
+    import json
+
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _write(text: str, output: Path | None) -> None:
+    if output is None:
+        sys.stdout.write(text if text.endswith("\n") else text + "\n")
+        return
+    try:
+        output.write_text(text if text.endswith("\n") else text + "\n", encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"--output {output}: {error.strerror}") from error
+
+
+def _console() -> Console:
+    from rich.console import Console
+
+    return Console(soft_wrap=True, highlight=False)
+
+
+def _progress(what: str) -> Any:
+    """A spinner on a terminal; nothing elsewhere."""
+    from contextlib import nullcontext
+
+    if not sys.stderr.isatty():
+        return nullcontext()
+    from rich.console import Console
+
+    return Console(stderr=True).status(what)
+
+
+def run() -> int:
+    """Run one command. Returns the exit code; faults of the user's are one line on stderr and 2."""
+    try:
+        result = app(sys.argv[1:] or ["--help"], prog_name="migrate", standalone_mode=False)
+    except UserError as error:
+        print(f"migrate: {error}", file=sys.stderr)
+        return 2
+    except typer.Exit as leaving:
+        return leaving.exit_code
+    except typer.TyperException as error:
+        message = error.format_message() if hasattr(error, "format_message") else str(error)
+        print(f"migrate: {message}", file=sys.stderr)
+        return 2
+    except (KeyboardInterrupt, typer.Abort):
+        print("migrate: stopped", file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        return 1
+    return result if isinstance(result, int) else 0

@@ -1,0 +1,170 @@
+"""What one entry point is as a job: its hyperparameters, channels, outputs and checkpoints, from the facts."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from collections.abc import Sequence
+
+from migrate.facts.model import Arguments, Option
+from migrate.facts.paths import Paths
+from migrate.facts.program import Program
+from migrate.job.model import Channel, EntryPoint, Hyperparameter, Output
+from migrate.repo.commands import Command
+from migrate.repo.entries import Entry
+
+TRAINING_CALLS = {"backward", "step", "update", "fit", "train_on_batch", "minimize", "apply_gradients", "partial_fit", "run"}
+FRAMEWORK_LOOPS = {"chainer", "lightning", "transformers"}
+FLAGS = {"store_true": False, "store_false": True}
+NO_VALUE = {"help", "version"}
+
+
+def describe(entry: Entry, program: Program, arguments: Arguments, paths: Paths, commands: Sequence[Command]) -> EntryPoint:
+    """The entry point as ``scan`` tells it."""
+    return EntryPoint(
+        path=entry.path,
+        framework=entry.framework,
+        framework_version=entry.framework_version,
+        cli=arguments.cli,
+        hyperparameters=_hyperparameters(arguments, paths),
+        channels=_channels(paths),
+        outputs=_outputs(paths),
+        checkpoint_kind=_checkpoint_kind(entry, program, paths),
+        loop_line=loop_line(program),
+        command=commands[0].text if commands else None,
+        closure=entry.closure,
+    )
+
+
+def key_of(option: Option) -> str:
+    """The launcher's key: the dest as an identifier, since a dot or a dash in a key kills the v3 driver (CONTRACT)."""
+    return re.sub(r"[^A-Za-z0-9_]", "_", option.dest)
+
+
+def _hyperparameters(arguments: Arguments, paths: Paths) -> tuple[Hyperparameter, ...]:
+    on_paths = {r.option.dest for r in paths.redirects if r.option is not None}
+    found: dict[str, Hyperparameter] = {}
+    for option in arguments.options:
+        name = key_of(option)
+        if option.action in NO_VALUE or name in found:
+            continue
+        flag = option.action in FLAGS or option.action.endswith("BooleanOptionalAction")
+        default = option.default if option.default_known else None
+        if option.action in FLAGS and option.default_span is None:
+            default = FLAGS[option.action]
+        found[name] = Hyperparameter(
+            name=name,
+            option=_preferred(option),
+            dest=option.dest,
+            type="bool" if flag else option.type or "str",
+            default=_plain(default),
+            line=option.place.span.line,
+            path=option.place.path,
+            options=option.options,
+            nargs=option.nargs,
+            choices=option.choices,
+            required=option.required,
+            is_path=option.dest in on_paths,
+        )
+    return tuple(found.values())
+
+
+def _preferred(option: Option) -> str | None:
+    long = [o for o in option.options if o.startswith("--")]
+    return (long or list(option.options) or [None])[0]
+
+
+def _plain(value: object) -> object:
+    """The value if JSON can carry it exactly; else None."""
+    try:
+        return value if json.loads(json.dumps(value, allow_nan=False)) == value else None
+    except (TypeError, ValueError):
+        return list(value) if isinstance(value, tuple) and _plain(list(value)) is not None else None
+
+
+def _channels(paths: Paths) -> tuple[Channel, ...]:
+    found: dict[str, Channel] = {}
+    for redirect in paths.redirects:
+        if redirect.role != "channel" or redirect.channel is None:
+            continue
+        option = redirect.option
+        channel = Channel(
+            redirect.channel,
+            redirect.root if redirect.root is not None else redirect.default,
+            redirect.place.path,
+            redirect.place.span.line,
+            None,
+            _preferred(option) if option else None,
+            option.dest if option else None,
+        )
+        if redirect.channel not in found or (found[redirect.channel].option is None and channel.option is not None):
+            found[redirect.channel] = channel
+    return tuple(found.values())
+
+
+def _outputs(paths: Paths) -> tuple[Output, ...]:
+    found: dict[tuple[object, ...], Output] = {}
+    for redirect in paths.redirects:
+        if redirect.role != "channel":
+            option = redirect.option
+            output = Output(
+                redirect.role,
+                redirect.default,
+                redirect.place.path,
+                redirect.place.span.line,
+                _preferred(option) if option else None,
+                option.dest if option else None,
+            )
+            found.setdefault((output.kind, output.default, output.path, output.line), output)
+    return tuple(found.values())
+
+
+def _checkpoint_kind(entry: Entry, program: Program, paths: Paths) -> str:
+    """none, save-only, partial, full or framework, as far as the saves and loads of the program tell."""
+    text = "\n".join(module.text for module in program.modules.values())
+    saves = any(r.role in ("model", "checkpoint") for r in paths.redirects) or any(
+        left.kind in ("model", "checkpoint") and left.act == "write" for left in paths.left
+    )
+    if entry.framework in FRAMEWORK_LOOPS:
+        return "framework" if re.search(r"snapshot\(|resume_from_checkpoint|ckpt_path|ModelCheckpoint|load_state\(", text) else "none"
+    loads = re.search(r"load_state_dict\(|load_weights\(|load_npz\(|restore\(|load_model\(", text) is not None
+    if not saves:
+        return "none"
+    if not loads:
+        return "save-only"
+    return "full" if re.search(r"optim\w*\.load_state_dict\(", text) and re.search(r"start_epoch|epoch|iteration|step", text) else "partial"
+
+
+def loop_line(program: Program) -> int | None:
+    """The line of the entry's outermost loop which trains, in the entry itself; None when it stands in another module or a framework runs it."""
+    trains = _training_functions(program)
+    for node in ast.walk(program.main.tree):
+        if isinstance(node, (ast.For, ast.While)) and any(
+            _is_training(program, c, trains) for c in ast.walk(node) if isinstance(c, ast.Call)
+        ):
+            return node.lineno
+    return None
+
+
+def _training_functions(program: Program) -> set[int]:
+    found = {id(f.node) for f in program.functions if any(_is_act(c) for c in ast.walk(f.node) if isinstance(c, ast.Call))}
+    changed = True
+    while changed:
+        changed = False
+        for function in program.functions:
+            if id(function.node) in found:
+                continue
+            calls = [c for c in ast.walk(function.node) if isinstance(c, ast.Call)]
+            if any(id(g.node) in found for c in calls for g in program.callees(function.module, c)):
+                found.add(id(function.node))
+                changed = True
+    return found
+
+
+def _is_act(call: ast.Call) -> bool:
+    return isinstance(call.func, ast.Attribute) and call.func.attr in TRAINING_CALLS
+
+
+def _is_training(program: Program, call: ast.Call, trains: set[int]) -> bool:
+    return _is_act(call) or any(id(f.node) in trains for f in program.callees(program.main, call))
