@@ -1,0 +1,1 @@
+"""Job -> files, with jinja2 from templates/."""

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Channel:
-    """An input channel, mounted at /opt/ml/input/data/NAME. ``default`` is the EC2 path; ``source`` an s3:// or other location, if known."""
+    """An input channel, mounted at /opt/ml/input/data/NAME.
+
+    ``default`` is the EC2 path; ``source`` an s3:// or other location, if known.
+    """
 
     name: str  # [A-Za-z0-9_]+: a dash kills the v3 driver (CONTRACT)
     default: str | None
@@ -69,3 +72,4 @@ class EntryPoint:
     instance_type: str | None = None
     spot: bool | None = None
     closure: tuple[str, ...] = ()  # the local modules it needs, itself first
+    as_module: bool = False  # started by `python -m`: relative imports in its own body

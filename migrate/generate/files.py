@@ -1,0 +1,250 @@
+"""From the entry points of a repo to the files of ``sagemaker_job/``. Computes only: nothing is written here."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from migrate.generate.mark import mark, read_mark
+from migrate.job.images import processor_of
+from migrate.job.infer import infer, keys_of
+from migrate.job.job import BUCKET, REGION, ROLE, Job
+from migrate.job.model import EntryPoint
+from migrate.job.requirements import read_requirements
+
+if TYPE_CHECKING:
+    import jinja2
+
+    from migrate.rules.model import Finding
+
+FOLDER = "sagemaker_job"  # never `sagemaker`: it would hide the package
+
+# Never part of the code, whatever .gitignore says; among them what may hold secrets.
+ALWAYS_IGNORED = (
+    ".git",
+    "__pycache__",
+    "*.pyc",
+    ".env",
+    ".venv",
+    "venv",
+    ".aws",
+    ".migrate",
+    ".DS_Store",
+    ".ipynb_checkpoints",
+    ".pytest_cache",
+    ".mypy_cache",
+    "*.egg-info",
+)
+
+
+@dataclass(frozen=True)
+class Options:
+    """``project`` names the jobs (default: the root's name). ``findings`` are those of the scan; ``fixed`` of them were mended by apply."""
+
+    project: str | None = None
+    findings: Sequence[Finding] = ()
+    fixed: Sequence[Finding] = ()
+
+
+@dataclass(frozen=True)
+class GeneratedFile:
+    """A file to write. ``path`` is POSIX, relative to the root; ``mode`` its permission bits."""
+
+    path: str
+    content: bytes
+    mode: int = 0o644
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A file that a person has edited or made: it stays; ``diff`` is what the new one would change."""
+
+    path: str
+    diff: bytes
+
+    @property
+    def note(self) -> str:
+        return f"{self.path} was edited since it was made: kept as it is"
+
+
+@dataclass(frozen=True)
+class Generated:
+    """What ``generate`` comes to: files to write (those that are there already, byte for byte, are not among them), and files kept."""
+
+    files: tuple[GeneratedFile, ...]
+    kept: tuple[Kept, ...] = ()
+    jobs: tuple[Job, ...] = field(default=(), compare=False)
+
+
+def jobs_of(root: Path, entries: Sequence[EntryPoint], project: str | None = None) -> tuple[Job, ...]:
+    """The job of each entry point, with what the repo's requirements ask for."""
+    keys = keys_of(entries)
+    name = project or root.resolve().name
+    return tuple(infer(entry, project=name, key=keys[entry.path], requirements=read_requirements(root, entry.path)) for entry in entries)
+
+
+def generate(root: Path, entries: Sequence[EntryPoint], options: Options | None = None) -> Generated:
+    """The files of ``sagemaker_job/`` for the entry points of the repo at ``root``.
+
+    Reads from ``root`` its requirements, its .gitignore, and the files that are there from before; none at all without entry points.
+    """
+    from migrate.generate.environment import environment
+
+    options = options or Options()
+    if not entries:
+        return Generated(())
+    jobs = jobs_of(root, entries, options.project)
+    templates = environment()
+    templates.globals["requirements_path"] = lambda job: requirements_path(job, jobs)
+    made = [
+        *_launchers(templates, root, entries, jobs, options),
+        *_images(templates, jobs),
+        _page(templates, root, jobs, options),
+    ]
+    return _against(root, made, jobs)
+
+
+def requirements_path(job: Job, jobs: Sequence[Job]) -> str:
+    """Where the requirements of ``job`` lie: one file for all jobs while they need the same."""
+    return f"{FOLDER}/requirements{_suffix(job, jobs)}.txt"
+
+
+def _launchers(
+    templates: jinja2.Environment, root: Path, entries: Sequence[EntryPoint], jobs: Sequence[Job], options: Options
+) -> list[GeneratedFile]:
+    from migrate.generate.environment import toml, tomlkey
+
+    project = options.project or root.resolve().name
+    values: dict[str, Any] = {
+        "jobs": jobs,
+        "project": project,
+        "role": ROLE,
+        "bucket": BUCKET,
+        "region": REGION,
+        "ignore": ignore_patterns(root, entries, [requirements_path(job, jobs) for job in jobs if job.requirements]),
+        "unset": lambda job: [item.name for item in job.left_out if not item.required],
+        "table": lambda path, value: _table(path, value, toml, tomlkey),
+    }
+    files = [
+        _file(templates, "launch.py", values, mode=0o755),
+        _file(templates, "launch_boto3.py", values, mode=0o755),
+        _file(templates, "job_settings.py", {**values, **_registries(jobs)}),
+        _file(templates, "job.toml", values),
+    ]
+    if any(job.module for job in jobs):
+        files.append(_file(templates, "run_module.py", values))
+    return files
+
+
+def _registries(jobs: Sequence[Job]) -> dict[str, Any]:
+    from migrate.job.images import SUFFIXES, source
+
+    images = [job.image for job in jobs if job.image]
+    return {
+        "registries": {image.repository: dict(image.registries) for image in images},
+        "suffixes": dict(SUFFIXES),
+        "image_source": source(),
+    }
+
+
+def _images(templates: jinja2.Environment, jobs: Sequence[Job]) -> list[GeneratedFile]:
+    """requirements.txt and Dockerfile where the official image lacks something, once for all jobs that lack the same."""
+    files: dict[str, GeneratedFile] = {}
+    for job in jobs:
+        if not job.requirements:
+            continue
+        path = requirements_path(job, jobs)
+        files.setdefault(path, _file(templates, "requirements.txt", {"job": job}, path=path))
+        if job.image:
+            docker = f"{FOLDER}/Dockerfile{_suffix(job, jobs)}"
+            uri = job.image.uri(REGION, processor_of(job.instance_type))
+            values = {"job": job, "path": docker, "uri": uri, "registry": uri.split("/")[0]}
+            files.setdefault(docker, _file(templates, "Dockerfile", values, path=docker))
+    return list(files.values())
+
+
+def _suffix(job: Job, jobs: Iterable[Job]) -> str:
+    same = {(other.requirements, other.image and other.image.name) for other in jobs if other.requirements}
+    return f"-{job.key}" if len(same) > 1 else ""
+
+
+def _page(templates: jinja2.Environment, root: Path, jobs: Sequence[Job], options: Options) -> GeneratedFile:
+    fixed = set(map(id, options.fixed))
+    values = {
+        "jobs": jobs,
+        "project": options.project or root.resolve().name,
+        "changed": options.fixed,
+        "left": [finding for finding in options.findings if id(finding) not in fixed],
+    }
+    return _file(templates, "MIGRATION.md", values, comment="<!--")
+
+
+def _file(
+    templates: jinja2.Environment, name: str, values: Mapping[str, Any], *, path: str | None = None, mode: int = 0o644, comment: str = "#"
+) -> GeneratedFile:
+    text = templates.get_template(f"{name}.j2").render(values)
+    return GeneratedFile(path or f"{FOLDER}/{name}", mark(text.encode("utf-8", "replace"), comment), mode)
+
+
+def _table(path: str, value: Mapping[str, Any], toml: Any, tomlkey: Any) -> str:
+    """A TOML table, and those inside it, each with its own heading."""
+    plain = [f"{tomlkey(key)} = {toml(item)}" for key, item in value.items() if not isinstance(item, Mapping)]
+    inner = [_table(f"{path}.{tomlkey(key)}", item, toml, tomlkey) for key, item in value.items() if isinstance(item, Mapping)]
+    return "\n".join([f"[{path}]", *plain, *inner])
+
+
+def ignore_patterns(root: Path, entries: Sequence[EntryPoint], needed: Sequence[str] = ()) -> list[str]:
+    """The patterns of what the upload leaves out: our own, then the repo's .gitignore, then exceptions for what the jobs need.
+
+    git itself goes on tracking a file that a later pattern would ignore; the launchers know no index, so such files are named.
+    """
+    import pathspec
+
+    patterns = [*ALWAYS_IGNORED, *_gitignore(root / ".gitignore")]
+    spec = pathspec.GitIgnoreSpec.from_lines(patterns)
+    files = dict.fromkeys([*(path for entry in entries for path in (entry.path, *entry.closure)), *needed, f"{FOLDER}/run_module.py"])
+    exceptions: dict[str, None] = {}
+    for path in files:
+        parts = path.split("/")
+        for end in range(1, len(parts)):
+            folder = "/".join(parts[:end]) + "/"
+            if spec.match_file(folder):
+                exceptions[f"!/{folder}"] = None
+        if spec.match_file(path):
+            exceptions[f"!/{path}"] = None
+    return [*dict.fromkeys(patterns), *exceptions]
+
+
+def _gitignore(path: Path) -> list[str]:
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError):
+        return []
+    lines = (line.rstrip() for line in text.splitlines())
+    return [line for line in lines if line and not line.startswith("#") and line.isprintable()]
+
+
+def _against(root: Path, made: Sequence[GeneratedFile], jobs: tuple[Job, ...]) -> Generated:
+    """``made`` without what is there already, and without what a person has edited."""
+    files: list[GeneratedFile] = []
+    kept: list[Kept] = []
+    for file in made:
+        target = root / file.path
+        present = target.read_bytes() if target.is_file() else None
+        if present == file.content:
+            continue
+        if present is not None and read_mark(present) is not True:
+            kept.append(Kept(file.path, _diff(file.path, present, file.content)))
+        else:
+            files.append(file)
+    return Generated(tuple(files), tuple(kept), jobs)
+
+
+def _diff(path: str, old: bytes, new: bytes) -> bytes:
+    lines = difflib.diff_bytes(
+        difflib.unified_diff, old.splitlines(True), new.splitlines(True), f"a/{path}".encode(), f"b/{path}".encode(), lineterm=b"\n"
+    )
+    return b"".join(line if line.endswith(b"\n") else line + b"\n\\ No newline at end of file\n" for line in lines)

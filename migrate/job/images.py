@@ -1,0 +1,271 @@
+"""The official training image for a framework, chosen offline from an extract of the SDK's own tables (``data/images.json``).
+
+The URIs are those of ``sagemaker.core.image_uris.retrieve`` of the SDK v3. Whether an old image still lies in its registry cannot be known
+offline. The extract is remade by ``tools/extract_images.py``.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.resources
+import json
+from dataclasses import dataclass
+from typing import Any
+
+PROCESSORS = ("cpu", "gpu")
+
+# What has no image of its own trains in another framework's image, with its package added by pip; None: a plain build is all there is.
+_HOSTS = {
+    "keras": "tensorflow",
+    "lightning": "pytorch",
+    "transformers": "pytorch",
+    "accelerate": "pytorch",
+    "jax": "pytorch",
+    "lightgbm": "sklearn",
+}
+_PACKAGES = {"lightning": "lightning", "transformers": "transformers", "accelerate": "accelerate", "jax": "jax", "lightgbm": "lightgbm"}
+
+# What an image brings, by the first word of a requirement; read off the public Dockerfiles of aws/deep-learning-containers and of the
+# sagemaker-xgboost and sagemaker-scikit-learn containers. Rough on purpose: a package named twice is only installed again.
+_COMMON = frozenset({"boto3", "numpy", "pip", "sagemaker-training", "setuptools", "wheel"})
+_SCIENCE = frozenset({"pandas", "scipy", "scikit-learn"})
+_PRESENT = {
+    "pytorch": _COMMON | _SCIENCE | {"torch", "torchvision", "torchaudio", "pillow", "opencv-python", "pyyaml", "requests"},
+    "tensorflow": _COMMON
+    | _SCIENCE
+    | {"tensorflow", "tensorflow-cpu", "tensorflow-gpu", "keras", "h5py", "pillow", "tensorboard", "pyyaml"},
+    "mxnet": _COMMON | _SCIENCE | {"mxnet", "gluonnlp", "gluoncv", "h5py"},
+    "chainer": _COMMON | {"chainer", "cupy", "scipy", "pillow"},
+    "xgboost": _COMMON | _SCIENCE | {"xgboost", "pyyaml"},
+    "sklearn": _COMMON | _SCIENCE | {"joblib"},
+    "huggingface": _COMMON | _SCIENCE | {"torch", "transformers", "datasets", "tokenizers", "accelerate", "evaluate", "pyyaml"},
+}
+
+# The name of the domain of the partition, for regions outside the public one (botocore's endpoints.json).
+SUFFIXES = (
+    ("cn-", "amazonaws.com.cn"),
+    ("us-isob-", "sc2s.sgov.gov"),
+    ("us-isof-", "csp.hci.ic.gov"),
+    ("us-iso-", "c2s.ic.gov"),
+    ("eu-isoe-", "cloud.adc-e.uk"),
+)
+
+
+class NoImage(LookupError):
+    """No official image fits; the message says why."""
+
+
+@dataclass(frozen=True)
+class Image:
+    """An official training image.
+
+    ``tag`` may hold the word ``{processor}``, which is cpu or gpu; ``registries`` is region to account. ``version`` is the image's,
+    ``wanted`` the one the repo asks for (None: it does not say). ``extra`` is what pip has to add for the framework itself.
+    """
+
+    framework: str
+    version: str
+    py_version: str | None
+    repository: str
+    tag: str
+    processors: tuple[str, ...]
+    registries: tuple[tuple[str, str], ...]
+    wanted: str | None = None
+    note: str | None = None
+    extra: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """``repository:tag``, with ``{processor}`` left open: how job.toml writes it."""
+        return f"{self.repository}:{self.tag}"
+
+    @property
+    def present(self) -> frozenset[str]:
+        """The packages that the image is known to bring."""
+        return _PRESENT[self.framework]
+
+    def uri(self, region: str, processor: str = "gpu") -> str:
+        """The whole URI in ``region``.
+
+        Raises:
+            NoImage: the image is not published there, or not for ``processor``.
+        """
+        account = dict(self.registries).get(region)
+        if account is None:
+            raise NoImage(f"{self.repository} is not published in {region}")
+        if processor not in self.processors and self.processors:
+            raise NoImage(f"{self.name} exists for {', '.join(self.processors)} only, not for {processor}")
+        return f"{account}.dkr.{host(region)}/{self.name.replace('{processor}', processor)}"
+
+
+def host(region: str) -> str:
+    """The registry's host name in ``region``, after the account: ``ecr.us-east-1.amazonaws.com``."""
+    suffix = next((suffix for prefix, suffix in SUFFIXES if region.startswith(prefix)), "amazonaws.com")
+    return f"ecr.{region}.{suffix}"
+
+
+def processor_of(instance_type: str) -> str:
+    """``gpu``, ``cpu``, or ``neuron`` for an ml type or ``local_cpu`` / ``local_gpu``: the SDK's own rule, by the family's first letter."""
+    if instance_type.startswith("local"):
+        return "gpu" if instance_type == "local_gpu" else "cpu"
+    family = instance_type.removeprefix("ml.").split(".")[0]
+    if family.startswith(("trn", "inf")):
+        return "neuron"
+    return "gpu" if family[:1] in ("g", "p") else "cpu"
+
+
+def choose(framework: str, version: str | None = None, py_version: str | None = None) -> Image:
+    """The image for ``framework`` at ``version``: exactly it, else the nearest (see :func:`nearest`), with a note that says so.
+
+    ``version`` is that of the framework whose image it is; for Lightning, JAX and others without an image it is the host's newest.
+
+    Raises:
+        NoImage: the framework is unknown.
+    """
+    base = _HOSTS.get(framework, framework)
+    tables = _tables()["frameworks"]
+    if base not in tables or base == "huggingface":
+        raise NoImage(f"there is no official training image for {framework}")
+    table = tables[base]
+    asked = _asked(framework, base, version)
+    found = nearest(asked, table["versions"], table["aliases"])
+    raw, python = _of_python(table["versions"][found], py_version)
+    processors = tuple(raw.get("processors") or table["processors"] or ())
+    prefix = raw.get("tag_prefix", found)
+    tag = "-".join(part for part in (prefix, _processor_part(processors), python) if part)
+    return Image(
+        framework=base,
+        version=found,
+        py_version=python,
+        repository=raw["repository"],
+        tag=tag,
+        processors=processors,
+        registries=_registries(raw["registries"]),
+        wanted=version,
+        note=_note(framework, base, asked, version, found),
+        extra=_extra(framework, version),
+    )
+
+
+def choose_huggingface(transformers: str, base: str | None = None) -> Image:
+    """The Hugging Face image with PyTorch for a version of transformers; for GPUs only. ``base`` is ``pytorch2.9.0`` or the like."""
+    table = _tables()["frameworks"]["huggingface"]
+    tables = table["versions"].items()
+    versions = {number: entry for number, entry in tables if any(key.startswith("pytorch") for key in entry["by_base"])}
+    found = nearest(transformers, versions, table["aliases"])
+    by_base = versions[found]["by_base"]
+    chosen = base or max((key for key in by_base if key.startswith("pytorch")), key=lambda key: _numbers(key.removeprefix("pytorch")))
+    raw = by_base[chosen]
+    python = raw["py_versions"][-1]
+    tag = f"{chosen.removeprefix('pytorch')}-transformers{found}-gpu-{python}"
+    if raw.get("container_version"):
+        tag += f"-{raw['container_version']['gpu']}"
+    note = None if _same(transformers, found) else f"asked for transformers {transformers}; the nearest image has {found}"
+    registries = _registries(raw["registries"])
+    return Image("huggingface", found, python, raw["repository"], tag, ("gpu",), registries, transformers, note)
+
+
+def nearest(wanted: str | None, versions: dict[str, Any], aliases: dict[str, str]) -> str:
+    """The version of the table to use for ``wanted``.
+
+    In this order: that very version; the alias of its major.minor; the newest patch of its minor; the next higher version of its major
+    (code for 2.15 runs on 2.16 more often than on 2.14); the newest of its major; else the newest of all. None means the newest.
+    """
+    newest = max(versions, key=_numbers)
+    if wanted is None:
+        return newest
+    if wanted in versions:
+        return wanted
+    numbers = _numbers(wanted)
+    minor = ".".join(wanted.split(".")[:2])
+    same_minor = [found for found in versions if _numbers(found)[:2] == numbers[:2]]
+    if minor in aliases and aliases[minor] in versions:
+        return aliases[minor]
+    if same_minor:
+        return max(same_minor, key=_numbers)
+    same_major = [found for found in versions if _numbers(found)[:1] == numbers[:1]]
+    higher = [found for found in same_major if _numbers(found) > numbers]
+    if higher:
+        return min(higher, key=_numbers)
+    return max(same_major, key=_numbers) if same_major else newest
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    parts = []
+    for part in version.replace("-", ".").split("."):
+        digits = "".join(character for character in part if character.isdigit())
+        if not digits:
+            break
+        parts.append(int(digits))
+    return tuple(parts) or (0,)
+
+
+def _same(wanted: str | None, found: str) -> bool:
+    return wanted is None or _numbers(found)[: len(_numbers(wanted))] == _numbers(wanted)
+
+
+def _of_python(raw: dict[str, Any], wanted: str | None) -> tuple[dict[str, Any], str | None]:
+    """The entry and the Python to use: the one asked for, if the image has it, else its newest."""
+    by_py = raw.get("by_py")
+    available = list(by_py) if by_py else raw.get("py_versions", [])
+    if not available:
+        return raw, None
+    python = wanted if wanted in available else max(available, key=lambda name: (_python_of(name), name))
+    return (by_py[python] if by_py else raw), python
+
+
+def _python_of(name: str) -> tuple[int, int]:
+    digits = name.removeprefix("py")
+    return int(digits[:1]), int(digits[1:] or 0)
+
+
+def _processor_part(processors: tuple[str, ...]) -> str | None:
+    if not processors:
+        return None
+    return "{processor}" if len(processors) > 1 else processors[0]
+
+
+def _asked(framework: str, base: str, version: str | None) -> str | None:
+    """The version to look for in ``base``'s table. Keras 2 had TensorFlow's own number; Keras 3 has none of its own there."""
+    if framework == "keras":
+        return version if version and version.startswith("2.") else None
+    return version if framework == base else None
+
+
+def _note(framework: str, base: str, asked: str | None, version: str | None, found: str) -> str | None:
+    if base != framework and framework in _PACKAGES:
+        return f"{framework} has no image of its own: it is added by pip to the {base} {found} image"
+    if framework == "chainer":
+        wanted = f"the repo asks for chainer {version}; " if version and not _same(version, found) else ""
+        return (
+            f"{wanted}the last official Chainer images are of 2018 ({found}): try a short job first, they may be gone from their registry"
+        )
+    if asked is not None and not _same(asked, found):
+        return f"the repo asks for {framework} {version}; the nearest official image has {found}"
+    if version is None:
+        return f"the repo does not say which {framework} it needs: {found} is the newest official image"
+    return None
+
+
+def _extra(framework: str, version: str | None) -> tuple[str, ...]:
+    package = _PACKAGES.get(framework)
+    if package is None:
+        return ()
+    if framework == "jax":
+        package = "jax[cuda12]"
+    return (f"{package}=={version}" if version else package,)
+
+
+def _registries(index: int) -> tuple[tuple[str, str], ...]:
+    return tuple(_tables()["registries"][index].items())
+
+
+def source() -> str:
+    """Where the tables come from and when they were taken, for the files that repeat them."""
+    tables = _tables()
+    return f"{tables['source']}, {tables['date']}"
+
+
+@functools.cache
+def _tables() -> Any:
+    return json.loads(importlib.resources.files("migrate.job").joinpath("data/images.json").read_text("utf-8"))

@@ -1,0 +1,211 @@
+"""From an entry point to the job that would run it. Computes only; every choice that is not the repo's own is told in ``Job.reasons``."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterable, Sequence
+
+from migrate.job.images import Image, NoImage, choose, processor_of
+from migrate.job.job import CHECKPOINTS, JSON, Job, JobChannel, LeftOut
+from migrate.job.model import EntryPoint, Hyperparameter
+from migrate.job.requirements import missing
+from migrate.job.validate import training_instance_types
+
+# Five days is what an account may run a job without asking for more quota. You pay for what runs, not for what is allowed.
+MAX_RUN = 432_000
+SPOT_SLACK = 86_400  # how much longer than the run itself a spot job may wait for capacity
+VOLUME = 100  # GB; holds ImageNet-like data sets with room for checkpoints, for cents per run
+NAME_LENGTH = 48  # 63 less the "-YYYYmmddHHMMSS" that launchers add
+VALUE_LENGTH = 2500
+MOST_HYPERPARAMETERS = 94  # of 100: the boto3 launcher needs a few for the toolkit
+
+CODE_FOLDERS = "/opt/ml/input/data/code:/opt/ml/code"  # where SDK v3 drivers and the toolkit put the source
+
+_ON_CPU = ("sklearn", "lightgbm", "xgboost")
+_DEFAULT_GPU, _DEFAULT_CPU, _OLD_GPU = "ml.g5.xlarge", "ml.m5.xlarge", "ml.p3.2xlarge"
+# Images from before CUDA 11 have no code for Ampere and newer: they run on Volta (p3) at the newest.
+_CUDA_11 = {"pytorch": (1, 8), "tensorflow": (2, 4), "mxnet": (1, 8), "chainer": (99, 0)}
+
+
+def infer(entry: EntryPoint, *, project: str = "training", key: str | None = None, requirements: Sequence[str] = ()) -> Job:
+    """The job of one entry point.
+
+    ``project`` is the repo's name; ``key`` the job's name in job.toml (default: the script's stem); ``requirements`` the
+    lines that the repo declares.
+    """
+    module = entry.path.removesuffix(".py").replace("/", ".").removesuffix(".__main__") if entry.as_module else None
+    stem = entry.path.rsplit("/", 1)[-1].removesuffix(".py")
+    slug = name_of(f"{project}-{stem}")
+    notes: list[str] = []
+    reasons: dict[str, str] = {}
+    image = _image(entry, notes)
+    instance = _instance(entry, image, reasons, notes)
+    values, left_out = hyperparameters(entry.hyperparameters)
+    needed, dropped = missing(requirements, image)
+    reasons["max_run"] = "5 days: the longest that an account may run without asking for more quota (the SDK's own default is 1 hour)"
+    reasons["spot"] = "found in the repo" if entry.spot is not None else "not found in the repo: on demand; --spot asks for spot"
+    return Job(
+        key=key or name_of(stem),
+        name=slug,
+        entry=entry.path,
+        image=image,
+        instance_type=instance,
+        instance_count=1,
+        volume_size=VOLUME,
+        max_run=MAX_RUN,
+        max_wait=MAX_RUN + SPOT_SLACK,
+        spot=bool(entry.spot),
+        channels=_channels(entry, name_of(project)),
+        hyperparameters=values,
+        left_out=left_out,
+        environment=_environment(entry, module),
+        tags={"project": name_of(project), "entry": _tag(entry.path)},
+        module=module,
+        requirements=needed,
+        dropped=dropped,
+        notes=tuple(notes),
+        reasons=reasons,
+    )
+
+
+def keys_of(entries: Iterable[EntryPoint]) -> dict[str, str]:
+    """A short name for each entry point's path: its stem, or with its folders where two share a stem."""
+    paths = [entry.path for entry in entries]
+    stems = [name_of(path.rsplit("/", 1)[-1].removesuffix(".py")) for path in paths]
+    made: dict[str, str] = {}
+    for path, stem in zip(paths, stems, strict=True):
+        name = stem if stems.count(stem) == 1 else name_of(path.removesuffix(".py"))
+        number = 2
+        while name in made.values():
+            name, number = f"{name_of(path.removesuffix('.py'))[: NAME_LENGTH - 4]}-{number}", number + 1
+        made[path] = name
+    return made
+
+
+def name_of(text: str) -> str:
+    """``text`` as part of a training job's name: letters, digits and single dashes, at most 48 characters."""
+    slug = re.sub(r"[^A-Za-z0-9]+", "-", text).strip("-")[:NAME_LENGTH].strip("-")
+    return slug or "training"
+
+
+def hyperparameters(declared: Iterable[Hyperparameter]) -> tuple[dict[str, JSON], tuple[LeftOut, ...]]:
+    """The script's defaults as the launcher passes them, and what is left out with the reason. Path settings are in neither."""
+    values: dict[str, JSON] = {}
+    left_out: list[LeftOut] = []
+    for setting in declared:
+        if setting.is_path or setting.name in values:
+            continue
+        reason = _why_not(setting, len(values))
+        if reason is None:
+            values[setting.name] = _plain(setting.default)
+        else:
+            left_out.append(LeftOut(setting.name, reason, setting.required and setting.default is None))
+    return values, tuple(left_out)
+
+
+def _why_not(setting: Hyperparameter, passed: int) -> str | None:
+    if setting.default is None:
+        return "has no default" if not setting.required else "has to be given"
+    if not re.fullmatch(r"[A-Za-z0-9_-]+", setting.name):
+        return "its name makes no variable: SDK v3 jobs with it die at their start"
+    if not _is_toml(_plain(setting.default)):
+        return "its default has no JSON value"
+    text = json.dumps(_plain(setting.default))
+    if "'" in text:
+        return "its default holds a single quote, which breaks the shell file of SDK v3 jobs"
+    if any(ord(character) < 32 for character in str(setting.default)):
+        return "its default holds a line break or control character, which the service refuses"
+    if len(text) > VALUE_LENGTH:
+        return f"its default is longer than {VALUE_LENGTH} characters"
+    if passed >= MOST_HYPERPARAMETERS:
+        return "a job takes 100 hyperparameters; the script's own default holds"
+    return None
+
+
+def _plain(value: object) -> JSON:
+    """``value`` with tuples as lists; what is not JSON comes back as it is and is refused by :func:`_is_toml`."""
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return value  # type: ignore[return-value]
+
+
+def _is_toml(value: object) -> bool:
+    """Whether job.toml can hold it: JSON without null, NaN or infinity, and tables only outside lists."""
+    if isinstance(value, bool) or isinstance(value, (int, str)):
+        return not isinstance(value, int) or abs(value) < 2**63
+    if isinstance(value, float):
+        return math.isfinite(value)
+    if isinstance(value, list):
+        return all(_is_toml(item) and not isinstance(item, dict) for item in value)
+    if isinstance(value, dict):
+        return all(isinstance(key, str) and _is_toml(item) for key, item in value.items())
+    return False
+
+
+def _image(entry: EntryPoint, notes: list[str]) -> Image | None:
+    try:
+        image = choose(entry.framework, entry.framework_version)
+    except NoImage as error:
+        notes.append(f"{error}: write the whole address of one of your own as image in job.toml")
+        return None
+    if image.note:
+        notes.append(image.note)
+    return image
+
+
+def _instance(entry: EntryPoint, image: Image | None, reasons: dict[str, str], notes: list[str]) -> str:
+    if entry.instance_type:
+        wanted = entry.instance_type if entry.instance_type.startswith("ml.") else f"ml.{entry.instance_type}"
+        if wanted in training_instance_types():
+            reasons["instance_type"] = "found in the repo"
+            return wanted
+        notes.append(f"{entry.instance_type} is found in the repo, but SageMaker has no {wanted} for training")
+    default = default_instance(entry.framework, image)
+    reasons["instance_type"] = f"not found in the repo: {_why_instance(default)}"
+    return default
+
+
+def default_instance(framework: str, image: Image | None) -> str:
+    """An instance type that the image's CUDA runs on: one small GPU, or a CPU where the framework seldom uses more."""
+    if framework in _ON_CPU:
+        return _DEFAULT_CPU
+    since = _CUDA_11.get(image.framework) if image else None
+    if image and since:
+        major, minor, *_ = (*map(int, re.findall(r"\d+", image.version)), 0, 0)
+        if (major, minor) < since:
+            return _OLD_GPU
+    return _DEFAULT_GPU
+
+
+def _why_instance(instance_type: str) -> str:
+    if instance_type == _OLD_GPU:
+        return "the image is from before CUDA 11 and needs a Volta GPU"
+    return "one GPU with 24 GB" if processor_of(instance_type) == "gpu" else "the framework trains on CPUs"
+
+
+def _channels(entry: EntryPoint, project: str) -> tuple[JobChannel, ...]:
+    found: dict[str, JobChannel] = {}
+    for channel in entry.channels:
+        known = bool(channel.source and channel.source.startswith("s3://"))
+        source = channel.source if known and channel.source else f"s3://{{bucket}}/{project}/{channel.name}"
+        if channel.name not in found or (known and not found[channel.name].known):
+            found[channel.name] = JobChannel(channel.name, source, channel.default, known)
+    return tuple(found.values())
+
+
+def _environment(entry: EntryPoint, module: str | None) -> dict[str, str]:
+    environment = {"SM_CHECKPOINT_DIR": CHECKPOINTS}
+    if "/" in entry.path or module:
+        # The v3 drivers put only the script's own folder on the path; what it imports from the root needs this (CONTRACT).
+        environment["PYTHONPATH"] = CODE_FOLDERS
+    if module:
+        environment["SM_RUN_MODULE"] = module
+    return environment
+
+
+def _tag(text: str) -> str:
+    return re.sub(r"[^\w.:/=+\-@ ]", "_", text)[:256]

@@ -1,0 +1,80 @@
+"""What the repo's requirements ask for beyond the official image."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+
+from migrate.job.images import Image
+
+# The framework itself and what is built against it: another copy from PyPI would take the place of the image's own build.
+_FRAMEWORKS = re.compile(
+    r"torch(vision|audio)?|tensorflow(-cpu|-gpu|-estimator)?|tf-nightly|mxnet(-cu\d+\w*)?|chainer|cupy(-cuda\d+\w*)?"
+    r"|sagemaker-training|nvidia-[\w-]+"
+)
+_NAME = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
+
+
+def read_requirements(root: Path, entry: str) -> tuple[str, ...]:
+    """The lines of the requirements.txt nearest to ``entry`` (its folder, then each above it up to ``root``), with ``-r`` lines put in place.
+
+    Comments and blank lines are left out; a file that cannot be read as UTF-8 counts as none.
+    """
+    folders = PurePosixPath(entry).parents
+    for folder in folders:
+        path = root / folder / "requirements.txt"
+        if path.is_file():
+            return tuple(_lines(path, root, set()))
+    return ()
+
+
+def missing(lines: Sequence[str], image: Image | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """``lines`` as (what pip has to add, what the image has already).
+
+    The framework is always the image's; another package is left to the image where the repo names no version of it.
+    """
+    if image is None:
+        return tuple(lines), ()
+    needed: list[str] = list(image.extra)
+    dropped: list[str] = []
+    added = {package_of(line) for line in image.extra}
+    for line in lines:
+        package = package_of(line)
+        if package is None:
+            needed.append(line)
+        elif package in added:
+            continue
+        elif _FRAMEWORKS.fullmatch(package) or (package in image.present and not re.search(r"[=<>~@!\[]", line.split(";")[0])):
+            dropped.append(line)
+        else:
+            needed.append(line)
+    return tuple(needed), tuple(dropped)
+
+
+def package_of(line: str) -> str | None:
+    """The normalised name of the package that a requirement line names; None for an option, a URL or a path."""
+    found = _NAME.match(line)
+    if found is None or line.lstrip().startswith(("-", ".", "/")) or re.match(r"\s*[a-z0-9+]+://|\s*\w+\+\w+:", line):
+        return None
+    return re.sub(r"[-_.]+", "-", found.group(1)).lower()
+
+
+def _lines(path: Path, root: Path, seen: set[Path]) -> list[str]:
+    resolved = path.resolve()
+    if resolved in seen or not resolved.is_relative_to(root.resolve()) or not resolved.is_file():
+        return []
+    seen.add(resolved)
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except (UnicodeDecodeError, OSError):
+        return []
+    lines: list[str] = []
+    for raw in re.sub(r"\\\r?\n", " ", text).splitlines():
+        line = re.sub(r"(^|\s)#.*$", "", raw).strip()
+        include = re.fullmatch(r"(?:-r|--requirement)[ =]?\s*(\S+)", line)
+        if include:
+            lines += _lines(path.parent / include.group(1), root, seen)
+        elif line:
+            lines.append(line)
+    return lines
