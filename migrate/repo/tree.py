@@ -22,7 +22,7 @@ SUPPORT_FILE = "sagemaker_support.py"
 LONE_SCRIPT_LIMIT = 20_000  # entries looked at around a script that lies in no repository: it may stand in a home folder
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Tree:
     """The files below ``root`` (absolute). ``files`` are POSIX paths relative to it, sorted.
 
@@ -54,6 +54,11 @@ class Tree:
                 found.add(folder)
                 folder = folder.rpartition("/")[0]
         return frozenset(found)
+
+    @cached_property
+    def memory(self) -> dict[str, dict[str, object]]:
+        """What the room has read of the files, by kind and path, so that each is read once."""
+        return {}
 
     @cached_property
     def python_files(self) -> tuple[str, ...]:
