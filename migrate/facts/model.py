@@ -67,8 +67,9 @@ class ParseSite:
     method: str  # parse_args, parse_known_args, parse_intermixed_args, ...
     receiver: Span  # the expression before the dot
     receiver_text: str
-    argv: str  # "none" (no argument), "sys.argv" (sys.argv[1:] or the same), "other" (an explicit list)
+    argv: str  # "none" (no argument), "sys.argv" (sys.argv[1:] or the same), "support" (the support module's), "other" (an explicit list)
     argv_span: Span | None = None
+    library: str = "argparse.ArgumentParser"  # the class, or the library function, that the parser comes from
 
 
 @dataclass(frozen=True)

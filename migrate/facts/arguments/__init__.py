@@ -16,8 +16,8 @@ __all__ = ["find_arguments"]
 def find_arguments(program: Program) -> Arguments:
     """The options that ``program`` holds when it parses its command line, and the calls that parse it.
 
-    Read from source by following the entry from its first line (``machine.py``): options of another script's ``__main__`` block, or of functions
-    that this entry never calls, are not among them.
+    Read from source by following the entry from its first line (``machine.py``): options of another script's ``__main__`` block, or
+    of functions that this entry never calls, are not among them.
     """
     machine = Machine(program)
     machine.run()

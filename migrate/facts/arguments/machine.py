@@ -1,9 +1,9 @@
 """Follows a program from its first line to learn which options its parsers hold when it parses, and where it parses.
 
-This is reading, not running: values are those written in the source, a branch whose condition is not known is followed on both sides, a loop over
-something unknown is followed once, and calls are followed only where they may lead to a parser. So a parser that is made in a function, handed
-through others, filled in an options class and its bases, or by names from a dictionary, is seen as it will be; and what another
-script's ``__main__`` block would do is not.
+This is reading, not running: values are those written in the source, a branch whose condition is not known is followed on both
+sides, a loop over something unknown is followed once, and calls are followed only where they may lead to a parser. So a parser that
+is made in a function, handed through others, filled in an options class and its bases, or by names from a dictionary, is seen as it
+will be; and what another script's ``__main__`` block would do is not.
 """
 
 from __future__ import annotations
@@ -34,6 +34,8 @@ from migrate.facts.model import ParseSite, Place, Span
 from migrate.facts.program import Module, Program
 
 DEPTH = 40
+SUPPORT = "sagemaker_support"
+SUPPORT_ARGV = External(f"{SUPPORT}.argv")
 
 
 @dataclass(frozen=True)
@@ -108,6 +110,8 @@ class Machine(Statements):
         if isinstance(function, ClassValue):
             return self._construct(function, call)
         if isinstance(function, FunctionValue):
+            if function.env.module.path.rpartition("/")[2] == f"{SUPPORT}.py" and not isinstance(function.node, ast.Lambda):
+                return self._support(function.node.name, call)
             held = [*call.args, *call.keywords.values()]
             if self.relevance.follow(function.node, held):
                 return self.invoke(function, list(call.args), call.keywords)
@@ -121,6 +125,9 @@ class Machine(Statements):
     def _stranger(self, name: str, call: parsers.Call) -> object:
         """A call of something that cannot be read: it may fill a parser, or call back a function that it is given."""
         held = [*call.args, *call.keywords.values()]
+        last = name.rpartition(".")[2]
+        if last.endswith(("parser", "argparser")) and last.islower():  # get_parser(), default_argument_parser()
+            return Parser(name, None)
         for value in held:
             if isinstance(value, FunctionValue) and self.relevance.follow(value.node, []):
                 self.invoke(value, [UNKNOWN] * len(value.node.args.args), {})
@@ -149,14 +156,24 @@ class Machine(Statements):
             return result
         return operations.method(receiver, function.name, call.args, call.keywords)
 
+    def _support(self, name: str, call: parsers.Call) -> object:
+        """A function of the support module that an earlier apply has put in."""
+        if name == "parse_args" and call.args and isinstance(call.args[0], Parser):
+            method = call.args[1] if len(call.args) > 1 and isinstance(call.args[1], str) else name
+            return self._parse(call.args[0], method, parsers.Call(call.module, call.node, [SUPPORT_ARGV], {}, {}, False))
+        return SUPPORT_ARGV if name in ("sagemaker_argv", "script_argv") else UNKNOWN
+
     def _parse(self, parser: Parser, method: str, call: parsers.Call) -> object:
         given = call.keywords.get("args", call.args[0] if call.args else None)
         expression = call.expressions.get("args") or (call.node.args[0] if call.node.args else None)
         argv = "none" if given is None else "sys.argv" if isinstance(given, SysArgv) and given.start == 1 else "other"
+        argv = "support" if given is SUPPORT_ARGV else argv
         receiver = call.node.func.value if isinstance(call.node.func, ast.Attribute) else call.node.func
         span = Span.of(expression) if expression is not None else None
-        site = ParseSite(call.place, method, Span.of(receiver), ast.unparse(receiver), argv, span)
+        site = ParseSite(call.place, method, Span.of(receiver), ast.unparse(receiver), argv, span, parser.library)
         self.parses.append(Parse(site, parser))
+        if parser.place is None:
+            self.notes[call.place] = f"the options that {parser.library} makes are not read"
         space = Namespace(parser)
         if method == "parse_args_into_dataclasses":
             return UNKNOWN
@@ -166,6 +183,8 @@ class Machine(Statements):
         self.externals.append((function.name, call.module, call.node))
         if parsers.is_parser_class(function.name):
             return parsers.make_parser(function.name, call)
+        if function.name.startswith(f"{SUPPORT}."):
+            return self._support(function.name.rpartition(".")[2], call)
         if function.name in ("sys.exit", "exit", "quit", "os._exit"):
             return STOP
         if function.name in ("os.environ.get", "os.getenv") and call.args and str(call.args[0]).startswith("SM_"):

@@ -34,13 +34,15 @@ COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], object]] = {
     ast.In: lambda a, b: operator.contains(b, a),
     ast.NotIn: lambda a, b: not operator.contains(b, a),
 }
-TYPES: dict[str, type] = {
-    "int": int, "float": float, "str": str, "bool": bool, "list": list, "tuple": tuple, "dict": dict, "set": set, "bytes": bytes, "complex": complex,
-}  # fmt: skip
+TYPES: dict[str, type] = {kind.__name__: kind for kind in (int, float, str, bool, list, tuple, dict, set, bytes, complex)}
 FUNCTIONS: dict[str, Callable[..., object]] = {
-    **TYPES, "len": len, "sorted": sorted, "max": max, "min": min, "sum": sum, "abs": abs, "round": round, "repr": repr,
-    "range": lambda *a: list(range(*a)), "enumerate": lambda *a: list(enumerate(*a)), "zip": lambda *a: list(zip(*a)), "reversed": lambda a: list(reversed(a)),
-}  # fmt: skip
+    **TYPES,
+    **{function.__name__: function for function in (len, sorted, max, min, sum, abs, round, repr)},
+    "range": lambda *a: list(range(*a)),
+    "enumerate": lambda *a: list(enumerate(*a)),
+    "zip": lambda *a: list(zip(*a, strict=False)),
+    "reversed": lambda a: list(reversed(a)),
+}
 METHODS: dict[type, frozenset[str]] = {
     str: frozenset(
         [
@@ -113,6 +115,8 @@ def compare(op: ast.cmpop, left: object, right: object) -> object:
         if isinstance(left, Unknown) or isinstance(right, Unknown):
             return UNKNOWN
         return (left is right) == isinstance(op, (ast.Is, ast.Eq))
+    if isinstance(right, External) and right.name == "os.environ" and str(left).startswith("SM_") and isinstance(op, (ast.In, ast.NotIn)):
+        return isinstance(op, ast.NotIn)  # as it is on EC2
     if isinstance(left, External) and isinstance(right, External) and isinstance(op, (ast.Is, ast.IsNot, ast.Eq, ast.NotEq)):
         return (left.name == right.name) == isinstance(op, (ast.Is, ast.Eq))
     if isinstance(op, (ast.In, ast.NotIn)) and isinstance(right, (dict, set)) and is_plain(left):

@@ -1,4 +1,4 @@
-"""Follows statements: both sides of a branch whose condition is not known, each turn of a loop over known items, a loop over unknown ones once."""
+"""Follows statements: both sides of a branch whose condition is not known, each turn of a loop over known items, else one turn."""
 
 from __future__ import annotations
 

@@ -1,0 +1,70 @@
+"""Runs rules on sources given as text: ``sources`` maps paths to text, and ``train.py`` is the entry unless said otherwise."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Callable, Sequence
+
+from migrate.edits.rewrite import rewrite
+from migrate.facts.arguments import find_arguments
+from migrate.facts.calls import table
+from migrate.facts.paths import find_paths
+from migrate.facts.program import Program, load_program
+from migrate.rules.base import Context, Rule
+from migrate.rules.model import Finding
+
+SUPPORT = '''
+def sagemaker_argv(parser, argv=None): ...
+def parse_args(parser, method="parse_args"): ...
+def script_argv(parser, name): ...
+'''
+
+
+def resolver_of(sources: dict[str, str], entry: str) -> Callable[[str, str | None, int], str | None]:
+    """Imports resolve from the entry's folder and from the root."""
+
+    def resolve(origin: str, module: str | None, level: int) -> str | None:
+        folder = posixpath.dirname(origin)
+        for _ in range(level - 1):
+            folder = posixpath.dirname(folder)
+        starts = [folder] if level else [posixpath.dirname(entry), ""]
+        name = (module or "").replace(".", "/")
+        for start in starts:
+            for candidate in (f"{name}.py", f"{name}/__init__.py") if name else ("__init__.py",):
+                path = posixpath.normpath(posixpath.join(start, candidate))
+                if path in sources:
+                    return path
+        return None
+
+    return resolve
+
+
+def program_of(sources: dict[str, str], entry: str = "train.py") -> Program:
+    """The program of ``entry`` with every other source in its closure."""
+    closure = (entry, *(path for path in sources if path != entry))
+    return load_program(entry, closure, lambda path: sources[path].encode(), resolver_of(sources, entry))
+
+
+def context_of(sources: dict[str, str], entry: str = "train.py", as_module: bool = False) -> Context:
+    """What a rule is given for ``entry``."""
+    program = program_of(sources, entry)
+    arguments = find_arguments(program)
+    return Context(program, arguments, find_paths(program, arguments, table(())), as_module)
+
+
+def check(rule: Rule, sources: dict[str, str], entry: str = "train.py", as_module: bool = False) -> list[Finding]:
+    """The findings of one rule."""
+    return list(rule.check(context_of(sources, entry, as_module)))
+
+
+def apply(findings: Sequence[Finding], sources: dict[str, str], unsafe: bool = True) -> dict[str, str]:
+    """The sources after the edits of the findings, with the support module beside each changed file."""
+    wanted = [finding for finding in findings if finding.fix == "safe" or (unsafe and finding.fix == "unsafe")]
+    edits = [edit for finding in wanted for edit in finding.edits]
+    result = dict(sources)
+    for path in dict.fromkeys(edit.path for edit in edits):
+        own = [edit for edit in edits if edit.path == path]
+        result[path] = rewrite(sources[path].encode(), own).decode()
+        if "sagemaker_support" in result[path]:
+            result.setdefault(posixpath.join(posixpath.dirname(path), "sagemaker_support.py"), SUPPORT)
+    return result
