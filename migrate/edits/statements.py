@@ -12,6 +12,7 @@ import ast
 import bisect
 import re
 from dataclasses import dataclass
+from itertools import chain
 
 from migrate.edits.encoding import Text
 from migrate.edits.errors import NoPlace
@@ -68,6 +69,8 @@ class Placer:
         siblings = found.siblings
         index, after = self._allowed(found, siblings.index(node), after)
         node = siblings[index]
+        if found.field == "orelse" and isinstance(node, ast.If) and self.text.utf8.startswith(b"elif", self._start(node)):
+            raise NoPlace(block.edit.path, f"line {node.lineno}: no statement can stand beside elif", block.edit)
         new = parse(block.code, block.edit.path).body
         if after:
             offset, text = self._after(siblings, index, found, block, new)
@@ -104,8 +107,6 @@ class Placer:
         start = self._start(node)
         if not self._opens_line(start):
             return start, self._joined(block, new) + "; "
-        if found.field == "orelse" and isinstance(node, ast.If) and self.text.utf8.startswith(b"elif", start):
-            raise NoPlace(block.edit.path, f"line {node.lineno}: no statement can stand before elif", block.edit)
         line = first_line(node)
         if block.over_comments:
             line = self._comment_block(line, self._indent(line), siblings[index - 1].end_lineno if index else None)
@@ -198,16 +199,10 @@ class Placer:
 
     def _unit(self, node: ast.stmt, found: Found) -> str:
         """One step of indentation, as the code around has it."""
-        candidates: list[tuple[ast.AST, ast.AST]] = [(node, first) for first in getattr(node, "body", [])[:1]]
-        candidates.append((found.parent, node))
-        candidates += (
-            (outer, inner)
-            for outer in ast.walk(self.tree)
-            for inner in getattr(outer, "body", [])[:1]
-            if isinstance(getattr(outer, "body", None), list)
-        )
-        for outer, inner in candidates:
-            if isinstance(outer, ast.stmt) and isinstance(inner, ast.stmt) and self._opens_line(self._start(inner)):
+        near = [(node, inner) for inner in _first_of_body(node)] + [(found.parent, node)]
+        anywhere = ((outer, inner) for outer in ast.walk(self.tree) for inner in _first_of_body(outer))
+        for outer, inner in chain(near, anywhere):
+            if isinstance(outer, ast.stmt) and self._opens_line(self._start(inner)):
                 wide, narrow = self._indent(first_line(inner)), self._indent(first_line(outer))
                 if wide.startswith(narrow) and len(wide) > len(narrow):
                     return wide[len(narrow) :].decode()
@@ -241,6 +236,11 @@ class Placer:
                 steps, more = divmod(len(line) - len(bare), 4)
                 lines.append(indent.decode() + unit * steps + " " * more + bare + newline)
         return lines + [newline] if block.blank_after else lines
+
+
+def _first_of_body(node: ast.AST) -> list[ast.stmt]:
+    body = getattr(node, "body", None)
+    return body[:1] if isinstance(body, list) else []
 
 
 def is_docstring(parent: ast.AST, node: ast.stmt) -> bool:
