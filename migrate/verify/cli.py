@@ -50,7 +50,7 @@ def run(
         trust=trust,
         styles=tuple(styles),
         hyperparameters=dict(hyperparameters or {}),
-        environment=dict(environment or {}),
+        environment=None if environment is None else dict(environment),
         engine=engine,
     )
     for name, folder in options.channels.items():

@@ -77,12 +77,16 @@ def child_environment(
         "AWS_EC2_METADATA_DISABLED": "true",
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-        "SM_CHECKPOINT_DIR": str(layout.base / "checkpoints"),
     }
     out |= environment(hyperparameters, container, layout.style)
     if layout.style == "toolkit":
         out["SAGEMAKER_BASE_DIR"] = str(layout.base)
+    own_path = out.get("PYTHONPATH", "").split(os.pathsep)
     out |= {name: _rebased(value, layout.base) for name, value in job_environment.items()}
+    if layout.style == "toolkit":
+        # the toolkit hands on its own sys.path: the code folder first, then what the job's environment says, then the interpreter's
+        given = [_rebased(job_environment["PYTHONPATH"], layout.base)] if job_environment.get("PYTHONPATH") else []
+        out["PYTHONPATH"] = os.pathsep.join([own_path[0], *given, *own_path[1:]])
     own = [str(probe.parent), *([out["PYTHONPATH"]] if out.get("PYTHONPATH") else [])]
     out |= {"PYTHONPATH": os.pathsep.join(own), "MIGRATE_PROBE": str(probe)}
     out["PATH"] = os.pathsep.join([str(layout.top / "bin"), out.get("PATH", os.defpath)])

@@ -17,8 +17,9 @@ Verdict = Literal["pass", "fail", "note", "not run"]
 class Options:
     """What the caller asks for. ``timeout`` is in seconds of one run; ``copy_limit`` in bytes of one channel.
 
-    ``hyperparameters`` win over the script's defaults. ``environment`` is the job's own environment (the launcher's);
-    /opt/ml in its values is rebased. ``dangerous`` holds, in words, what the facts say the script does to absolute paths.
+    ``hyperparameters`` win over the script's defaults. ``environment`` is the job's own environment, None for the one that the
+    launcher gives by itself; /opt/ml in its values is rebased. ``dangerous`` says in words what the facts know of changes to
+    absolute paths.
     """
 
     channels: Mapping[str, Path] = field(default_factory=dict)
@@ -28,7 +29,7 @@ class Options:
     trust: bool = False
     styles: tuple[Style, ...] = STYLES
     hyperparameters: Mapping[str, object] = field(default_factory=dict)
-    environment: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] | None = None
     dangerous: tuple[str, ...] = ()
     copy_limit: int = 4 << 30
     settings_timeout: float = 300.0

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from migrate.errors import UserError
+from migrate.job.infer import infer
 from migrate.job.model import EntryPoint
 from migrate.job.serialise import Container, Style, argv, problems
 from migrate.verify import checks, interpreter, layout, settings, shims, snapshot
@@ -48,6 +49,7 @@ class Verifier:
         self.python: Interpreter = interpreter.find(options.python)
         self.files = layout.repo_files(self.root)
         self.scratch = Path(tempfile.mkdtemp(prefix="migrate-verify-")).resolve()
+        self.environment = options.environment if options.environment is not None else infer(entry).environment
         self.runs: list[Run] = []
         self.notes: list[str] = []
         self._filled: dict[str, Path] = {}
@@ -146,7 +148,7 @@ class Verifier:
         command = Command(
             words=(self.python.executable, *(("--",) if place.style == "toolkit" else ()), self.entry.path, *arguments),
             cwd=place.code,
-            environment=interpreter.child_environment(place, container, self.python, values, self.options.environment, probe),
+            environment=interpreter.child_environment(place, container, self.python, values, self.environment, probe),
             timeout=timeout,
             log=log,
             watched={} if stop else watched,
@@ -212,6 +214,10 @@ class Verifier:
         defaults = settings.launched(self.entry, {})
         for _ in range(_RETRIES):
             seen = self._run(place, values, stop=True, timeout=min(self.options.timeout, self.options.settings_timeout))
+            better = settings.informed(values, seen.events)
+            if better != values:
+                values = better
+                continue
             message = settings.refused(seen.events)
             name = settings.culprit(message, self.entry, values) if message else None
             if name is None or name in left:

@@ -27,6 +27,7 @@ def watch(argparse: Any, probe: Any) -> None:
             if getattr(state, "depth", 0):
                 return real(self, *args, **kwargs)
             state.depth = 1
+            probe.tell("parser", actions=facts(argparse, self, probe.spec["sent"]))
             try:
                 result = real(self, *args, **kwargs)
             finally:
@@ -62,6 +63,26 @@ def watch(argparse: Any, probe: Any) -> None:
         wrapper.__name__, wrapper.__qualname__, wrapper.__doc__ = real.__name__, real.__qualname__, real.__doc__
         setattr(cls, name, wrapper)
     cls.error = error
+
+
+def facts(argparse: Any, parser: Any, sent: list[dict[str, Any]]) -> dict[str, Any]:
+    """What the live parser says of each option that was sent: choices and kinds that only exist at run time."""
+    out = {}
+    for owner in chosen(argparse, parser, argparse.Namespace()):
+        for item in sent:
+            action = find(argparse, owner, item)
+            if action is not None and item["name"] not in out:
+                choices = [choice for choice in list(action.choices or ())[:1000] if isinstance(choice, _PLAIN)]
+                out[item["name"]] = {
+                    "choices": choices,
+                    "flag": action.nargs == 0,
+                    "spelt": spelt(action, item),
+                    "const": action.const if isinstance(action.const, _PLAIN) else None,
+                    "count": isinstance(action, argparse._CountAction),
+                    "default": action.default if isinstance(action.default, _PLAIN) else None,
+                    "command": isinstance(action, argparse._SubParsersAction),
+                }
+    return out
 
 
 def compare(argparse: Any, parser: Any, namespace: Any, sent: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -110,7 +131,7 @@ def expected(argparse: Any, parser: Any, action: Any, item: dict[str, Any]) -> A
     if isinstance(action, argparse._SubParsersAction):
         return value
     if action.nargs == 0:
-        return _flag(action, item)
+        return _flag(parser, action, item)
     if action.type is bool and isinstance(value, bool):
         return value
     try:
@@ -129,14 +150,23 @@ def expected(argparse: Any, parser: Any, action: Any, item: dict[str, Any]) -> A
         return _MISSING
 
 
-def _flag(action: Any, item: dict[str, Any]) -> Any:
+def _flag(parser: Any, action: Any, item: dict[str, Any]) -> Any:
     """A flag: under its own spelling the key means "present"; under another name it means the value of ``dest``."""
     value = item["value"]
-    key = item["name"].replace("_", "-")
-    spelt = any(option.lstrip("-").replace("_", "-") == key for option in action.option_strings)
-    if not spelt or type(action).__name__ == "BooleanOptionalAction" or not isinstance(value, bool):
+    if not spelt(action, item) or type(action).__name__ == "BooleanOptionalAction" or not isinstance(value, bool):
         return value
-    return getattr(action, "const", True) if value else action.default
+    if value:
+        const = getattr(action, "const", True)
+        return [*(action.default or []), const] if type(action).__name__ == "_AppendConstAction" else const
+    # absent: unless another flag of the same dest says False
+    off = [other for other in parser._actions if other.dest == action.dest and other.nargs == 0 and other is not action]
+    return False if any(other.const is False for other in off) else action.default
+
+
+def spelt(action: Any, item: dict[str, Any]) -> bool:
+    """Whether the key is spelt as one of the option's own spellings."""
+    key = item["name"].replace("_", "-")
+    return any(option.lstrip("-").replace("_", "-") == key for option in action.option_strings)
 
 
 def text(value: Any) -> str:

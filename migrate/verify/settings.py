@@ -19,8 +19,9 @@ _PATH_LIKE = re.compile(r"[/\\]|^\.|^~|\.(pth?|ckpt|h5|npz|json|ya?ml|txt|csv|pk
 
 def launched(entry: EntryPoint, overrides: Mapping[str, object]) -> dict[str, object]:
     """What the launcher sends by itself: the script's own defaults, paths left out, and what the caller wants otherwise."""
-    out = {item.name: item.default for item in entry.hyperparameters if not item.is_path and item.default is not None}
-    return out | dict(overrides)
+    from migrate.job.infer import hyperparameters
+
+    return {**hyperparameters(entry.hyperparameters)[0], **overrides}
 
 
 def shortened(values: Mapping[str, object], entry: EntryPoint) -> tuple[dict[str, object], list[str]]:
@@ -88,6 +89,24 @@ def _other_plain(kind: str, default: object) -> object:
     return default
 
 
+def informed(values: Mapping[str, object], events: Iterable[Mapping[str, Any]]) -> dict[str, object]:
+    """The made-up values, put right by what the live parser has said: choices from a list made at run time, kinds of flags."""
+    out = dict(values)
+    told: dict[str, Mapping[str, Any]] = {}
+    for event in events:
+        if event["kind"] == "parser":
+            told |= event["actions"]
+    for name, fact in told.items():
+        value = out.get(name)
+        if fact["choices"] and not fact["command"] and value not in fact["choices"] and not isinstance(value, list):
+            out[name] = next((choice for choice in fact["choices"] if choice != fact["default"]), fact["choices"][0])
+        elif fact["count"] and not isinstance(value, int):
+            out[name] = (fact["default"] or 0) + 1
+        elif fact["flag"] and not fact["count"] and not isinstance(value, bool):
+            out[name] = True if fact["spelt"] else fact["const"]
+    return out
+
+
 def describe(entry: EntryPoint, values: Mapping[str, object]) -> list[dict[str, object]]:
     """What the probe needs to know of the values that are sent."""
     known = {item.name: item for item in entry.hyperparameters}
@@ -107,17 +126,23 @@ def refused(events: Iterable[Mapping[str, Any]]) -> str | None:
 def culprit(message: str, entry: EntryPoint, values: Mapping[str, object]) -> str | None:
     """The hyperparameter whose made-up value a parser refused, where leaving it at its default is fair.
 
-    That is: a choice that is known only at run time, a converter's own rules, or two members of an exclusive group. A
-    value that could not arrive at all (an unknown argument, a missing one) is no such case.
+    That is: a choice or a converter's rule that is known only at run time, or two members of an exclusive group. The value
+    must have arrived whole; what came as other text, at the wrong place or with the wrong count is a fault and stays one.
     """
     found = re.match(r"argument (?P<option>[^:]+): (?P<why>.*)", message, re.DOTALL)
-    if not found or not re.match(r"invalid |not allowed with", found["why"]):
+    if not found or re.match(r"expected |ignored explicit|ambiguous|invalid (int|float) value", found["why"]):
         return None
     spellings = set(re.split(r"[/,]\s*", found["option"]))
-    for item in entry.hyperparameters:
-        if item.name in values and spellings & {*item.options, item.option, item.dest}:
-            return item.name
-    return None
+    name = next(
+        (item.name for item in entry.hyperparameters if item.name in values and spellings & {*item.options, item.option, item.dest}), None
+    )
+    if name is None or found["why"].startswith("not allowed with"):
+        return name
+    value = values[name]
+    parts = value if isinstance(value, list) else [value]
+    if found["why"].startswith("invalid "):
+        return name if any(f": {text}" in found["why"] for part in parts for text in (repr(part), repr(str(part)))) else None
+    return None if isinstance(value, (list, bool)) else name
 
 
 def answers(events: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:

@@ -61,14 +61,30 @@ def test_a_setting_that_no_parser_knows(repo: Repo) -> None:
     assert found.verdict == "fail" and [evidence.text.split(" ")[0] for evidence in found.evidence] == ["momentum"]
 
 
-def test_choices_known_only_at_run_time_are_left_alone(repo: Repo) -> None:
-    script = (
-        HEAD.replace("args = parser", 'parser.add_argument("--arch", default="r18", choices=sorted({"r18", "r50"}))\nargs = parser')
-        + READ
-        + SAVE
+def test_choices_known_only_at_run_time_are_kept(repo: Repo) -> None:
+    option = 'parser.add_argument("--arch", default="r18", choices=sorted({"r18", "r50"}))\nargs = parser'
+    report = repo.verify(
+        HEAD.replace("args = parser", option) + READ + SAVE, entry_point((*SETTINGS, hyperparameter("arch", "str", "r18")))
     )
-    report = repo.verify(script, entry_point((*SETTINGS, hyperparameter("arch", "str", "r18"))))
     assert verdicts(report) == {}
+    assert [run.hyperparameters["arch"] for run in report.runs if run.purpose == "settings"] == ["r18-x", "r50"]
+
+
+CONVERTER = """
+def known(text):
+    if text not in ("r18", "r50"):
+        raise argparse.ArgumentTypeError("no such model")
+    return text
+
+parser.add_argument("--arch", default="r18", type=known)
+args = parser"""
+
+
+def test_what_a_converter_refuses_is_left_at_its_default(repo: Repo) -> None:
+    script = HEAD.replace("args = parser", CONVERTER) + READ + SAVE
+    report = repo.verify(script, entry_point((*SETTINGS, hyperparameter("arch", "str", "r18"))))
+    # the message is the converter's own: which option it was about stands before it
+    assert check(report, "settings").verdict == "pass"
     assert check(report, "settings").message.endswith("since the script knows better what they may be: arch")
 
 

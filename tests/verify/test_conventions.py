@@ -1,0 +1,166 @@
+"""How a job is laid out and started: the two conventions, what travels, what is refused, what is given along."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from migrate.errors import UserError
+from migrate.verify import cli
+from tests.verify.repos import GOOD, HEAD, READ, SAVE, SETTINGS, Repo, check, contract_run, entry_point, hyperparameter, verdicts
+
+
+@pytest.mark.parametrize("style", ["toolkit", "v3"])
+def test_the_environment_is_the_containers(repo: Repo, style: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    monkeypatch.setenv("MY_TOKEN", "secret")
+    monkeypatch.setenv("PYTHONPATH", "/somewhere")
+    names = [
+        "AWS_SECRET_ACCESS_KEY",
+        "MY_TOKEN",
+        "AWS_EC2_METADATA_DISABLED",
+        "SM_MODEL_DIR",
+        "SM_CHECKPOINT_DIR",
+        "HOME",
+        "TMPDIR",
+        "SM_HPS",
+    ]
+    tell = f"print('SEEN', json.dumps({{name: os.environ.get(name) for name in {names!r}}}))\nprint('CWD', os.getcwd())\n"
+    report = repo.verify(GOOD + tell, styles=(style,))
+    assert verdicts(report) == {}
+    tail = contract_run(report).tail
+    told = json.loads(next(line for line in tail if line.startswith("SEEN "))[5:])
+    assert told["AWS_SECRET_ACCESS_KEY"] is None and told["MY_TOKEN"] is None and told["AWS_EC2_METADATA_DISABLED"] == "true"
+    assert json.loads(told["SM_HPS"]) == {"lr": 0.1, "epochs": 2, "kind": "a"}
+    base = told["SM_MODEL_DIR"].removesuffix("/model")
+    assert told["SM_CHECKPOINT_DIR"] == f"{base}/checkpoints" and base.endswith("/opt/ml")
+    assert not Path(told["HOME"]).is_relative_to(Path.home()) and not Path(told["HOME"]).exists() and not Path(told["TMPDIR"]).exists()
+    code = f"{base}/code" if style == "toolkit" else f"{base}/input/data/code"
+    assert f"CWD {code}" in tail
+
+
+@pytest.mark.parametrize(("environment", "failed"), [(None, set()), ({}, {"v3"})])
+def test_a_script_in_a_folder_that_imports_from_the_root(repo: Repo, environment: dict[str, str] | None, failed: set[str]) -> None:
+    """The v3 drivers put only the script's own folder on the path; the launcher's environment mends that."""
+    repo.write({"shared/__init__.py": "", "shared/work.py": "def work(): pass\n"})
+    entry = entry_point(path="tools/train.py", closure=("tools/train.py", "shared/work.py"))
+    report = repo.verify("from shared.work import work\n" + GOOD, entry, styles=("toolkit", "v3"), environment=environment)
+    assert {style for style in ("toolkit", "v3") if check(report, "run", style).verdict == "fail"} == failed
+    if failed:
+        found = check(report, "run", "v3")
+        assert "No module named 'shared'" in found.message and found.advice is not None and "PYTHONPATH" in found.advice
+        assert [evidence.where for evidence in found.evidence] == ["tools/train.py:1"]
+
+
+def test_a_module_that_is_not_installed(repo: Repo) -> None:
+    report = repo.verify("import cv2_not_here\nimport cv2\n" + GOOD)
+    assert report.exit_code == 2 and report.unable is not None
+    assert "cv2-not-here" in report.unable
+    report = repo.verify("import sklearn_not_here as s\n".replace("sklearn_not_here", "skimage.nowhere") + GOOD)
+    assert "pip install scikit-image" in str(report.unable)
+
+
+def test_quick_shortens_and_says_so(repo: Repo) -> None:
+    settings = (*SETTINGS, hyperparameter("warmup_steps", "int", 100), hyperparameter("max-steps", "int", 1000))
+    options = "".join(
+        f'parser.add_argument("--{name}", type=int, default={n})\n' for name, n in (("warmup_steps", 100), ("max-steps", 1000))
+    )
+    report = repo.verify(HEAD.replace("args = parser", f"{options}args = parser") + READ + SAVE, entry_point(settings), quick=True)
+    assert verdicts(report) == {}
+    assert contract_run(report).hyperparameters == {"lr": 0.1, "epochs": 1, "kind": "a", "warmup_steps": 100, "max-steps": 1}
+    assert report.notes == ("quick: epochs, max-steps set to 1",)
+
+
+def test_given_hyperparameters_win(repo: Repo) -> None:
+    report = repo.verify(GOOD, hyperparameters={"epochs": 7})
+    assert contract_run(report).hyperparameters["epochs"] == 7 and verdicts(report) == {}
+
+
+def test_what_git_ignores_does_not_travel(repo: Repo) -> None:
+    repo.write({".gitignore": "/secret.txt\n", "kept.txt": "x"})
+    report = repo.verify(GOOD + "print('HERE', sorted(os.listdir('.')))\n")
+    (repo.root / "secret.txt").write_text("x")
+    again = repo.verify(GOOD + "print('HERE', sorted(os.listdir('.')))\n")
+    assert contract_run(report).tail[-1] == contract_run(again).tail[-1] == "HERE ['.gitignore', 'kept.txt', 'train.py']"
+    (repo.root / "secret.txt").unlink()
+    assert report.tree == again.tree
+
+
+def test_the_tree_hash_follows_content(repo: Repo) -> None:
+    first = repo.verify(GOOD).tree
+    assert first != repo.verify(GOOD + "\n").tree and first == repo.verify(GOOD).tree
+
+
+def test_links_within_the_repo_stay_links_and_others_become_files(repo: Repo, tmp_path: Path) -> None:
+    outside = tmp_path / "outside.txt"
+    outside.write_text("out")
+    repo.write({"a.txt": "in"})
+    (repo.root / "inner").symlink_to("a.txt")
+    (repo.root / "outer").symlink_to(outside)
+    report = repo.verify(GOOD + "print('LINKS', os.path.islink('inner'), os.path.islink('outer'), open('outer').read())\n")
+    assert contract_run(report).tail[-1] == "LINKS True False out" and verdicts(report) == {}
+
+
+def test_danger_is_refused_and_trusted(repo: Repo, tmp_path: Path) -> None:
+    target = tmp_path / "elsewhere" / "model.pth"
+    target.parent.mkdir()
+    script = GOOD + f"open({str(target)!r}, 'w').write('x')\n"
+    refused = repo.verify(script, dangerous=(f"train.py:20 writes {target}",))
+    assert refused.exit_code == 2 and refused.runs == () and "--trust" in str(refused.unable) and not target.exists()
+    trusted = repo.verify(script, dangerous=("x",), trust=True)
+    assert target.exists() and verdicts(trusted) == {"lost files": "fail"}
+    assert [evidence.where for evidence in check(trusted, "lost files").evidence] == ["train.py:19"]
+
+
+def test_names_and_values_that_a_serialiser_cannot_carry(repo: Repo) -> None:
+    report = repo.verify(GOOD, channels={"training": repo.data, "my-data": repo.data})
+    found = check(report, "names and values")
+    assert found.verdict == "fail" and ["my-data" in evidence.text for evidence in found.evidence] == [True]
+
+
+def test_a_channel_can_be_one_file(repo: Repo) -> None:
+    assert verdicts(repo.verify(GOOD, channels={"training": repo.data / "rows.txt"})) == {}
+
+
+def test_a_channel_that_is_too_large(repo: Repo) -> None:
+    report = repo.verify(GOOD, copy_limit=3)
+    assert report.exit_code == 2 and "give a sample" in str(report.unable)
+
+
+@pytest.mark.parametrize(("python", "told"), [("no-such-python-here", "no such Python"), ("/bin/false", "does not run as a Python")])
+def test_a_python_that_is_none(repo: Repo, python: str, told: str) -> None:
+    with pytest.raises(UserError, match=told):
+        repo.verify(GOOD, python=python)
+
+
+def test_another_python(repo: Repo, tmp_path: Path) -> None:
+    link = tmp_path / "bin" / "python"
+    link.parent.mkdir()
+    link.symlink_to(os.path.realpath(sys.executable))
+    report = repo.verify(GOOD + "print(sys.executable)\n", python=str(link))
+    assert contract_run(report).tail[-1] == str(link)
+
+
+def test_run_checks_channels_first_and_shares_them_out(repo: Repo, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no such file or folder"):
+        cli.run(repo.root, [entry_point()], channels={"training": tmp_path / "nowhere"})
+    repo.write({"train.py": GOOD, "other.py": HEAD.replace("TRAINING", "OTHER") + READ + SAVE})
+    from migrate.job.model import Channel
+
+    other = entry_point(path="other.py", channels=(Channel("other", "./data", "other.py", 11),))
+    reports = cli.run(repo.root, [entry_point(), other], channels={"training": repo.data, "other": repo.data}, styles=("toolkit",))
+    assert [verdicts(report) for report in reports] == [{}, {}] and cli.exit_code(reports) == 0
+
+
+def test_channel_data_is_copied_and_read_only(repo: Repo) -> None:
+    report = repo.verify(GOOD + "print('MODE', oct(os.stat(args.data).st_mode & 0o222), os.path.islink(args.data))\n")
+    assert contract_run(report).tail[-1] == "MODE 0o0 False"
+
+
+def test_sitecustomize_of_the_environment_still_runs(repo: Repo) -> None:
+    repo.write({"sitecustomize.py": "import builtins\nbuiltins.mine = 1\n"})
+    assert verdicts(repo.verify(GOOD + "print(mine)\n")) == {}

@@ -1,0 +1,68 @@
+"""However verify ends, nothing of the run is left: no process, no scratch folder."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.verify.conftest import left_running
+from tests.verify.repos import GOOD, Repo
+
+DRIVER = """
+import sys
+from pathlib import Path
+from migrate.verify import cli
+from tests.verify.repos import entry_point
+root, data = map(Path, sys.argv[1:])
+cli.run(root, [entry_point()], channels={"training": data}, styles=("toolkit",), tell=lambda entry, line: print(line, flush=True))
+"""
+SCRIPT = (
+    GOOD
+    + """
+import subprocess, threading
+stubborn = "import signal; signal.signal(15, signal.SIG_IGN); signal.pause()"
+helper = subprocess.Popen([sys.executable, "-c", stubborn], start_new_session=True)
+print("waiting", flush=True)
+threading.Event().wait()
+"""
+)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_leaves_nothing_behind(repo: Repo, tmp_path: Path, number: signal.Signals) -> None:
+    repo.write({"train.py": SCRIPT})
+    scratch = tmp_path / "scratch"
+    top = Path(__file__).parents[2]
+    env = os.environ | {"TMPDIR": str(scratch), "PYTHONPATH": str(top)}
+    with subprocess.Popen(
+        [sys.executable, "-c", DRIVER, str(repo.root), str(repo.data)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=env,
+        cwd=top,
+    ) as verifier:
+        assert verifier.stdout is not None
+        assert any("waiting" in line for line in verifier.stdout)
+        verifier.send_signal(number)
+        _, told = verifier.communicate(timeout=60)
+    assert verifier.returncode in (128 + number, -number), told
+    assert left_running(scratch) == []
+    assert list(scratch.iterdir()) == []
+    assert not (repo.root / "sagemaker_job").exists()
+
+
+def test_a_good_run_leaves_no_scratch(repo: Repo, tmp_path: Path) -> None:
+    report = repo.verify(GOOD)
+    assert list((tmp_path / "scratch").iterdir()) == [] and {run.log for run in report.runs} == {None}
+
+
+def test_a_failed_run_keeps_its_logs_alone(repo: Repo, tmp_path: Path) -> None:
+    report = repo.verify(GOOD + "raise SystemExit(1)\n")
+    files = sorted(str(path) for path in (tmp_path / "scratch").rglob("*") if path.is_file())
+    assert files == sorted({str(run.log) for run in report.runs}) and len(files) == 2
