@@ -15,7 +15,7 @@ from migrate.facts.locations import (
 )  # fmt: skip
 from migrate.facts.model import Arguments, Option, Place, Span
 from migrate.facts.program import Module, Program
-from migrate.facts.uses import Origin, PathUse, Uses, find_uses
+from migrate.facts.uses import Origin, PathUse, Uses, find_uses, is_certain_text
 from migrate.facts.values import Value, Values, text_of
 
 MODEL_DIR = "SM_MODEL_DIR"
@@ -104,7 +104,7 @@ class _Decider:
     # -- roles -----------------------------------------------------------------------------------------------------------------------
 
     def decide(self) -> Paths:
-        origins = [o for o in self.uses.origins.values() if o.uses]
+        origins = [o for o in self.uses.origins.values() if o.uses and o.kind != "anchor"]
         usable = [o for o in origins if self._is_path(o)]
         outputs = [o for o in usable if self._writes(o)]
         written = {normal(o.text) for o in outputs if o.text is not None}
@@ -122,9 +122,27 @@ class _Decider:
         for origin in origins:
             if id(origin) not in done:
                 self._at_the_call(origin)
+        for origin in self.uses.origins.values():
+            if origin.kind == "anchor":
+                self._anchor(origin)
         self._unknown_uses()
         self._library_defaults()
+        self.result.left = list({(x.place, x.act): x for x in reversed(self.result.left)}.values())[::-1]
         return self.result
+
+    def _anchor(self, origin: Origin) -> None:
+        """The start of a path in the working folder or the code's own: what is written there gets another start, what is read travels."""
+        assert origin.node is not None
+        source = ast.get_source_segment(origin.module.text, origin.node)
+        acts = origin.acts()
+        if "write" not in acts and "make" not in acts:
+            return
+        if acts & {"read", "list"} and any(u.row.kind == "data" for u, _ in origin.uses if u.act in ("read", "list")) or source is None:
+            self._leave(origin, "the same folder is read and written", loses=True)
+            return
+        role = self._output_role(origin)
+        env = MODEL_DIR if role in ("model", "checkpoint") else OUTPUT_DIR
+        self.result.redirects.append(Redirect(role, origin.module.place(origin.node), env, source, None, Span.of(origin.node), source))
 
     def _is_path(self, origin: Origin) -> bool:
         """Whether the origin itself is a path, rather than a name that goes into one."""
@@ -183,7 +201,7 @@ class _Decider:
         if origin.option is not None and origin.text is None:
             return self._wants_channel(origin)
         if not origin.text:
-            return origin.option is None and isinstance(origin.node, ast.JoinedStr) and False
+            return False
         if self._travels(origin):
             self._leave(origin, "it is in the repository and travels with the code", loses=False)
             return False
@@ -202,7 +220,10 @@ class _Decider:
     def _travels(self, origin: Origin) -> bool:
         """A small file of the repository that the code reads beside itself, or a whole folder given only as a literal."""
         text = normal(origin.text or "")
-        return origin.kind == "literal" and not origin.names & DATA_WORDS and text in self.shipped and is_file_like(text)
+        if text not in self.shipped:
+            return False
+        settings = text.endswith((".yaml", ".yml", ".json", ".cfg", ".ini", ".toml", ".py", ".names")) or bool(origin.names & {"config", "cfg", "vocab", "tokenizer"})
+        return settings or (origin.kind == "literal" and not origin.names & DATA_WORDS)
 
     def _output_role(self, origin: Origin) -> str:
         kinds = [kind_of(u.row.kind, text_of(v), origin.names) for u, v in origin.uses if u.act in ("write", "make")]
@@ -354,7 +375,8 @@ class _Decider:
             name = group.channel or "training"
             if name in taken:
                 own = group.origins[0].option.dest if group.origins[0].option else group.root.rsplit("/", 1)[-1]
-                name = "".join(c if c.isalnum() and c.isascii() else "_" for c in own).strip("_").lower() or name
+                own = "".join(c if c.isalnum() and c.isascii() else "_" for c in own).strip("_").lower()
+                name = own if own and not own.isdigit() else name
             number = 2
             while name in taken:
                 name, number = f"{(group.channel or 'training')}_{number}", number + 1
@@ -367,8 +389,7 @@ class _Decider:
         place = origin.option.place if origin.option is not None else origin.module.place(origin.node) if origin.node is not None else None
         assert place is not None
         if origin.text is None:
-            if role == "channel" and origin.option is not None:
-                self.result.redirects.append(Redirect(role, place, group.env, None, None, None, None, group.channel, origin.option))
+            self._redirect_without_text(origin, group, role, place)
             return
         split = split_at(origin.text, group.base)
         if origin.node is None or split is None:
@@ -394,6 +415,17 @@ class _Decider:
             root=folder if role == "channel" else None,
         )
         self.result.redirects.append(redirect)
+
+    def _redirect_without_text(self, origin: Origin, group: _Group, role: str, place: Place) -> None:
+        """An option that has no default, or one that is put together: the latter goes below the variable as it is."""
+        assert origin.option is not None
+        if origin.node is None:
+            if role == "channel" or self._wants_channel(origin):
+                self.result.redirects.append(Redirect(role, place, group.env, None, None, None, None, group.channel, origin.option))
+            return
+        source = ast.get_source_segment(origin.module.text, origin.node)
+        if role != "channel" and source is not None:
+            self.result.redirects.append(Redirect(role, place, group.env, '""', source, Span.of(origin.node), source, None, origin.option))
 
     def _concatenated(self, origin: Origin) -> bool:
         return (origin.text or "").endswith("/")
@@ -441,7 +473,7 @@ class _Decider:
         if temporary or use.act == "test":
             return
         relative = value[0].kind in ("literal", "option") or (value[0].kind == "hole" and "time" in value[0].text)
-        if use.act == "write" and relative and use.argument is not None and _is_certain_text(use.argument):
+        if use.act == "write" and relative and use.argument is not None and is_certain_text(use.argument):
             env = MODEL_DIR if kind in ("model", "checkpoint") else OUTPUT_DIR
             source = ast.get_source_segment(use.module.text, use.argument)
             if source is not None and "\n" not in source:
@@ -449,8 +481,9 @@ class _Decider:
                     Redirect(kind if kind != "cache" else "data", place, env, '""', source, Span.of(use.argument), text)
                 )
                 return
+        off = value[0].option is not None and value[0].option.default_known and not value[0].option.default  # unless it is given, nothing is written
         if use.act in ("write", "make") or (use.act in ("read", "list") and use.row.kind == "data"):
-            self.result.left.append(Left(place, use.act, kind, text, reason, use.act == "write"))
+            self.result.left.append(Left(place, use.act, kind, text, reason, use.act == "write" and not off))
 
     def _library_defaults(self) -> None:
         for use in self.uses.defaulted:
@@ -482,23 +515,6 @@ def _in_try_or_if(use: PathUse) -> bool:
             return True
         current = use.module.parent(current)
     return False
-
-
-def _is_certain_text(node: ast.expr) -> bool:
-    """Whether an expression is a ``str`` by its form alone."""
-    if isinstance(node, ast.JoinedStr):
-        return True
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
-        return any(
-            isinstance(n, (ast.JoinedStr, ast.Constant)) and _is_certain_text(n) for n in (node.left, node.right)
-        ) or _is_certain_text(node.left)
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mod):
-        return isinstance(node.left, ast.Constant) and isinstance(node.left.value, str)
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-        if node.func.attr == "format" and isinstance(node.func.value, ast.Constant):
-            return True
-        return ast.unparse(node.func) == "os.path.join"
-    return isinstance(node, ast.Constant) and isinstance(node.value, str)
 
 
 def _compared_names(program: Program) -> set[str]:

@@ -9,7 +9,11 @@ from migrate.facts.calls import Row, Table, act_of, path_argument, rows_of
 from migrate.facts.locations import REMOTE, words
 from migrate.facts.model import Option, Span
 from migrate.facts.program import Module, Program
+from migrate.facts.reach import dormant, reached
 from migrate.facts.values import Value, Values
+
+
+NO_FILE = ("os.devnull", "sys.stdout", "sys.stderr", "sys.stdin")
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +36,7 @@ class PathUse:
 class Origin:
     """Where paths start. ``text`` is what is known of the literal itself, or of the option's default (None: there is none)."""
 
-    kind: str  # literal, option
+    kind: str  # literal, option, anchor (an expression that names the working folder or the code's own)
     module: Module
     node: ast.expr | None  # the literal; for an option the default's expression, if it is a literal
     option: Option | None
@@ -73,12 +77,21 @@ class Uses:
 def find_uses(program: Program, values: Values, calls: Table) -> Uses:
     """Every call of the table in the program, with its origins."""
     found = Uses()
+    alive = reached(program)
     for module in program.modules.values():
+        asleep = dormant(module, program)
         for call in module.calls():
+            function = module.scope(call).function()
+            if id(call) in asleep or (function is not None and id(function.node) not in alive):
+                continue
             for row in rows_of(calls, program, module, call):
                 argument = path_argument(row, call)
                 if argument is None:
-                    if row.default is not None and not any(k.arg is None for k in call.keywords) and not any(isinstance(a, ast.Starred) for a in call.args):
+                    if (
+                        row.default is not None
+                        and not any(k.arg is None for k in call.keywords)
+                        and not any(isinstance(a, ast.Starred) for a in call.args)
+                    ):
                         found.defaulted.append(PathUse(module, call, row, row.act, None, ()))
                     continue
                 if isinstance(argument, ast.Constant) and argument.value is None:
@@ -103,7 +116,11 @@ def _is_path_method(use: PathUse) -> bool:
     """A method row (``.save``, ``.exists``) is believed only where something of its path is known: the object may be anything."""
     if not use.row.name.startswith("."):
         return True
-    return any(part.kind in ("literal", "option") and _is_text(part.text if part.kind == "literal" else part.option) for value in use.values for part in value)
+    return any(
+        part.kind in ("literal", "option") and _is_text(part.text if part.kind == "literal" else part.option)
+        for value in use.values
+        for part in value
+    )
 
 
 def _is_text(text: object) -> bool:
@@ -117,9 +134,14 @@ def _place(program: Program, values: Values, found: Uses, use: PathUse, value: V
     first = parts[0] if parts else (value[0] if value else None)
     if first is None:
         return
-    if first.kind == "literal" and first.node is not None and first.module is not None and isinstance(first.node, (ast.Constant, ast.JoinedStr)):
+    if (
+        first.kind == "literal"
+        and first.node is not None
+        and first.module is not None
+        and isinstance(first.node, (ast.Constant, ast.JoinedStr))
+    ):
         text = node_text(first.node)
-        if text is None:
+        if text is None or text.startswith("*"):
             return
         if REMOTE.match(text):
             found.remote.append((use, text))
@@ -132,6 +154,14 @@ def _place(program: Program, values: Values, found: Uses, use: PathUse, value: V
     elif first.kind == "option" and first.option is not None:
         _place_option(program, values, found, use, value, depth)
     elif first.kind == "env" and first.text.startswith("SM_"):
+        return
+    elif first.kind == "anchor" and first.node is not None and first.module is not None:
+        key = ("anchor", first.module.path, Span.of(first.node))
+        anchor = found.origins.get(key)
+        if anchor is None:
+            anchor = found.origins[key] = Origin("anchor", first.module, first.node, None, None)
+        anchor.uses.append((use, value))
+    elif first.kind == "hole" and (first.text == "None" or first.text.endswith(NO_FILE)):
         return
     else:
         reason = f"it starts at the environment variable {first.text}" if first.kind == "env" else f"it starts at {first.text}"
@@ -148,7 +178,13 @@ def _place_option(program: Program, values: Values, found: Uses, use: PathUse, v
     default = default_expression(module, option)
     text = option.default if option.default_known and isinstance(option.default, str) else None
     if default is not None and not option.default_known and depth < 3:
-        for inner in values.of(module, default):
+        inners = values.of(module, default)
+        if is_certain_text(default) and all(i[0].kind == "hole" for i in inners):
+            key: tuple[object, ...] = ("option", option.place.path, option.place.span)
+            computed = found.origins.setdefault(key, Origin("option", module, default, option, None, words(option.dest)))
+            computed.uses.append((use, value))
+            return
+        for inner in inners:
             if not (inner and inner[0].kind == "hole" and inner[0].text == "None"):
                 _place(program, values, found, use, (*inner, *value[1:]), depth + 1)
         return
@@ -225,3 +261,18 @@ def _parameter_words(arguments: ast.arguments, default: ast.AST) -> set[str]:
         if kw_value is default:
             return words(argument.arg)
     return set()
+
+
+def is_certain_text(node: ast.expr) -> bool:
+    """Whether an expression is a ``str`` by its form alone."""
+    if isinstance(node, ast.JoinedStr):
+        return True
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+        return is_certain_text(node.left) or is_certain_text(node.right)
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mod):
+        return isinstance(node.left, ast.Constant) and isinstance(node.left.value, str)
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        if node.func.attr == "format" and isinstance(node.func.value, ast.Constant):
+            return True
+        return ast.unparse(node.func) in ("os.path.join", "osp.join")
+    return isinstance(node, ast.Constant) and isinstance(node.value, str)

@@ -21,7 +21,21 @@ PASS_THROUGH = {
     "str", "os.fspath", "os.path.abspath", "os.path.expanduser", "os.path.expandvars", "os.path.normpath", "os.path.realpath", "repr",
     "pathlib.Path", "pathlib.PurePath", "pathlib.PosixPath", "copy.copy", "copy.deepcopy", "py.path.local", "path.Path", "open", "io.open", "codecs.open", "gzip.open", "bz2.open",
 }  # fmt: skip
-PASS_METHODS = {"strip", "rstrip", "lstrip", "expanduser", "resolve", "absolute", "as_posix", "lower", "upper", "open", "encode", "decode", "copy"}
+PASS_METHODS = {
+    "strip",
+    "rstrip",
+    "lstrip",
+    "expanduser",
+    "resolve",
+    "absolute",
+    "as_posix",
+    "lower",
+    "upper",
+    "open",
+    "encode",
+    "decode",
+    "copy",
+}
 TIME_CALLS = ("time.", "datetime.", "uuid.", "secrets.", "random.")
 NAMESPACE_NAMES = {"args", "arg", "opt", "opts", "options", "flags", "FLAGS", "hparams", "hps", "parsed_args", "params"}
 FORMAT_HOLE = re.compile(r"%(?:\((?P<key>[^)]*)\))?[-#0 +]*\d*(?:\.\d+)?[a-zA-Z%]")
@@ -30,7 +44,8 @@ BRACE_HOLE = re.compile(r"\{\{|\}\}|\{[^{}]*\}")
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """``kind``: literal (``text``, at ``node``), option (``option``), env (``text`` is the variable), hole (``text`` is the reason)."""
+    """``kind``: literal (``text``, at ``node``), option (``option``), env (``text`` is the variable), hole (``text`` is the reason), anchor
+    (the expression ``node`` names the working folder, ``.``, or the folder of the code)."""
 
     kind: str
     text: str
@@ -40,7 +55,7 @@ class Part:
 
     @property
     def key(self) -> tuple[str, str, object]:
-        if self.kind == "literal" and self.module is not None and self.node is not None:
+        if self.kind in ("literal", "anchor") and self.module is not None and self.node is not None:
             return self.kind, self.module.path, (Span.of(self.node), self.text)
         return self.kind, self.text, None
 
@@ -50,7 +65,9 @@ Value = tuple[Part, ...]
 
 def text_of(value: Value) -> str:
     """The text as far as it is known; what is not is ``*``."""
-    return "".join(p.text if p.kind == "literal" else (str(p.option.default) if p.option and isinstance(p.option.default, str) else "*") for p in value)
+    return "".join(
+        p.text if p.kind == "literal" else (str(p.option.default) if p.option and isinstance(p.option.default, str) else "*") for p in value
+    )
 
 
 def hole(reason: str, node: ast.expr | None = None) -> Value:
@@ -266,6 +283,8 @@ class Values:
         if node.attr in ("name", "stem", "suffix"):
             return [hole("a part of a path", node)]
         name = self.program.qualified(module, node)
+        if name in ("os.curdir", "os.path.curdir"):
+            return [(Part("anchor", ".", module, node),)]
         if name is not None and ".py:" in name:
             return self._of_global(name)
         values: list[Value] = []
@@ -314,7 +333,12 @@ class Values:
                 values += self._of_binding(relative.module, scope, binding, attribute)
             for module, target, value in self._attributes.get(attribute, []):
                 owner = module.scope(target).enclosing_class()
-                if owner is not None and owner.node is relative.node and isinstance(target.value, ast.Name) and target.value.id in ("self", "cls"):
+                if (
+                    owner is not None
+                    and owner.node is relative.node
+                    and isinstance(target.value, ast.Name)
+                    and target.value.id in ("self", "cls")
+                ):
                     values += self.of(module, value)
         return values
 
@@ -421,7 +445,8 @@ class Values:
     def _of_Call(self, module: Module, node: ast.Call) -> list[Value]:
         name = self.program.qualified(module, node.func) or ""
         if name in ("os.path.join", "posixpath.join", "ntpath.join", "pathlib.Path", "pathlib.PurePath") and len(node.args) > 1:
-            return _joined([self.of(module, a.value if isinstance(a, ast.Starred) else a) for a in node.args])
+            values = _joined([self.of(module, a.value if isinstance(a, ast.Starred) else a) for a in node.args])
+            return [self._anchored(module, node.args[0], value) for value in values] if name.endswith("path.join") else values
         if name in PASS_THROUGH and node.args:
             return self.of(module, node.args[0])
         if name in ("open", "io.open") and node.keywords:
@@ -429,11 +454,15 @@ class Values:
         if name in ("os.environ.get", "os.getenv") and node.args and isinstance(node.args[0], ast.Constant):
             variable = (Part("env", str(node.args[0].value), node=node),)
             return [variable, *(self.of(module, node.args[1]) if len(node.args) > 1 else [])]
-        if name in ("os.getcwd", "pathlib.Path.cwd"):
+        if name == "os.getcwd":
+            return [(Part("anchor", ".", module, node),)]
+        if name == "pathlib.Path.cwd":
             return [(Part("literal", ".", module, None),)]
         if name in ("pathlib.Path", "pathlib.PurePath") and not node.args:
             return [(Part("literal", ".", module, None),)]
         if name == "os.path.dirname" and node.args:
+            if any(isinstance(n, ast.Name) and n.id == "__file__" for n in ast.walk(node.args[0])):
+                return [(Part("anchor", "", module, node),)]
             return [(*v[:-1], *_folder(v[-1])) for v in self.of(module, node.args[0])]
         if name in ("os.path.basename", "os.path.splitext"):
             return [hole("a part of a path", node)]
@@ -445,6 +474,12 @@ class Values:
             return [hole("what a person types", node)]
         local = self._of_local_call(module, node)
         return local or self._of_method(module, node)
+
+    def _anchored(self, module: Module, head: ast.expr, value: Value) -> Value:
+        """A path joined to the working folder or the code's own starts at the argument of this join: there it can be given another start."""
+        if value and value[0].kind == "anchor":
+            return (Part("anchor", value[0].text, module, head), *value[1:])
+        return value
 
     def _of_local_call(self, module: Module, node: ast.Call) -> list[Value]:
         values: list[Value] = []
@@ -509,7 +544,12 @@ class Values:
             return False
         scope, bindings = found
         for binding in bindings:
-            if binding.kind == "assign" and binding.value is not None and binding.index in ((), (0,)) and self.is_namespace(module, binding.value):
+            if (
+                binding.kind == "assign"
+                and binding.value is not None
+                and binding.index in ((), (0,))
+                and self.is_namespace(module, binding.value)
+            ):
                 return True
             if binding.kind == "import" and self._import_is_namespace(module, binding):
                 return True
@@ -518,13 +558,26 @@ class Values:
         return False
 
     def _call_gives_namespace(self, module: Module, node: ast.Call) -> bool:
-        if isinstance(node.func, ast.Attribute) and node.func.attr in ("parse_args", "parse_known_args", "parse_intermixed_args", "parse_known_intermixed_args"):
+        if isinstance(node.func, ast.Attribute) and node.func.attr in (
+            "parse_args",
+            "parse_known_args",
+            "parse_intermixed_args",
+            "parse_known_intermixed_args",
+        ):
             return True
         name = self.program.qualified(module, node.func) or ""
-        if name in ("vars", "copy.copy", "copy.deepcopy", "dict") or name.rsplit(".", 1)[-1] in ("Namespace", "EasyDict", "edict", "AttrDict", "parse_args_into_dataclasses"):
+        if name in ("vars", "copy.copy", "copy.deepcopy", "dict") or name.rsplit(".", 1)[-1] in (
+            "Namespace",
+            "EasyDict",
+            "edict",
+            "AttrDict",
+            "parse_args_into_dataclasses",
+        ):
             return any(self.is_namespace(module, a) for a in [*node.args, *(k.value for k in node.keywords if k.arg is None)])
         for function in self.program.callees(module, node):
-            if any(self.is_namespace(function.module, r.elts[0] if isinstance(r, ast.Tuple) and r.elts else r) for r in returns_of(function)):
+            if any(
+                self.is_namespace(function.module, r.elts[0] if isinstance(r, ast.Tuple) and r.elts else r) for r in returns_of(function)
+            ):
                 return True
         return False
 
@@ -532,7 +585,9 @@ class Values:
         path, _, dotted = name.partition(".py:")
         home = self.program.modules.get(path + ".py")
         bindings = home.names.root.bindings.get(dotted, []) if home else []
-        return any(b.value is not None and home is not None and b.index in ((), (0,)) and self.is_namespace(home, b.value) for b in bindings)
+        return any(
+            b.value is not None and home is not None and b.index in ((), (0,)) and self.is_namespace(home, b.value) for b in bindings
+        )
 
     def _import_is_namespace(self, module: Module, binding: Binding) -> bool:
         path = self.program.resolver(module.path, binding.module, binding.level)
@@ -563,7 +618,11 @@ def reaching(module: Module, node: ast.Name, scope: Scope, bindings: list[Bindin
     blocks = _blocks(module, node)
     for position in range(len(before) - 1, -1, -1):
         binding = before[position]
-        if binding.kind in ("assign", "import", "with", "for") and id(module.parent(binding.node)) in blocks and _same_branch(module, binding.node, node):
+        if (
+            binding.kind in ("assign", "import", "with", "for")
+            and id(module.parent(binding.node)) in blocks
+            and _same_branch(module, binding.node, node)
+        ):
             return before[position:]
     return before
 

@@ -1,0 +1,91 @@
+"""Which functions a program can run at all, by name: a function that nobody names cannot be what a script does."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from migrate.facts.program import Module, Program
+
+
+def reached(program: Program) -> set[int]:
+    """The ids of the nodes of all functions that may run, and of nothing else.
+
+    Module-level code of every module runs, but for the ``__main__`` block of a module that is imported. A function may run once code that may run
+    names it; a method also when its class is named and it is special, or when the class has a base from a library, which may call it.
+    """
+    found: set[int] = set()
+    names: set[str] = set()
+    todo: list[ast.AST] = []
+    for module in program.modules.values():
+        todo += _top_level(module, module.path == program.entry)
+    waiting = list(program.functions)
+    while todo:
+        for node in todo:
+            names |= _named(node)
+        todo = []
+        still = []
+        for function in waiting:
+            runs = function.node.name in names
+            if function.owner is not None and function.owner.name in names:
+                runs = runs or function.node.name.startswith("__") or _has_library_base(program, function.module, function.owner)
+            if runs:
+                found.add(id(function.node))
+                todo += function.node.body
+                todo += [*function.node.args.defaults, *(d for d in function.node.args.kw_defaults if d is not None)]
+            else:
+                still.append(function)
+        waiting = still
+    return found
+
+
+def dormant(module: Module, program: Program) -> set[int]:
+    """The ids of the statements of a ``__main__`` block that does not run, since the module is imported."""
+    if module.path == program.entry:
+        return set()
+    return {id(n) for s in module.tree.body if _is_main_guard(s) for n in ast.walk(s)}
+
+
+def _top_level(module: Module, is_entry: bool) -> Iterator[ast.AST]:
+    todo: list[ast.stmt] = list(module.tree.body)
+    while todo:
+        statement = todo.pop()
+        if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            yield from statement.decorator_list
+        elif isinstance(statement, ast.ClassDef):
+            yield from [*statement.decorator_list, *statement.bases]
+            todo += statement.body
+        elif is_entry or not _is_main_guard(statement):
+            yield statement
+
+
+def _is_main_guard(statement: ast.stmt) -> bool:
+    if not isinstance(statement, ast.If) or not isinstance(statement.test, ast.Compare):
+        return False
+    sides = [statement.test.left, *statement.test.comparators]
+    return any(isinstance(s, ast.Name) and s.id == "__name__" for s in sides) and any(isinstance(s, ast.Constant) and s.value == "__main__" for s in sides)
+
+
+def _named(node: ast.AST) -> set[str]:
+    found = set()
+    todo: list[ast.AST] = [node]
+    while todo:
+        current = todo.pop()
+        if isinstance(current, ast.Name):
+            found.add(current.id)
+        elif isinstance(current, ast.Attribute):
+            found.add(current.attr)
+        elif isinstance(current, (ast.Import, ast.ImportFrom)):
+            found |= {a.name.split(".")[-1] for a in current.names if a.asname}
+        elif isinstance(current, ast.Constant) and isinstance(current.value, str) and current.value.isidentifier():
+            found.add(current.value)  # getattr(module, "name"), registries, entry points by name
+        if not isinstance(current, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            todo += ast.iter_child_nodes(current)
+    return found
+
+
+def _has_library_base(program: Program, module: Module, owner: ast.ClassDef) -> bool:
+    cls = program.class_of(owner)
+    bases = program.bases(cls) if cls is not None else []
+    real = [b for b in owner.bases if not (isinstance(b, ast.Name) and b.id == "object")]
+    return len(bases) < len(real) or any(_has_library_base(program, b.module, b.node) for b in bases)
