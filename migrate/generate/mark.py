@@ -17,6 +17,8 @@ def mark(content: bytes, comment: str = "#") -> bytes:
     end = b" -->" if comment == "<!--" else b""
     line = comment.encode() + b" " + _WORDS + _hash(content).encode() + end + b"\n"
     shebang, rest = _split_shebang(content)
+    if shebang and not rest and not shebang.endswith(b"\n"):
+        return mark(content + b"\n", comment)
     return shebang + line + rest
 
 

@@ -223,9 +223,9 @@ def _option(parser: Any, action: Any, option: Optional[str], s: _Setting) -> Lis
     if action.nargs == 0:
         return _flag(parser, action, option, s)
     spelt = option or next((o for o in action.option_strings if len(o) > 2), action.option_strings[0])
-    groups = [group for group in parser._mutually_exclusive_groups if action in group._group_actions and not group.required]
-    if groups and action.default in (s.value, s.text):
-        return []  # its own default would count as a second choice
+    one_of = any(action in group._group_actions and not group.required for group in parser._mutually_exclusive_groups)
+    if type(action.default) in ((list, dict, str, int, float) if one_of else (list, dict)) and action.default in (s.value, s.text):
+        return []  # in an exclusive group it would count as a second choice; and not every list has a text
     if not isinstance(action, argparse._AppendAction) or not isinstance(s.value, list):
         return _use(parser, action, spelt, s.text, s.value)
     default = action.default if isinstance(action.default, list) else []
@@ -290,7 +290,7 @@ def _text(parser: Any, action: Any, text: str, value: Any) -> str:
             words.reverse()
         words += ["1", "yes"] if value else ["0", "no", ""]
     elif isinstance(value, list):
-        words = [text, repr(value), ",".join(map(_encode, value)), " ".join(map(_encode, value))]
+        words = [text, repr(value)] + [between.join(map(_encode, value)) for between in (",", " ", "")]
     elif isinstance(value, dict):
         words = [text, repr(value), ",".join("%s=%s" % item for item in value.items())]
     elif isinstance(value, (int, float)) and action.choices is not None:

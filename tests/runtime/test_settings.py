@@ -36,94 +36,96 @@ TRUE, FALSE = {"action": "store_true"}, {"action": "store_false"}
 PAIR = (("--bias", {"action": "store_true", "default": True}), ("--no-bias", {"action": "store_false", "dest": "bias"}))
 
 
+ROWS: list[tuple[Any, dict[str, Any], dict[str, Any]]] = [
+    # flags: the option's presence, or the value of a dest spelt differently
+    ([("--amp", TRUE)], {"amp": True}, {"amp": True}),
+    ([("--amp", TRUE)], {"amp": False}, {"amp": False}),
+    ([("--amp", TRUE)], {"amp": ""}, {"amp": True}),
+    ([("--amp", TRUE)], {"amp": None}, {"amp": False}),
+    ([("--amp", TRUE)], {"amp": "yes"}, {"amp": True}),
+    ([("--amp", TRUE)], {"amp": 0}, {"amp": False}),
+    ([("--no-bias", {**FALSE, "dest": "bias"})], {"no-bias": True}, {"bias": False}),
+    ([("--no-bias", {**FALSE, "dest": "bias"})], {"no_bias": False}, {"bias": True}),
+    ([("--no-bias", {**FALSE, "dest": "bias"})], {"bias": False}, {"bias": False}),
+    ([("--no-bias", {**FALSE, "dest": "bias"})], {"bias": True}, {"bias": True}),
+    (PAIR, {"bias": False}, {"bias": False}),
+    (PAIR, {"bias": True}, {"bias": True}),
+    ([("--adam", {"action": "store_const", "const": "adam", "dest": "optim", "default": "sgd"})], {"optim": "adam"}, {"optim": "adam"}),
+    ([("--adam", {"action": "store_const", "const": "adam", "dest": "optim", "default": "sgd"})], {"optim": "sgd"}, {"optim": "sgd"}),
+    ([("--cache", {"action": argparse.BooleanOptionalAction, "default": True})], {"cache": False}, {"cache": False}),
+    ([("--cache", {"action": argparse.BooleanOptionalAction})], {"no-cache": True}, {"cache": False}),
+    ([("--cache", {"action": argparse.BooleanOptionalAction})], {"no_cache": False}, {"cache": None}),
+    ([("--use-cache", {"action": argparse.BooleanOptionalAction, "dest": "c"})], {"c": False}, {"c": False}),
+    ([("-v", "--verbose", {"action": "count", "default": 1})], {"verbose": 1}, {"verbose": 1}),
+    ([("-v", "--verbose", {"action": "count", "default": 1})], {"v": 3}, {"verbose": 3}),
+    (
+        [
+            ("--a", {"action": "append_const", "const": "a", "dest": "on"}),
+            ("--b", {"action": "append_const", "const": "b", "dest": "on"}),
+        ],
+        {"on": ["b", "a"]},
+        {"on": ["b", "a"]},
+    ),
+    # lists that add to their default; the launcher's value is the value that arrives
+    ([("--tag", {"action": "append", "default": ["x"]})], {"tag": ["x"]}, {"tag": ["x"]}),
+    ([("--tag", {"action": "append", "default": ["x"]})], {"tag": ["x", "y"]}, {"tag": ["x", "y"]}),
+    ([("--tag", {"action": "extend", "nargs": "+"})], {"tag": ["x", "-y z"]}, {"tag": ["x", "-y z"]}),
+    ([("--tag", {"action": "append"})], {"tag": "one"}, {"tag": ["one"]}),
+    # names
+    ([("--learning-rate", {"dest": "lr", "type": float})], {"lr": 0.1}, {"lr": 0.1}),
+    ([("--learning-rate", {"dest": "lr", "type": float})], {"learning_rate": 0.1}, {"lr": 0.1}),
+    ([("--learning-rate", {"dest": "lr", "type": float})], {"learning-rate": 1e-05}, {"lr": 1e-05}),
+    ([("--optim.lr", {"type": float})], {"optim_lr": 0.5}, {"optim.lr": 0.5}),
+    ([("-lr", {"type": float})], {"lr": -0.5}, {"lr": -0.5}),
+    ([("-b", {"type": int}), ("-B", {"type": int})], {"b": 1, "B": 2}, {"b": 1, "B": 2}),
+    ([("--a-b", {}), ("--a_b", {"dest": "c"})], {"a_b": "under", "a-b": "dash"}, {"a_b": "dash", "c": "under"}),
+    # None is "not given"
+    ([("--n", {"type": int, "default": 3})], {"n": None}, {"n": 3}),
+    ([("--name", {"default": "x"})], {"name": None}, {"name": "x"}),
+    ([("--lr", {"type": float, "default": 0.1})], {"lr": ""}, {"lr": 0.1}),
+    # text and type
+    ([("--version", {"choices": ["1.10", "1.9"]})], {"version": "1.10"}, {"version": "1.10"}),
+    ([("--layers", {"choices": [18, 50], "type": int})], {"layers": 50}, {"layers": 50}),
+    ([("--pre", {"choices": ["true", "false"]})], {"pre": True}, {"pre": "true"}),
+    ([("--pre", {"choices": ["True", "False"]})], {"pre": False}, {"pre": "False"}),
+    ([("--pre", {"default": "true"})], {"pre": False}, {"pre": "false"}),
+    ([("--pre", {"default": "True"})], {"pre": False}, {"pre": "False"}),
+    ([("--x", {"type": bool, "default": True})], {"x": False}, {"x": False}),
+    ([("--x", {"type": bool, "default": True})], {"x": "False"}, {"x": False}),
+    ([("--x", {"type": bool, "default": True})], {"x": 0}, {"x": False}),
+    ([("--x", {"type": bool, "default": False})], {"x": True}, {"x": True}),
+    ([("--x", {"type": eval})], {"x": True}, {"x": True}),
+    ([("--x", {"type": eval})], {"x": {"a": None}}, {"x": {"a": None}}),
+    ([("--kwargs", {"nargs": "*"})], {"kwargs": {"a": 1, "b": "c d"}}, {"kwargs": ["a=1", "b=c d"]}),
+    ([("--gpu", {"nargs": "?", "const": 0, "type": int})], {"gpu": True}, {"gpu": 0}),
+    ([("--gpu", {"nargs": "?", "const": 0, "type": int})], {"gpu": False}, {"gpu": None}),
+    ([("--gpu", {"nargs": "?", "const": 0, "type": int})], {"gpu": 2}, {"gpu": 2}),
+    ([("--xs", {"nargs": "+", "type": float})], {"xs": [-1e-05, 2]}, {"xs": [-1e-05, 2.0]}),
+    ([("--xs", {"nargs": "*"})], {"xs": []}, {"xs": []}),
+    ([("--xs", {"nargs": 1})], {"xs": "-q"}, {"xs": ["-q"]}),
+    (
+        [("--rest", {"nargs": argparse.REMAINDER}), ("--n", {"type": int})],
+        {"rest": ["-q", "--n"], "n": 1},
+        {"rest": ["-q", "--n"], "n": 1},
+    ),
+    ([("--folds", {"type": list, "default": [0, 1]})], {"folds": [0, 1]}, {"folds": [0, 1]}),
+    ([("--folds", {"type": list, "default": [0, 1]})], {"folds": [3]}, {"folds": ["3"]}),
+    # positionals
+    ([("data",), ("--pre", TRUE)], {"pre": True, "data": "DIR"}, {"data": "DIR", "pre": True}),
+    ([("data-dir",)], {"data_dir": "-x"}, {"data-dir": "-x"}),
+    ([("a", {"nargs": "?", "default": 4, "type": int}), ("b", {"nargs": "?"})], {"b": "y"}, {"a": 4, "b": "y"}),
+    ([("a", {"nargs": "?"}), ("b",)], {"b": "y"}, {"a": None, "b": "y"}),
+    ([("a", {"nargs": "*"}), ("b", {"type": int})], {"b": -5}, {"a": [], "b": -5}),
+    (
+        [("cmd",), ("rest", {"nargs": "..."}), ("--n", {"type": int})],
+        {"rest": ["-q", "1"], "cmd": "go", "n": 1},
+        {"cmd": "go", "rest": ["-q", "1"], "n": 1},
+    ),
+]
+
+
 @both
-@pytest.mark.parametrize(
-    ("calls", "hyperparameters", "expected"),
-    [
-        # flags: the option's presence, or the value of a dest spelt differently
-        ([("--amp", TRUE)], {"amp": True}, {"amp": True}),
-        ([("--amp", TRUE)], {"amp": False}, {"amp": False}),
-        ([("--amp", TRUE)], {"amp": ""}, {"amp": True}),
-        ([("--amp", TRUE)], {"amp": None}, {"amp": False}),
-        ([("--amp", TRUE)], {"amp": "yes"}, {"amp": True}),
-        ([("--amp", TRUE)], {"amp": 0}, {"amp": False}),
-        ([("--no-bias", {**FALSE, "dest": "bias"})], {"no-bias": True}, {"bias": False}),
-        ([("--no-bias", {**FALSE, "dest": "bias"})], {"no_bias": False}, {"bias": True}),
-        ([("--no-bias", {**FALSE, "dest": "bias"})], {"bias": False}, {"bias": False}),
-        ([("--no-bias", {**FALSE, "dest": "bias"})], {"bias": True}, {"bias": True}),
-        (PAIR, {"bias": False}, {"bias": False}),
-        (PAIR, {"bias": True}, {"bias": True}),
-        ([("--adam", {"action": "store_const", "const": "adam", "dest": "optim", "default": "sgd"})], {"optim": "adam"}, {"optim": "adam"}),
-        ([("--adam", {"action": "store_const", "const": "adam", "dest": "optim", "default": "sgd"})], {"optim": "sgd"}, {"optim": "sgd"}),
-        ([("--cache", {"action": argparse.BooleanOptionalAction, "default": True})], {"cache": False}, {"cache": False}),
-        ([("--cache", {"action": argparse.BooleanOptionalAction})], {"no-cache": True}, {"cache": False}),
-        ([("--cache", {"action": argparse.BooleanOptionalAction})], {"no_cache": False}, {"cache": None}),
-        ([("--use-cache", {"action": argparse.BooleanOptionalAction, "dest": "c"})], {"c": False}, {"c": False}),
-        ([("-v", "--verbose", {"action": "count", "default": 1})], {"verbose": 1}, {"verbose": 1}),
-        ([("-v", "--verbose", {"action": "count", "default": 1})], {"v": 3}, {"verbose": 3}),
-        (
-            [
-                ("--a", {"action": "append_const", "const": "a", "dest": "on"}),
-                ("--b", {"action": "append_const", "const": "b", "dest": "on"}),
-            ],
-            {"on": ["b", "a"]},
-            {"on": ["b", "a"]},
-        ),
-        # lists that add to their default; the launcher's value is the value that arrives
-        ([("--tag", {"action": "append", "default": ["x"]})], {"tag": ["x"]}, {"tag": ["x"]}),
-        ([("--tag", {"action": "append", "default": ["x"]})], {"tag": ["x", "y"]}, {"tag": ["x", "y"]}),
-        ([("--tag", {"action": "extend", "nargs": "+"})], {"tag": ["x", "-y z"]}, {"tag": ["x", "-y z"]}),
-        ([("--tag", {"action": "append"})], {"tag": "one"}, {"tag": ["one"]}),
-        # names
-        ([("--learning-rate", {"dest": "lr", "type": float})], {"lr": 0.1}, {"lr": 0.1}),
-        ([("--learning-rate", {"dest": "lr", "type": float})], {"learning_rate": 0.1}, {"lr": 0.1}),
-        ([("--learning-rate", {"dest": "lr", "type": float})], {"learning-rate": 1e-05}, {"lr": 1e-05}),
-        ([("--optim.lr", {"type": float})], {"optim_lr": 0.5}, {"optim.lr": 0.5}),
-        ([("-lr", {"type": float})], {"lr": -0.5}, {"lr": -0.5}),
-        ([("-b", {"type": int}), ("-B", {"type": int})], {"b": 1, "B": 2}, {"b": 1, "B": 2}),
-        ([("--a-b", {}), ("--a_b", {"dest": "c"})], {"a_b": "under", "a-b": "dash"}, {"a_b": "dash", "c": "under"}),
-        # None is "not given"
-        ([("--n", {"type": int, "default": 3})], {"n": None}, {"n": 3}),
-        ([("--name", {"default": "x"})], {"name": None}, {"name": "x"}),
-        ([("--lr", {"type": float, "default": 0.1})], {"lr": ""}, {"lr": 0.1}),
-        # text and type
-        ([("--version", {"choices": ["1.10", "1.9"]})], {"version": "1.10"}, {"version": "1.10"}),
-        ([("--layers", {"choices": [18, 50], "type": int})], {"layers": 50}, {"layers": 50}),
-        ([("--pre", {"choices": ["true", "false"]})], {"pre": True}, {"pre": "true"}),
-        ([("--pre", {"choices": ["True", "False"]})], {"pre": False}, {"pre": "False"}),
-        ([("--pre", {"default": "true"})], {"pre": False}, {"pre": "false"}),
-        ([("--pre", {"default": "True"})], {"pre": False}, {"pre": "False"}),
-        ([("--x", {"type": bool, "default": True})], {"x": False}, {"x": False}),
-        ([("--x", {"type": bool, "default": True})], {"x": "False"}, {"x": False}),
-        ([("--x", {"type": bool, "default": True})], {"x": 0}, {"x": False}),
-        ([("--x", {"type": bool, "default": False})], {"x": True}, {"x": True}),
-        ([("--x", {"type": eval})], {"x": True}, {"x": True}),
-        ([("--x", {"type": eval})], {"x": {"a": None}}, {"x": {"a": None}}),
-        ([("--kwargs", {"nargs": "*"})], {"kwargs": {"a": 1, "b": "c d"}}, {"kwargs": ["a=1", "b=c d"]}),
-        ([("--gpu", {"nargs": "?", "const": 0, "type": int})], {"gpu": True}, {"gpu": 0}),
-        ([("--gpu", {"nargs": "?", "const": 0, "type": int})], {"gpu": False}, {"gpu": None}),
-        ([("--gpu", {"nargs": "?", "const": 0, "type": int})], {"gpu": 2}, {"gpu": 2}),
-        ([("--xs", {"nargs": "+", "type": float})], {"xs": [-1e-05, 2]}, {"xs": [-1e-05, 2.0]}),
-        ([("--xs", {"nargs": "*"})], {"xs": []}, {"xs": []}),
-        ([("--xs", {"nargs": 1})], {"xs": "-q"}, {"xs": ["-q"]}),
-        (
-            [("--rest", {"nargs": argparse.REMAINDER}), ("--n", {"type": int})],
-            {"rest": ["-q", "--n"], "n": 1},
-            {"rest": ["-q", "--n"], "n": 1},
-        ),
-        # positionals
-        ([("data",), ("--pre", TRUE)], {"pre": True, "data": "DIR"}, {"data": "DIR", "pre": True}),
-        ([("data-dir",)], {"data_dir": "-x"}, {"data-dir": "-x"}),
-        ([("a", {"nargs": "?", "default": 4, "type": int}), ("b", {"nargs": "?"})], {"b": "y"}, {"a": 4, "b": "y"}),
-        ([("a", {"nargs": "?"}), ("b",)], {"b": "y"}, {"a": None, "b": "y"}),
-        ([("a", {"nargs": "*"}), ("b", {"type": int})], {"b": -5}, {"a": [], "b": -5}),
-        (
-            [("cmd",), ("rest", {"nargs": "..."}), ("--n", {"type": int})],
-            {"rest": ["-q", "1"], "cmd": "go", "n": 1},
-            {"cmd": "go", "rest": ["-q", "1"], "n": 1},
-        ),
-    ],
-)
+@pytest.mark.parametrize(("calls", "hyperparameters", "expected"), ROWS)
 def test_row(calls: list[tuple[Any, ...]], hyperparameters: dict[str, Any], expected: dict[str, Any], style: str, tmp_path: Path) -> None:
     assert arrived(parser_of(*calls), hyperparameters, style, tmp_path) == expected
 
@@ -197,11 +199,8 @@ def test_parents_groups_and_exclusive_groups(style: str, tmp_path: Path) -> None
 
 
 @both
-@pytest.mark.parametrize("key", ["mode", "command"])
-@pytest.mark.parametrize("dest", [{"dest": "mode"}, {}])
+@pytest.mark.parametrize(("key", "dest"), [("mode", {"dest": "mode"}), ("command", {"dest": "mode"}), ("command", {})])
 def test_nested_subcommands(key: str, dest: dict[str, str], style: str, tmp_path: Path) -> None:
-    if key == "mode" and not dest:
-        pytest.skip("without a dest its key is `command`")
     parser = parser_of(("--seed", {"type": int, "default": 0}), ("where",))
     train = parser.add_subparsers(**dest).add_parser("train", aliases=["t"])
     train.add_argument("--amp", action="store_true")
