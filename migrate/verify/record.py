@@ -16,12 +16,12 @@ from migrate.verify.layout import PROOF
 from migrate.verify.model import Report
 
 
-def as_json(reports: Sequence[Report], root: Path) -> dict[str, Any]:
+def as_json(reports: Sequence[Report], root: Path | None = None) -> dict[str, Any]:
     """The reports as JSON values; paths in them are relative to ``root``, NaN and infinities become text."""
     from migrate import __version__
 
     told = [_plain(dataclasses.asdict(report)) | {"exit_code": report.exit_code} for report in reports]
-    return {"version": 1, "tool": __version__, "root": str(root), "reports": told}
+    return {"version": 1, "tool": __version__, "root": str(root) if root else None, "reports": told}
 
 
 def write(reports: Sequence[Report], root: Path) -> Path:
