@@ -11,7 +11,7 @@ from migrate.errors import UserError
 from migrate.facts.arguments import find_arguments
 from migrate.facts.calls import table
 from migrate.facts.paths import find_paths
-from migrate.facts.program import Program, load_program
+from migrate.facts.program import Module, Program, load_program
 from migrate.job.describe import describe
 from migrate.job.model import EntryPoint
 from migrate.repo.commands import Command, find_commands
@@ -66,8 +66,9 @@ def scan(request: Request) -> Scan:
     points: list[EntryPoint] = []
     findings: dict[tuple[object, ...], Finding] = {}
     seen: set[str] = set()
+    parsed: dict[str, Module] = {}
     for entry in entries:
-        program = _program(tree, entry)
+        program = _program(tree, entry, parsed)
         point, more = _look(tree, entry, program, commands.get(entry.path, ()), request)
         points.append(point)
         seen.update(program.modules)
@@ -94,11 +95,11 @@ def _chosen(tree: Tree, entries: Collection[Entry], request: Request) -> list[En
     return wanted
 
 
-def _program(tree: Tree, entry: Entry) -> Program:
+def _program(tree: Tree, entry: Entry, parsed: dict[str, Module]) -> Program:
     def resolver(from_path: str, module: str | None, level: int) -> str | None:
         return resolve(tree, from_path, module, level, entry.search_dirs)
 
-    return load_program(entry.path, entry.closure, tree.read, resolver)
+    return load_program(entry.path, entry.closure, tree.read, resolver, parsed)
 
 
 def _look(tree: Tree, entry: Entry, program: Program, commands: tuple[Command, ...], request: Request) -> tuple[EntryPoint, list[Finding]]:

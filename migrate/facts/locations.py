@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 
 REMOTE = re.compile(r"^[a-zA-Z][a-zA-Z0-9+.-]*://")
@@ -16,8 +17,47 @@ PATH_WORDS = {
     "log", "logs", "logdir", "ckpt", "checkpoint", "checkpoints", "data", "dataset", "datadir", "datapath", "dataroot", "outdir", "outf", "savedir", "savepath", "prefix", "result", "results", "corpus",
     "csv", "json", "weights", "snapshot", "snapshots", "runs", "workdir", "cache", "vocab", "images", "imgs", "labels", "annotations", "tmp",
 }  # fmt: skip
-DATA_WORDS = {"data", "dataset", "datasets", "input", "inputs", "corpus", "images", "imgs", "train", "training", "val", "valid", "validation", "test", "annotations", "labels", "dataroot", "datadir", "datapath"}
-MODEL_WORDS = {"model", "models", "weight", "weights", "ckpt", "ckpts", "checkpoint", "checkpoints", "snapshot", "snapshots", "best", "pretrained", "net", "network", "encoder", "decoder", "generator", "discriminator"}
+DATA_WORDS = {
+    "data",
+    "dataset",
+    "datasets",
+    "input",
+    "inputs",
+    "corpus",
+    "images",
+    "imgs",
+    "train",
+    "training",
+    "val",
+    "valid",
+    "validation",
+    "test",
+    "annotations",
+    "labels",
+    "dataroot",
+    "datadir",
+    "datapath",
+}
+MODEL_WORDS = {
+    "model",
+    "models",
+    "weight",
+    "weights",
+    "ckpt",
+    "ckpts",
+    "checkpoint",
+    "checkpoints",
+    "snapshot",
+    "snapshots",
+    "best",
+    "pretrained",
+    "net",
+    "network",
+    "encoder",
+    "decoder",
+    "generator",
+    "discriminator",
+}
 LOG_WORDS = {"log", "logs", "logdir", "tensorboard", "runs", "tb", "logging", "summaries", "summary", "events"}
 SPLITS = (
     ("test", {"test", "testing", "tst"}),
@@ -68,7 +108,9 @@ def is_below(location: str, root: str) -> bool:
 def is_trivial(location: str) -> bool:
     """Folders that hold everything: sharing one of them says nothing about two paths."""
     parts = [p for p in location.split("/") if p not in ("", "..", "~")]
-    return not parts or (location.startswith(("/", "~")) and len(parts) <= (2 if parts[0] in ("home", "Users", "mnt", "data", "media") else 1))
+    return not parts or (
+        location.startswith(("/", "~")) and len(parts) <= (2 if parts[0] in ("home", "Users", "mnt", "data", "media") else 1)
+    )
 
 
 def split_at(text: str, base: str) -> tuple[str, str | None] | None:
@@ -84,8 +126,9 @@ def split_at(text: str, base: str) -> tuple[str, str | None] | None:
         return text, None
     for position, letter in enumerate(text):
         if letter == "/" and position and normal(text[:position]) == base:
-            rest = text[position + 1 :]
-            return None if rest.startswith("/") else (text[:position], rest)
+            folder, rest = text[:position], text[position + 1 :]
+            exact = not rest.startswith("/") and posixpath.join(folder, rest) == text
+            return (folder, rest) if exact else None
     return None
 
 
@@ -105,6 +148,15 @@ def kind_of(kind: str, text: str, names: set[str]) -> str:
         return "log"
     if lower.endswith((".txt", ".csv", ".json", ".png", ".jpg", ".yaml", ".yml", ".md", ".npy", ".html", ".jsonl", ".wav")):
         return "data"
-    if lower.endswith(MODEL_ENDINGS) or found & {"model", "models", "weights", "ckpt", "checkpoint", "checkpoints", "snapshot", "snapshots"}:
+    if lower.endswith(MODEL_ENDINGS) or found & {
+        "model",
+        "models",
+        "weights",
+        "ckpt",
+        "checkpoint",
+        "checkpoints",
+        "snapshot",
+        "snapshots",
+    }:
         return "model"
     return "data"

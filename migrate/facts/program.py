@@ -7,6 +7,7 @@ import io
 import tokenize
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 
 from migrate.facts.model import Place, Span
 from migrate.facts.scopes import Binding, FunctionNode, Scope, ScopeBuilder, all_arguments
@@ -109,6 +110,9 @@ class Program:
     _methods: dict[str, list[Function]] = field(default_factory=dict)
     _classes_by_node: dict[int, Class] = field(default_factory=dict)
     _functions_by_node: dict[int, Function] = field(default_factory=dict)
+    _bases: dict[int, list[Class]] = field(default_factory=dict)
+    _subclasses: dict[int, list[Class]] | None = None
+    _callees: dict[int, list[Function]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for module in self.modules.values():
@@ -212,6 +216,12 @@ class Program:
 
     def bases(self, cls: Class) -> list[Class]:
         """The bases of ``cls`` that this program defines."""
+        known = self._bases.get(id(cls.node))
+        if known is None:
+            known = self._bases[id(cls.node)] = self._find_bases(cls)
+        return known
+
+    def _find_bases(self, cls: Class) -> list[Class]:
         found = [d for base in cls.node.bases for d in self.definitions(cls.module, base)]
         return [d for d in found if isinstance(d, Class)]
 
@@ -224,10 +234,16 @@ class Program:
             if all(current.node is not seen.node for seen in result):
                 result.append(current)
                 todo += self.bases(current)
-        for other in self.classes:
-            if all(other.node is not seen.node for seen in result) and any(b.node is cls.node for b in self.bases(other)):
-                result.append(other)
+        result += [c for c in self._subclasses_of(cls) if all(c.node is not seen.node for seen in result)]
         return result
+
+    def _subclasses_of(self, cls: Class) -> list[Class]:
+        if self._subclasses is None:
+            self._subclasses = {}
+            for other in self.classes:
+                for base in self.bases(other):
+                    self._subclasses.setdefault(id(base.node), []).append(other)
+        return self._subclasses.get(id(cls.node), [])
 
     def method(self, cls: Class, name: str) -> Function | None:
         """The method ``name`` of ``cls`` or of the first base that has it."""
@@ -243,6 +259,12 @@ class Program:
     def callees(self, module: Module, call: ast.Call) -> list[Function]:
         """The functions of this program that ``call`` may run: by name, by ``self.``, by class (its ``__init__``), or by a method name
         that only one class has."""
+        known = self._callees.get(id(call))
+        if known is None:
+            known = self._callees[id(call)] = self._find_callees(module, call)
+        return known
+
+    def _find_callees(self, module: Module, call: ast.Call) -> list[Function]:
         target = call.func
         result: list[Function] = []
         for definition in self.definitions(module, target):
@@ -292,16 +314,24 @@ def parse_module(path: str, source: bytes) -> Module:
     return Module(path, tree, source, ScopeBuilder(tree), source.decode(encoding))
 
 
-def load_program(entry: str, closure: tuple[str, ...], read: Callable[[str], bytes], resolver: Resolver) -> Program:
-    """Parse the entry and its closure. A closure file that cannot be parsed is left out: its names stay unknown."""
+def load_program(
+    entry: str, closure: tuple[str, ...], read: Callable[[str], bytes], resolver: Resolver, parsed: dict[str, Module] | None = None
+) -> Program:
+    """Parse the entry and its closure. A closure file that cannot be parsed is left out: its names stay unknown.
+
+    ``parsed`` keeps modules between the entry points of one repository. Raises SyntaxError, ValueError or OSError for the entry itself.
+    """
+    known = {} if parsed is None else parsed
     modules: dict[str, Module] = {}
     for path in dict.fromkeys((entry, *closure)):
         try:
-            modules[path] = parse_module(path, read(path))
-        except (SyntaxError, ValueError, OSError):
+            if path not in known:
+                known[path] = parse_module(path, read(path))
+            modules[path] = known[path]
+        except (SyntaxError, ValueError, OSError, LookupError):
             if path == entry:
                 raise
-    return Program(entry, modules, resolver)
+    return Program(entry, modules, cache(resolver))
 
 
 __all__ = ["CallSite", "Class", "Function", "Module", "Program", "all_arguments", "load_program", "parse_module"]

@@ -5,7 +5,9 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from migrate.facts.program import Module, Program
+from migrate.facts.program import Function, Module, Program
+
+PLAIN_DECORATORS = {"property", "staticmethod", "classmethod", "setter", "no_grad", "inference_mode", "abstractmethod", "wraps", "cached_property", "contextmanager", "function", "script", "lru_cache", "cache"}
 
 
 def reached(program: Program) -> set[int]:
@@ -26,7 +28,7 @@ def reached(program: Program) -> set[int]:
         todo = []
         still = []
         for function in waiting:
-            runs = function.node.name in names
+            runs = function.node.name in names or _called_from_outside(program, function)
             if function.owner is not None and function.owner.name in names:
                 runs = runs or function.node.name.startswith("__") or _has_library_base(program, function.module, function.owner)
             if runs:
@@ -37,6 +39,13 @@ def reached(program: Program) -> set[int]:
                 still.append(function)
         waiting = still
     return found
+
+
+def _called_from_outside(program: Program, function: Function) -> bool:
+    """Whether a library calls it: ``main`` of the entry (``tf.app.run()``), or a function handed to a decorator (hydra, click)."""
+    if function.module.path == program.entry and function.owner is None and function.node.name == "main":
+        return True
+    return any(ast.unparse(d).split("(")[0].rsplit(".", 1)[-1] not in PLAIN_DECORATORS for d in function.node.decorator_list)
 
 
 def dormant(module: Module, program: Program) -> set[int]:

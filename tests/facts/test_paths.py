@@ -1,0 +1,102 @@
+"""Where paths come from, what they are for, and what they become."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from migrate.facts.locations import normal, split_at
+from tests.facts.programs import codes_of, paths_of
+
+MODEL = 'os.environ.get("SM_MODEL_DIR", '
+OUTPUT = 'os.environ.get("SM_OUTPUT_DATA_DIR", '
+
+
+@pytest.mark.parametrize(
+    ("source", "line", "code"),
+    [
+        ('import torch\ntorch.save({}, "model.pt")\n', 2, f'os.path.join({MODEL}""), "model.pt")'),
+        ("import torch\ntorch.save({}, './out/model.pt')\n", 2, f"os.path.join({MODEL}''), './out/model.pt')"),
+        ('import torch\nDIR = "/home/ubuntu/models"\ntorch.save({}, DIR + "/m.pt")\n', 2, f'{MODEL}"/home/ubuntu/models")'),
+        ('import torch\nfor e in range(3):\n    torch.save({}, "epoch_%d.pt" % e)\n', 3, f'os.path.join({MODEL}""), "epoch_%d.pt")'),
+        ('import torch\nfor e in range(3):\n    torch.save({}, "e_{}.pt".format(e))\n', 3, f'os.path.join({MODEL}""), "e_{{}}.pt")'),
+        ('import torch\nfor e in range(3):\n    torch.save({}, f"/data1/m/e_{e}.pt")\n', 3, f'os.path.join({MODEL}"/data1/m"), f"e_{{e}}.pt")'),
+        ('open("a.txt", "w").write("x")\n', 1, f'os.path.join({OUTPUT}""), "a.txt")'),
+        ('from pathlib import Path\nOUT = Path("results")\nOUT.mkdir(exist_ok=True)\n(OUT / "a.txt").write_text("x")\n', 2, f'os.path.join({OUTPUT}""), "results")'),
+        ('import numpy as np\nx = np.load("data/x.npy")\n', 2, 'os.path.join(os.environ.get("SM_CHANNEL_TRAINING", "data"), "x.npy")'),
+        ('import numpy as np\nx = np.load("x.npy")\n', 2, 'os.path.join(os.environ.get("SM_CHANNEL_TRAINING", ""), "x.npy")'),
+        ('import pandas as pd\nclass C:\n    test_dir = "/mnt/t"\npd.read_csv(C.test_dir + "/x.csv")\n', 3, 'os.environ.get("SM_CHANNEL_TEST", "/mnt/t")'),
+        ('import pandas as pd\ncfg = {"data_dir": "inputs/"}\npd.read_csv(cfg["data_dir"] + "x.csv")\n', 2, 'os.path.join(os.environ.get("SM_CHANNEL_TRAINING", "inputs"), "")'),
+        ('import torch\ndef save(state, name="ck.pt"):\n    torch.save(state, name)\nsave({})\n', 2, f'os.path.join({MODEL}""), "ck.pt")'),
+        ('import os\nHERE = os.path.dirname(__file__)\nopen(os.path.join(HERE, "log.csv"), "w")\n', 3, f"{OUTPUT}HERE)"),
+    ],
+)
+def test_a_path_takes_its_default_from_the_variable(source: str, line: int, code: str) -> None:
+    assert codes_of(source)[f"train.py:{line}"] == code
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import tempfile, os\nopen(os.path.join(tempfile.mkdtemp(), 'x'), 'w')\n",
+        "open('https://example.org/data.csv')\n",
+        "print('model.pt')\n",
+        "import os\nopen(os.devnull, 'w')\n",
+        "def unused():\n    open('x.txt', 'w')\n",
+        "name = 'mnist'\nif name == 'mnist':\n    pass\n",
+        "import os\nopen(os.environ['SM_MODEL_DIR'] + '/x', 'w')\n",
+        "import io\nopen = io.StringIO\nopen('text')\n",
+    ],
+)
+def test_a_look_alike_stays(source: str) -> None:
+    assert codes_of(source) == {}
+
+
+def test_what_is_written_and_read_again_goes_to_one_place() -> None:
+    source = "import torch\ntorch.save({}, 'best.pt')\ntorch.load('best.pt')\n"
+    assert set(codes_of(source).values()) == {f"os.path.join({MODEL}''), 'best.pt')"}
+
+
+def test_files_of_one_folder_share_a_channel() -> None:
+    paths = paths_of("import numpy as np\nnp.load('/d/m/train.npy')\nnp.load('/d/m/test.npy')\n")
+    assert {(r.channel, r.root) for r in paths.redirects} == {("training", "/d/m")}
+
+
+def test_folders_named_for_a_split_are_channels_of_their_own() -> None:
+    source = "from torchvision.datasets import ImageFolder\nImageFolder('/d/m/train')\nImageFolder('/d/m/val')\nImageFolder('/d/m/test')\n"
+    assert [r.channel for r in paths_of(source).redirects] == ["test", "train", "validation"]
+
+
+def test_a_path_of_another_module_is_followed() -> None:
+    files = {"train.py": "import torch\nfrom config import OUT\ntorch.save({}, OUT)\n", "config.py": "OUT = 'out/model.pt'\n"}
+    assert codes_of(files) == {"config.py:1": f"os.path.join({MODEL}''), 'out/model.pt')"}
+
+
+def test_an_option_without_a_default_is_required_unless_the_channel_is_there() -> None:
+    source = "import argparse, numpy as np\np = argparse.ArgumentParser()\np.add_argument('--data', required=True)\na = p.parse_args()\nnp.load(a.data + '/x.npy')\n"
+    (redirect,) = paths_of(source).redirects
+    assert (redirect.channel, redirect.folder, redirect.span) == ("training", None, None)
+
+
+def test_a_file_of_the_repository_travels_with_the_code() -> None:
+    source = "import json\njson.load(open('labels.json'))\n"
+    assert codes_of(source, frozenset({"labels.json"})) == {}
+
+
+def test_a_write_that_starts_at_the_unknown_is_told_with_its_reason() -> None:
+    (left,) = paths_of("import json\ncfg = json.loads(input())\nopen(cfg['out'], 'w')\n").left
+    assert left.loses and left.act == "write" and "cfg" in left.reason
+
+
+@given(st.lists(st.sampled_from(["a", "b.c", "..", ".", "", "data"]), min_size=1, max_size=5).map("/".join), st.sampled_from(["", "/", "./"]))
+def test_a_split_joins_to_the_very_text(tail: str, head: str) -> None:
+    text = head + tail
+    for base in {normal(text), posixpath.dirname(normal(text)), ""}:
+        split = split_at(text, base)
+        if split is not None:
+            folder, rest = split
+            assert (folder if rest is None else os.path.join(folder, rest)) == text
