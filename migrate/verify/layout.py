@@ -77,23 +77,27 @@ def _walk(root: Path) -> list[str]:
     return out
 
 
-def prepare(layout: Layout, root: Path, files: Iterable[str], hyperparameters: Mapping[str, object], container: Container) -> None:
-    """Make the folders, empty but for the code and the configuration files. The channels that are there stay."""
-    for folder in (layout.code, layout.home, layout.temporary, layout.model, layout.base / "output", layout.base / "checkpoints"):
-        _remove(folder)
-    for folder in (layout.code, layout.home, layout.temporary, *layout.kept[:3], layout.base / "input" / "config", layout.data):
+def prepare(layout: Layout, hyperparameters: Mapping[str, object], container: Container) -> None:
+    """Make the folders, empty but for the configuration files. The code and the channels that are there stay."""
+    for folder in (layout.home, layout.temporary, layout.model, layout.base / "output", layout.base / "checkpoints"):
+        remove(folder)
+    for folder in (layout.home, layout.temporary, *layout.kept[:3], layout.base / "input" / "config", layout.data):
         folder.mkdir(parents=True, exist_ok=True)
     (layout.home / ".cache").mkdir()
     if layout.style == "v3":
         (layout.data / "sm_drivers").mkdir(exist_ok=True)
-    copy_files(root, files, layout.code)
     for name, text in config_files(hyperparameters, container, layout.style).items():
         (layout.base / "input" / "config" / name).write_text(text, encoding="utf-8")
 
 
 def copy_files(root: Path, files: Iterable[str], to: Path) -> None:
-    """Copy files with their modes and times. A link that stays inside the repo stays a link, any other becomes what it points at."""
+    """Copy files with their modes and times into a folder made anew.
+
+    A link that stays inside the repo stays a link, any other becomes what it points at.
+    """
     real = root.resolve()
+    remove(to)
+    to.mkdir(parents=True)
     for name in files:
         source, target = root / name, to / name
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -112,7 +116,7 @@ def fill_channel(name: str, source: Path, layout: Layout, limit: int) -> Path:
     if size > limit:
         raise UserError(f"channel {name}: {source} holds more than {limit / 2**30:.1f} GiB; verify runs on a copy: give a sample of it")
     target = layout.data / name
-    _remove(target)
+    remove(target)
     target.parent.mkdir(parents=True, exist_ok=True)
     if source.is_dir():
         shutil.copytree(source, target, symlinks=False, ignore_dangling_symlinks=True)
@@ -149,7 +153,7 @@ def _chmod(path: str, mask: int) -> None:
     os.chmod(path, stat.S_IMODE(os.stat(path).st_mode) & mask)
 
 
-def _remove(path: Path) -> None:
+def remove(path: Path) -> None:
     """Remove a file or a whole folder, read-only parts too."""
     if path.is_symlink() or path.is_file():
         path.unlink()
@@ -165,6 +169,6 @@ def discard(top: Path, keep: tuple[str, ...] = ()) -> None:
         return
     for child in top.iterdir():
         if child.name not in keep:
-            _remove(child)
+            remove(child)
     if not any(top.iterdir()):
         top.rmdir()

@@ -54,6 +54,7 @@ class Verifier:
         self.runs: list[Run] = []
         self.notes: list[str] = []
         self._filled: dict[str, Path] = {}
+        self._code: tuple[Path, snapshot.Snapshot] | None = None
 
     def report(self) -> Report:
         """Run it all. The scratch folder is gone afterwards, but for the logs of runs that failed."""
@@ -112,6 +113,8 @@ class Verifier:
                 self.notes.append(text)
         seen = self._run(place, values, stop=False, timeout=self.options.timeout)
         out += checks.judge(seen, self.entry, self.root, self.options, values)
+        if all(check.verdict == "pass" for check in out if check.name == "read-only channels"):
+            self._filled = {name: place.data / name for name in self.options.channels}
         return out
 
     def _fill(self, place: Layout) -> None:
@@ -134,6 +137,16 @@ class Verifier:
             python_path=self.python.path,
         )
 
+    def _place_code(self, place: Layout) -> None:
+        """Put the repo's copy where this convention has it: the last run's where that one left it as it was, else a new one."""
+        if self._code is not None and self._code[0].exists() and snapshot.take(self._code[0]) == self._code[1]:
+            if self._code[0] != place.code:
+                layout.remove(place.code)
+                self._code[0].rename(place.code)
+        else:
+            layout.copy_files(self.root, self.files, place.code)
+        self._code = (place.code, snapshot.take(place.code))
+
     def _script(self) -> str:
         """The file that the job starts: the containers start files only, so a module has a file that starts it."""
         return RUN_MODULE if self.environment.get("SM_RUN_MODULE") and RUN_MODULE in self.files else self.entry.path
@@ -150,7 +163,8 @@ class Verifier:
 
     def _run(self, place: Layout, values: Mapping[str, object], *, stop: bool, timeout: float) -> Seen:
         container = self._container(place)
-        layout.prepare(place, self.root, self.files, values, container)
+        layout.prepare(place, values, container)
+        self._place_code(place)
         log = place.top / ("settings.log" if stop else "run.log")
         calls = place.top / "calls.txt"
         calls.unlink(missing_ok=True)

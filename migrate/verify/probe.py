@@ -24,7 +24,7 @@ _HERE = os.path.dirname(os.path.abspath(__file__))
 _METADATA = ("169.254.169.254", "fd00:ec2::254")
 _POWER = re.compile(r"(^|[;&|\s])(/usr)?(/local)?/s?bin/(shutdown|reboot|poweroff|halt|sudo)\b")
 _WRITE_FLAGS = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
-_HARMLESS = ("/dev/", "/proc/", "/sys/", "/run/")
+_HARMLESS = ("/dev/", "/proc/", "/sys/")
 # Savers that write from compiled code, so that no "open" event tells their line: module -> functions that take a path.
 _SAVERS = {
     "torch.serialization": ("save",),
@@ -104,8 +104,6 @@ class Probe:
         if self.within(real, self.spec["inside"]):
             if verb in ("open", "rename"):
                 self.tell_once("write", real)
-            return
-        if self.within(text, self.spec["quiet"]) and verb != "delete":
             return
         if not self.spec["trust"] and not self._is_scrap(real, verb):
             self.tell_once("stopped", real, verb=verb)
@@ -214,6 +212,8 @@ _HANDLERS: dict[str, Callable[[Probe, tuple[Any, ...]], None]] = {
     "os.rmdir": _on_remove,
     "shutil.rmtree": lambda probe, args: probe.wrote(args[0], "delete"),
     "os.rename": _on_rename,
+    "os.chmod": lambda probe, args: probe.wrote(args[0], "change"),
+    "os.chown": lambda probe, args: probe.wrote(args[0], "change"),
     "sqlite3.connect": lambda probe, args: probe.wrote(args[0], "open") if args[0] not in (":memory:", "") else None,
     "socket.connect": _on_connect,
     "os.system": _on_system,
@@ -250,31 +250,30 @@ class AfterImport:
 
 
 def _wrap_savers(probe: Probe, names: tuple[str, ...]) -> Callable[[Any], None]:
-    import functools
-
-    def wrapped(function: Callable[..., Any]) -> Callable[..., Any]:
-        @functools.wraps(function)
-        def save(*args: Any, **kwargs: Any) -> Any:
-            for value in list(args[:2]) + list(kwargs.values()):
-                if isinstance(value, (str, os.PathLike)):
-                    probe.guard.on = True
-                    try:
-                        text = probe.absolute(value)
-                        if text:
-                            probe.tell_once("write", os.path.realpath(text))
-                    finally:
-                        probe.guard.on = False
-                    break
-            return function(*args, **kwargs)
-
-        return save
-
     def patch(module: Any) -> None:
         for name in names:
             if callable(getattr(module, name, None)):
-                setattr(module, name, wrapped(getattr(module, name)))
+                setattr(module, name, _wrapped(probe, getattr(module, name)))
 
     return patch
+
+
+def _wrapped(probe: Probe, function: Callable[..., Any]) -> Callable[..., Any]:
+    """A saver that tells its path, as the "open" event of Python code does, before it writes."""
+    import functools
+
+    @functools.wraps(function)
+    def save(*args: Any, **kwargs: Any) -> Any:
+        path = next((value for value in [*args[:2], *kwargs.values()] if isinstance(value, (str, os.PathLike))), None)
+        if path is not None and not getattr(probe.guard, "on", False):
+            probe.guard.on = True
+            try:
+                probe.wrote(path, "open")
+            finally:
+                probe.guard.on = False
+        return function(*args, **kwargs)
+
+    return save
 
 
 def _peak_memory() -> int:

@@ -36,7 +36,7 @@ class ProcessEngine:
     does_not: tuple[str, ...] = (
         "/opt/ml itself: paths are rebased, a literal /opt/ml in a script is not",
         "the network",
-        "compiled code (C++ extensions, other programs) that writes to absolute paths",
+        "compiled code and other programs that read or write absolute paths: they are not stopped, and their reads are not seen",
         "memory, shared memory and CPU limits of the instance type",
     )
 

@@ -164,3 +164,16 @@ def test_channel_data_is_copied_and_read_only(repo: Repo) -> None:
 def test_sitecustomize_of_the_environment_still_runs(repo: Repo) -> None:
     repo.write({"sitecustomize.py": "import builtins\nbuiltins.mine = 1\n"})
     assert verdicts(repo.verify(GOOD + "print(mine)\n")) == {}
+
+
+def test_a_member_of_a_package_is_started_as_a_module(repo: Repo) -> None:
+    package = {"work/__init__.py": "", "work/helper.py": "def work(): pass\n"}
+    entry = entry_point(path="work/train.py", closure=("work/train.py", "work/helper.py"), as_module=True)
+    repo.write(package)
+    report = repo.verify("from .helper import work\n" + GOOD, entry, styles=("toolkit", "v3"))
+    assert verdicts(report) == {} and "python -m work.train" in report.notes[0]
+    starter = Path(__file__).parents[2] / "templates" / "run_module.py.j2"
+    repo.write({"sagemaker_job/run_module.py": starter.read_text()})
+    report = repo.verify("from .helper import work\n" + GOOD + "print('ARGV', sys.argv[0][-8:])\n", entry, styles=("toolkit", "v3"))
+    assert verdicts(report) == {} and report.notes == ()
+    assert contract_run(report).tail[-1] == "ARGV train.py"

@@ -145,6 +145,24 @@ def test_torch_writes_from_compiled_code(repo: Repo, statement: str, where: bool
     )
 
 
+def test_torch_is_stopped_outside(repo: Repo) -> None:
+    precious = repo.root / "precious.pth"
+    precious.write_text("mine\n")
+    report = repo.verify(HEAD + READ + TORCH + SAVE + f"torch.save(1, {str(precious)!r})\n")
+    assert precious.read_text() == "mine\n" and check(report, "run").message.startswith("exit code 1: PermissionError")
+
+
+def test_each_convention_gets_the_code_as_it_is(repo: Repo) -> None:
+    """What the run under one convention has left in its copy of the code is not there under the next."""
+    repo.write({"train.log": "old\n"})
+    report = repo.verify(
+        GOOD + "assert open('train.log').read() == 'old\\n'\nopen('train.log', 'a').write('x')\n", styles=("toolkit", "v3")
+    )
+    for style in ("toolkit", "v3"):
+        assert [evidence.text for evidence in check(report, "lost files", style).evidence] == ["train.log (5 bytes)"]
+    assert set(verdicts(report)) == {"lost files"}
+
+
 def test_an_unread_channel(repo: Repo) -> None:
     found = check(repo.verify(HEAD + SAVE), "channels")
     assert found.verdict == "fail" and found.message == "never read: training"
