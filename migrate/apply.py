@@ -41,7 +41,7 @@ def plan(request: Request, unsafe: bool = False, generate: bool = True) -> Plan:
     changes += _support_files(Path(found.root), settled.kept)
     kept: tuple[tuple[str, str], ...] = ()
     if generate and found.entry_points:
-        files, kept = _generated(Path(found.root), found, (*open_, *dropped))
+        files, kept = _generated(Path(found.root), found, (*open_, *dropped), settled.kept)
         changes += files
     return Plan(found, tuple(c for c in changes if c.old != c.new), settled.kept, (*open_, *dropped), kept)
 
@@ -62,10 +62,12 @@ def _support_files(root: Path, findings: Sequence[Finding]) -> list[Change]:
     return changes
 
 
-def _generated(root: Path, found: Scan, left: Sequence[Finding]) -> tuple[list[Change], tuple[tuple[str, str], ...]]:
+def _generated(
+    root: Path, found: Scan, left: Sequence[Finding], done: Sequence[Finding]
+) -> tuple[list[Change], tuple[tuple[str, str], ...]]:
     from migrate.generate import generate
 
-    result = generate(root, found.entry_points, findings=left)
+    result = generate(root, found.entry_points, findings=left, done=done)
     changes = []
     for file in result.files:
         there = root / file.path

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from migrate.rules.model import Finding
 
+CHANGED = "## What changed and why"  # as the template heads it
 FOLDER = "sagemaker_job"  # never `sagemaker`: it would hide the package
 
 # Never part of the code, whatever .gitignore says; among them what may hold secrets.
@@ -41,15 +42,6 @@ ALWAYS_IGNORED = (
 
 
 @dataclass(frozen=True)
-class Options:
-    """``project`` names the jobs (default: the root's name). ``findings`` are those of the scan; ``fixed`` of them were mended by apply."""
-
-    project: str | None = None
-    findings: Sequence[Finding] = ()
-    fixed: Sequence[Finding] = ()
-
-
-@dataclass(frozen=True)
 class GeneratedFile:
     """A file to write. ``path`` is POSIX, relative to the root; ``mode`` its permission bits."""
 
@@ -63,7 +55,7 @@ class Kept:
     """A file that a person has edited or made: it stays; ``diff`` is what the new one would change."""
 
     path: str
-    diff: bytes
+    diff: str
 
     @property
     def note(self) -> str:
@@ -86,23 +78,27 @@ def jobs_of(root: Path, entries: Sequence[EntryPoint], project: str | None = Non
     return tuple(infer(entry, project=name, key=keys[entry.path], requirements=read_requirements(root, entry.path)) for entry in entries)
 
 
-def generate(root: Path, entries: Sequence[EntryPoint], options: Options | None = None) -> Generated:
+def generate(
+    root: Path, entries: Sequence[EntryPoint], *, findings: Sequence[Finding] = (), done: Sequence[Finding] = (), project: str | None = None
+) -> Generated:
     """The files of ``sagemaker_job/`` for the entry points of the repo at ``root``.
 
-    Reads from ``root`` its requirements, its .gitignore, and the files that are there from before; none at all without entry points.
+    ``findings`` are those left open and ``done`` those mended in this apply: MIGRATION.md tells both, and keeps what it told of earlier
+    ones. ``project`` names the jobs (default: the root's name). Reads from ``root`` its requirements, its .gitignore, and the files that
+    are there from before. Without entry points there are no files.
     """
     from migrate.generate.environment import environment
 
-    options = options or Options()
     if not entries:
         return Generated(())
-    jobs = jobs_of(root, entries, options.project)
+    name = project or root.resolve().name
+    jobs = jobs_of(root, entries, name)
     templates = environment()
     templates.globals["requirements_path"] = lambda job: requirements_path(job, jobs)
     made = [
-        *_launchers(templates, root, entries, jobs, options),
+        *_launchers(templates, root, entries, jobs, name),
         *_images(templates, jobs),
-        _page(templates, root, jobs, options),
+        _page(templates, root, jobs, name, findings, done),
     ]
     return _against(root, made, jobs)
 
@@ -113,11 +109,10 @@ def requirements_path(job: Job, jobs: Sequence[Job]) -> str:
 
 
 def _launchers(
-    templates: jinja2.Environment, root: Path, entries: Sequence[EntryPoint], jobs: Sequence[Job], options: Options
+    templates: jinja2.Environment, root: Path, entries: Sequence[EntryPoint], jobs: Sequence[Job], project: str
 ) -> list[GeneratedFile]:
     from migrate.generate.environment import toml, tomlkey
 
-    project = options.project or root.resolve().name
     values: dict[str, Any] = {
         "jobs": jobs,
         "project": project,
@@ -171,15 +166,31 @@ def _suffix(job: Job, jobs: Iterable[Job]) -> str:
     return f"-{job.key}" if len(same) > 1 else ""
 
 
-def _page(templates: jinja2.Environment, root: Path, jobs: Sequence[Job], options: Options) -> GeneratedFile:
-    fixed = set(map(id, options.fixed))
-    values = {
-        "jobs": jobs,
-        "project": options.project or root.resolve().name,
-        "changed": options.fixed,
-        "left": [finding for finding in options.findings if id(finding) not in fixed],
-    }
+def _page(
+    templates: jinja2.Environment, root: Path, jobs: Sequence[Job], project: str, findings: Sequence[Finding], done: Sequence[Finding]
+) -> GeneratedFile:
+    """MIGRATION.md. It names no lines: they move with every edit, and the page has to say the same when nothing has changed."""
+    told = _told_before(root / FOLDER / "MIGRATION.md")
+    changed = dict.fromkeys([*told, *(_told(finding) for finding in done)])
+    left = dict.fromkeys(_told(finding, reason=True) for finding in findings)
+    values = {"jobs": jobs, "project": project, "changed": list(changed), "left": list(left)}
     return _file(templates, "MIGRATION.md", values, comment="<!--")
+
+
+def _told(finding: Finding, reason: bool = False) -> str:
+    from migrate.generate.environment import mdcode, mdtext
+
+    because = f" ({finding.reason})" if reason and finding.reason else ""
+    return f"{mdcode(finding.place.path)} {mdtext(f'{finding.rule} {finding.message}{because}')}"
+
+
+def _told_before(page: Path) -> list[str]:
+    """What the page of an earlier apply says was changed; nothing if a person has edited it (it is kept then)."""
+    present = page.read_bytes() if page.is_file() else b""
+    if read_mark(present) is not True:
+        return []
+    section = present.decode("utf-8").partition(f"\n{CHANGED}\n")[2].partition("\n## ")[0]
+    return [line.removeprefix("- ") for line in section.splitlines() if line.startswith("- ")]
 
 
 def _file(
@@ -243,8 +254,7 @@ def _against(root: Path, made: Sequence[GeneratedFile], jobs: tuple[Job, ...]) -
     return Generated(tuple(files), tuple(kept), jobs)
 
 
-def _diff(path: str, old: bytes, new: bytes) -> bytes:
-    lines = difflib.diff_bytes(
-        difflib.unified_diff, old.splitlines(True), new.splitlines(True), f"a/{path}".encode(), f"b/{path}".encode(), lineterm=b"\n"
-    )
-    return b"".join(line if line.endswith(b"\n") else line + b"\n\\ No newline at end of file\n" for line in lines)
+def _diff(path: str, old: bytes, new: bytes) -> str:
+    before, after = old.decode("utf-8", "replace").splitlines(True), new.decode("utf-8", "replace").splitlines(True)
+    lines = difflib.unified_diff(before, after, f"a/{path}", f"b/{path}")
+    return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)

@@ -34,6 +34,7 @@ def describe(entry: Entry, program: Program, arguments: Arguments, paths: Paths,
         loop_line=loop_line(program),
         command=commands[0].text if commands else None,
         closure=entry.closure,
+        as_module=entry.as_module,
     )
 
 

@@ -44,6 +44,7 @@ _PRESENT = {
 # The name of the domain of the partition, for regions outside the public one (botocore's endpoints.json).
 SUFFIXES = (
     ("cn-", "amazonaws.com.cn"),
+    ("eusc-", "amazonaws.eu"),
     ("us-isob-", "sc2s.sgov.gov"),
     ("us-isof-", "csp.hci.ic.gov"),
     ("us-iso-", "c2s.ic.gov"),

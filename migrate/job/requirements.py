@@ -17,7 +17,7 @@ _NAME = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
 
 
 def read_requirements(root: Path, entry: str) -> tuple[str, ...]:
-    """The lines of the requirements.txt nearest to ``entry`` (its folder, then each above it up to ``root``), with ``-r`` lines put in place.
+    """The lines of the requirements.txt nearest to ``entry`` or above it, with ``-r`` lines put in place.
 
     Comments and blank lines are left out; a file that cannot be read as UTF-8 counts as none.
     """

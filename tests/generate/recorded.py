@@ -1,0 +1,44 @@
+"""Runs a launcher with every AWS call answered here, and prints the calls as JSON lines: the client is real, only the wire is cut.
+
+python recorded.py LAUNCHER ARGUMENTS...
+"""
+
+from __future__ import annotations
+
+import json
+import runpy
+import sys
+from typing import Any
+
+import botocore.client
+
+NAME = "recorded"
+
+
+def answer(self: Any, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
+    """What AWS would say, as far as the launchers look at it."""
+    service = self.meta.service_model.service_name
+    shown = {key: value for key, value in parameters.items() if key not in ("Body", "ChecksumAlgorithm")}
+    print(f"CALL {json.dumps({'service': service, 'operation': operation, 'parameters': shown}, default=str)}", flush=True)
+    if operation == "CreateTrainingJob":
+        region = self.meta.region_name
+        return {"TrainingJobArn": f"arn:aws:sagemaker:{region}:111122223333:training-job/{parameters['TrainingJobName']}"}
+    if operation == "DescribeTrainingJob":
+        return {"TrainingJobName": parameters["TrainingJobName"], "TrainingJobStatus": "Completed", "SecondaryStatus": "Completed"}
+    if operation == "GetCallerIdentity":
+        return {"Account": "111122223333", "Arn": "arn:aws:iam::111122223333:user/someone", "UserId": "AIDA"}
+    if operation == "ListBuckets":
+        return {"Buckets": []}
+    return {"ResponseMetadata": {"HTTPStatusCode": 200}, "ETag": '"0"'}
+
+
+def main() -> None:
+    """Run the launcher in this process."""
+    botocore.client.BaseClient._make_api_call = answer
+    sys.argv = sys.argv[1:]
+    sys.path[0] = ""
+    runpy.run_path(sys.argv[0], run_name="__main__")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,158 @@
+"""From an entry point to its job."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from pathlib import Path
+
+import pytest
+
+from migrate.job.images import choose
+from migrate.job.infer import hyperparameters, infer, keys_of, name_of
+from migrate.job.job import CHECKPOINTS
+from migrate.job.model import Channel
+from migrate.job.requirements import missing, package_of, read_requirements
+from migrate.job.validate import pattern_matches
+from tests.generate.small import entry_point, setting
+
+
+def test_settings_of_the_script_are_passed_as_they_stand() -> None:
+    job = infer(entry_point(), project="demo")
+    assert job.hyperparameters == {"lr": 0.1, "epochs": 10, "no_cuda": False, "milestones": [30, 60], "version": "1.10"}
+    assert [item.name for item in job.left_out] == ["resume"]
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        (None, "no default"),
+        (math.nan, "JSON"),
+        (math.inf, "JSON"),
+        ([1, None], "JSON"),
+        ([{"a": 1}], "JSON"),
+        (object(), "JSON"),
+        (2**64, "JSON"),
+        ("it's", "single quote"),
+        ("a\nb", "line break"),
+        ("x" * 2501, "2500"),
+    ],
+)
+def test_what_cannot_be_passed_is_left_out_with_the_reason(value: object, reason: str) -> None:
+    values, left_out = hyperparameters([setting("x", value)])
+    assert values == {}
+    assert reason in left_out[0].reason
+
+
+def test_a_dotted_name_is_left_out() -> None:
+    assert "variable" in hyperparameters([setting("optim.lr", 1)])[1][0].reason
+
+
+def test_at_most_what_a_job_takes() -> None:
+    values, left_out = hyperparameters([setting(f"k{number}", number) for number in range(150)])
+    assert len(values) == 94
+    assert len(left_out) == 56
+
+
+def test_a_required_setting_is_asked_for() -> None:
+    assert infer(entry_point(hyperparameters=(setting("arch", None, required=True),))).required == ("arch",)
+
+
+def test_limits_and_checkpoints() -> None:
+    job = infer(entry_point())
+    assert job.max_run == 432_000
+    assert job.max_wait >= job.max_run
+    assert job.environment == {"SM_CHECKPOINT_DIR": CHECKPOINTS}
+
+
+def test_a_script_in_a_folder_finds_the_root() -> None:
+    assert infer(entry_point("tools/train.py")).environment["PYTHONPATH"] == "/opt/ml/input/data/code:/opt/ml/code"
+    job = infer(entry_point("pkg/train.py", as_module=True))
+    assert job.environment["SM_RUN_MODULE"] == job.module == "pkg.train"
+
+
+@pytest.mark.parametrize(
+    ("more", "instance"),
+    [
+        ({}, "ml.g5.xlarge"),
+        ({"instance_type": "p3.2xlarge"}, "ml.p3.2xlarge"),
+        ({"instance_type": "ml.g4dn.xlarge"}, "ml.g4dn.xlarge"),
+        ({"instance_type": "t2.nano"}, "ml.g5.xlarge"),
+        ({"framework_version": "1.1.0"}, "ml.p3.2xlarge"),
+        ({"framework": "chainer", "framework_version": "5.0.0"}, "ml.p3.2xlarge"),
+        ({"framework": "sklearn", "framework_version": None}, "ml.m5.xlarge"),
+    ],
+)
+def test_instance_type(more: dict[str, str], instance: str) -> None:
+    job = infer(entry_point(**more))
+    assert job.instance_type == instance
+    assert job.reasons["instance_type"]
+
+
+def test_channels_keep_a_location_that_is_known() -> None:
+    known = Channel("train", "./data", "train.py", 3, "s3://somewhere/train")
+    job = infer(entry_point(channels=(known, Channel("test", "./test", "train.py", 4))), project="demo")
+    assert [(channel.source, channel.known) for channel in job.channels] == [
+        ("s3://somewhere/train", True),
+        ("s3://{bucket}/demo/test", False),
+    ]
+
+
+def test_unknown_framework_has_no_image() -> None:
+    job = infer(entry_point(framework="fortran"))
+    assert job.image is None
+    assert job.notes
+
+
+@pytest.mark.parametrize("text", ["", "-", "Ä", "a b", "x" * 100, "--a--b--", "日本", "it's.py", "-" * 48 + "a"])
+def test_names_are_names_of_jobs(text: str) -> None:
+    assert pattern_matches("[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}", f"{name_of(text)}-20260101000000")
+
+
+def test_keys_tell_scripts_apart() -> None:
+    entries = [entry_point(path) for path in ("a/train.py", "b/train.py", "main.py", "a/b.py", "a-b.py", "a.b.py")]
+    keys = keys_of(entries)
+    assert keys["main.py"] == "main"
+    assert keys["a/train.py"] == "a-train"
+    assert len(set(keys.values())) == len(entries)
+
+
+def test_requirements_are_read_with_those_they_include(tmp_path: Path) -> None:
+    (tmp_path / "tools").mkdir()
+    (tmp_path / "requirements.txt").write_text("# all\ntorch==1.1 # old\n-r more.txt\n\nnumpy \\\n  >=1.2\n")
+    (tmp_path / "more.txt").write_text("tqdm\n-r requirements.txt\n-r ../../etc/passwd\n")
+    assert read_requirements(tmp_path, "tools/train.py") == ("torch==1.1", "tqdm", "numpy    >=1.2")
+    (tmp_path / "tools" / "requirements.txt").write_text("pandas\n")
+    assert read_requirements(tmp_path, "tools/train.py") == ("pandas",)
+    assert read_requirements(tmp_path, "train.py") == ("torch==1.1", "tqdm", "numpy    >=1.2")
+    (tmp_path / "requirements.txt").write_bytes(b"\x82\xa0")
+    assert read_requirements(tmp_path, "train.py") == ()
+
+
+def test_what_the_image_has_is_not_installed_again() -> None:
+    lines = (
+        "torch==1.1.0",
+        "torchvision",
+        "numpy",
+        "numpy==1.16.4",
+        "tqdm",
+        "git+https://example.com/x.git",
+        "-e .",
+        "Pillow",
+        "nvidia-cudnn-cu11",
+    )
+    needed, dropped = missing(lines, choose("pytorch", "2.1.0"))
+    assert needed == ("numpy==1.16.4", "tqdm", "git+https://example.com/x.git", "-e .")
+    assert dropped == ("torch==1.1.0", "torchvision", "numpy", "Pillow", "nvidia-cudnn-cu11")
+    assert missing(lines, None) == (lines, ())
+    assert missing(("lightning>=2",), choose("lightning", "2.1.0"))[0] == ("lightning==2.1.0",)
+
+
+def test_package_names() -> None:
+    table = {"Foo_Bar>=1": "foo-bar", "a @ https://x": "a", "-e .": None, "./x": None, "git+ssh://x": None, "https://x/y.whl": None}
+    assert {line: package_of(line) for line in table} == table
+
+
+def test_a_job_is_a_value() -> None:
+    assert infer(entry_point()) == infer(entry_point())
+    assert dataclasses.replace(infer(entry_point()), spot=True).spot
