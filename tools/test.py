@@ -2,7 +2,7 @@
 """Set up everything and run every check: `python3 tools/test.py`.
 
 Needs Python 3.10 or later and PyPI, nothing else; bubblewrap, where it is installed, lets more tests run. The environments are made in
-`.envs/` once, and again when a file in `tests/requirements/` changes. MIGRATE_ENVS names another folder, whose environments are used as they are.
+`.envs/` once, and again when a file in `tests/requirements/` changes. MIGRATE_ENVS names another folder: what is there is used as it is.
 """
 
 from __future__ import annotations
