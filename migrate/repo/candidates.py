@@ -8,7 +8,9 @@ import re
 _CALL = re.compile(rb"^(?:__name__|[A-Za-z_][\w.]*(?:\[[^\]\n]*\])?\()|__main__|^@[\w.]+\.automain|^await ", re.MULTILINE)
 _BLOCK = re.compile(rb"^(?:for|while|with|if|elif|else|try|async)\b", re.MULTILINE)
 _INDENTED_CALL = re.compile(rb"[\w\])]\(")
-_ACT_ASSIGNED = re.compile(rb"^[A-Za-z_][^\n=]*=[^\n]*(?:train|fit|learn|minimize|run|main|solve|optimi)\w*\(", re.MULTILINE | re.IGNORECASE)
+_ACT_ASSIGNED = re.compile(
+    rb"^[A-Za-z_][^\n=]*=[^\n]*(?:train|fit|learn|minimize|run|main|solve|optimi)\w*\(", re.MULTILINE | re.IGNORECASE
+)
 _TRAINS = re.compile(rb"train|learn|[^a-z]fit|backward|minimize|gradient|optimi[sz]|epoch|solver|\bstep\(|fine_?tun", re.IGNORECASE)
 _LOCAL_START = re.compile(rb"^\s*(?:from\s+[\w.]+\s+import|import\s+\w)", re.MULTILINE)
 THIN = 6_000  # bytes: a front this small may leave all the training to what it imports, and hold no word of it

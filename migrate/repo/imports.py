@@ -203,7 +203,9 @@ def local_files(tree: Tree, path: str, imported: Import, dirs: Iterable[str]) ->
     return found
 
 
-def closure(tree: Tree, entry: str, dirs: Iterable[str] | None = None, limit: int = CLOSURE_LIMIT) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def closure(
+    tree: Tree, entry: str, dirs: Iterable[str] | None = None, limit: int = CLOSURE_LIMIT
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The local files that ``entry`` needs, itself first, nearest first; and the search folders, with those that its modules add to ``sys.path``."""
     folders = list(search_dirs(tree, entry) if dirs is None else dirs)
     found = {entry: None}

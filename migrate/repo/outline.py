@@ -187,7 +187,9 @@ def _call(node: ast.Call, body: Body) -> None:
     if only_flag and node.args:
         first = node.args[0]
         name = (dotted(first) or "").rpartition(".")[2]
-        only_flag = (isinstance(first, ast.Constant) and isinstance(first.value, bool)) or "train" in name and name not in {"train", "train_data"}
+        only_flag = (
+            (isinstance(first, ast.Constant) and isinstance(first.value, bool)) or "train" in name and name not in {"train", "train_data"}
+        )
         only_flag = only_flag or isinstance(first, (ast.Compare, ast.UnaryOp, ast.BoolOp))
     body.acts.append(Act(method, receiver if isinstance(function, ast.Attribute) else "", made_by, count, only_flag, node.lineno))
 

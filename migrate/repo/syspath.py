@@ -44,7 +44,14 @@ def added(module: ast.Module, path: str) -> tuple[str, ...]:
 
 
 def _on_sys_path(function: ast.expr) -> bool:
-    return ast.unparse(function) in {"sys.path.append", "sys.path.insert", "sys.path.extend", "path.append", "path.insert", "site.addsitedir"}
+    return ast.unparse(function) in {
+        "sys.path.append",
+        "sys.path.insert",
+        "sys.path.extend",
+        "path.append",
+        "path.insert",
+        "site.addsitedir",
+    }
 
 
 def _folders(value: str | None, path: str, direct: bool) -> list[str]:

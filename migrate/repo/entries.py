@@ -1,0 +1,153 @@
+"""Entry points: the scripts of a repository that train, in their own code or through local modules."""
+
+from __future__ import annotations
+
+import ast
+import posixpath
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import cast
+
+from migrate.repo import acts, candidates, imports, outline, requirements
+from migrate.repo.outline import IMPORTED, RUNNING, Outline
+from migrate.repo.reach import Reach
+from migrate.repo.tree import SUPPORT_FILE, Tree
+from migrate.repo.unreadable import reason_of
+
+_SCRIPT = re.compile(r"[\w.-]+\s*=\s*[\"']?\s*([\w.]+)\s*:\s*(\w+)")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A training script. ``closure`` holds its local files, itself first; ``search_dirs`` are the folders its imports resolve from, relative to the root.
+
+    ``as_module``: it has relative imports, so it is started as ``python -m``.
+    """
+
+    path: str
+    framework: str
+    framework_version: str | None
+    closure: tuple[str, ...]
+    search_dirs: tuple[str, ...]
+    as_module: bool = False
+
+
+@dataclass(frozen=True)
+class Entries:
+    """What was found: the entry points by path, and files that look like training scripts but cannot be read, each with the reason."""
+
+    entries: tuple[Entry, ...]
+    unreadable: tuple[tuple[str, str], ...]
+
+
+def find_entries(tree: Tree) -> Entries:
+    """The entry points of ``tree``. Nothing of the repository is run."""
+    entries: list[Entry] = []
+    unreadable = list(tree.unreadable)
+    named = console_scripts(tree)
+    for path in [tree.only] if tree.only is not None else tree.python_files:
+        found, reason = _look(tree, path, named.get(path))
+        if found is not None:
+            entries.append(found)
+        if reason is not None:
+            unreadable.append((path, reason))
+    return Entries(tuple(entries), tuple(unreadable))
+
+
+def _look(tree: Tree, path: str, function: str | None) -> tuple[Entry | None, str | None]:
+    if posixpath.basename(path) == SUPPORT_FILE:
+        return None, None
+    try:
+        source = tree.read(path)
+    except OSError as error:
+        return None, f"cannot be read: {error.strerror}"
+    if function is None and tree.only is None and not candidates.may_train(source):
+        return None, None
+    try:
+        module = imports.parse(source)
+        own = outline.read(module)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        return None, reason_of(source, error)
+    tree.memory.setdefault("outline", {})[path] = own
+    framework = framework_of(tree, path, function)
+    if framework is None:
+        return None, None
+    files, dirs = imports.closure(tree, path)
+    version = requirements.framework_version(tree, path, framework)
+    return Entry(
+        path, framework, version, tuple(f for f in files if not f.endswith("/" + SUPPORT_FILE)), dirs, _needs_module(module, own)
+    ), None
+
+
+def _needs_module(module: ast.Module, own: Outline) -> bool:
+    relative = any(isinstance(node, ast.ImportFrom) and node.level for node in module.body)
+    packaged = any(isinstance(node, ast.Name) and node.id == "__package__" for node in ast.walk(module)) if relative else False
+    return relative and not packaged
+
+
+def framework_of(tree: Tree, path: str, function: str | None = None) -> str | None:
+    """The framework that the script at ``path`` trains with; None when it does not train. ``function`` is what a console script calls in it."""
+    starts = [IMPORTED, function] if function is not None else [RUNNING]
+    reach = Reach(tree, path)
+    reach.run(starts)
+    return _judge(reach)
+
+
+def _judge(reach: Reach) -> str | None:
+    libraries = frozenset(name for path in reach.files for name in reach.outline(path).libraries)
+    found: set[str] = set()
+    steps = any(act.method == "step" for _, _, body in reach.bodies() for act in body.acts)
+    for path, key, body in reach.bodies():
+        local = reach.local_names(path)
+        for act in body.acts:
+            made = acts.origin(reach.outline(path), act, local)
+            framework = acts.framework_of(act, made, libraries, body)
+            if framework is None or framework == "pytorch" and act.method in acts.GRADIENTS and not (steps or _optimises(reach)):
+                continue
+            if framework == "jax" and not _optimises(reach) and not libraries & {"optax", "flax", "equinox", "haiku"}:
+                continue
+            if act.method in reach.methods_named and not made.libraries and act.method in {"train", "fit", "run", "learn"}:
+                if act.method != key.rpartition(".")[2]:
+                    continue  # the method of a local class, followed by itself
+            found.add(framework)
+    return next((name for name in acts.ORDER if name in found), None)
+
+
+def _optimises(reach: Reach) -> bool:
+    return any(
+        "optim" in name.lower() or name in {"SGD", "Adam", "AdamW"}
+        for _, _, body in reach.bodies()
+        for name in body.attributes | body.names
+    )
+
+
+def console_scripts(tree: Tree) -> dict[str, str]:
+    """Files that a console script starts, with the function it calls, from pyproject.toml, setup.cfg and setup.py."""
+    found: dict[str, str] = {}
+    for path in tree.files:
+        if posixpath.basename(path) not in {"pyproject.toml", "setup.cfg", "setup.py"}:
+            continue
+        for module, function in _declared_scripts(tree, path):
+            folder = posixpath.dirname(path)
+            dirs = [folder, posixpath.join(folder, "src")]
+            file = imports.resolve(tree, path, module, 0, dirs)
+            if file is not None:
+                found[file] = function
+    return found
+
+
+def _declared_scripts(tree: Tree, path: str) -> Iterator[tuple[str, str]]:
+    try:
+        text = tree.read(path).decode("utf-8", "replace")
+    except OSError:
+        return
+    if path.endswith(".py"):
+        at = text.find("console_scripts")
+        part = text[at : at + 8000] if at != -1 else ""
+    elif path.endswith(".cfg"):
+        part = text.partition("console_scripts")[2].partition("\n[")[0]
+    else:
+        part = "".join(text.partition(head)[2].partition("\n[")[0] for head in ("[project.scripts]", "[tool.poetry.scripts]"))
+    for match in _SCRIPT.finditer(part):
+        yield cast("tuple[str, str]", match.groups())

@@ -1,0 +1,233 @@
+"""What a repository says that it needs: requirements files, environment.yml, setup.py, setup.cfg, pyproject.toml. Nothing is run."""
+
+from __future__ import annotations
+
+import ast
+import posixpath
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+from migrate.repo import imports
+from migrate.repo.tree import Tree
+
+# framework -> names of its distributions, the one that gives the version first
+DISTRIBUTIONS: Mapping[str, tuple[str, ...]] = {
+    "pytorch": ("torch", "pytorch", "pytorch-cpu", "pytorch-gpu"),
+    "lightning": ("torch", "pytorch"),
+    "transformers": ("transformers",),
+    "accelerate": ("torch", "pytorch"),
+    "chainer": ("chainer",),
+    "keras": ("tensorflow", "tensorflow-gpu", "tensorflow-cpu", "keras"),
+    "tensorflow": ("tensorflow", "tensorflow-gpu", "tensorflow-cpu"),
+    "mxnet": ("mxnet", "mxnet-cu112", "mxnet-cu110", "mxnet-cu102", "mxnet-cu101", "mxnet-cu100", "mxnet-cu92", "mxnet-cu90"),
+    "jax": ("jax", "jaxlib"),
+    "sklearn": ("scikit-learn", "sklearn"),
+    "xgboost": ("xgboost",),
+    "lightgbm": ("lightgbm",),
+}
+_LINE = re.compile(r"^([A-Za-z0-9][\w.-]*)\s*(\[[^\]]*\])?\s*(?:@\s*(\S+)|([=<>!~][^;#]*))?\s*(;.*)?$")
+_VERSION = re.compile(r"(===?|~=|>=|<=|>|<|!=)\s*v?([\w.*+!-]+)")
+_FILE = re.compile(r"(?:^|[-_.])(?:requirements?|reqs)(?:[-_.][\w.-]*)?\.(?:txt|in|pip)$|^requirements/", re.IGNORECASE)
+_CONDA = re.compile(r"^(?:conda[-_.]?)?(?:environment|env)(?:[-_.][\w.-]*)?\.ya?ml$", re.IGNORECASE)
+_NOT_MAIN = re.compile(r"dev|test|doc|lint|ci\b|build", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """One declared package: ``name`` normalised as PEP 503 does, ``specifier`` such as ``==1.4.0`` or ``""``, ``text`` as written, and where."""
+
+    name: str
+    specifier: str
+    text: str
+    path: str
+    line: int
+    extras: tuple[str, ...] = ()
+    url: str | None = None
+    marker: str | None = None
+
+    @property
+    def version(self) -> str | None:
+        """The pinned version, else the lowest one asked for, else None."""
+        found = {operator: version for operator, version in reversed(_VERSION.findall(self.specifier))}
+        for operator in ("==", "===", "~=", ">=", "<="):
+            if operator in found:
+                return found[operator].removesuffix(".*").rstrip(".*") or None
+        return None
+
+
+def normal(name: str) -> str:
+    """A distribution's name as PEP 503 compares it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def parse_line(text: str, path: str, line: int) -> Requirement | None:
+    """One line of a requirements file; None for a comment, an option or what names no package."""
+    body = re.sub(r"(?:^|\s)#.*$", "", text).strip()
+    if body.startswith(("-e ", "--editable ", "git+", "http:", "https:")):
+        egg = re.search(r"#egg=([\w.-]+)", text) or re.search(r"/([\w.-]+?)(?:\.git)?(?:@[\w./-]+)?$", body)
+        return Requirement(normal(egg.group(1)), "", body, path, line, url=body.split()[-1]) if egg and "+" in body else None
+    body = re.sub(r"\s+--(?:hash|config-settings|global-option).*$", "", body).rstrip("\\ ")
+    match = _LINE.match(body)
+    if match is None:
+        return None
+    name, extras, url, specifier, marker = match.groups()
+    parts = tuple(part.strip() for part in (extras or "[]")[1:-1].split(",") if part.strip())
+    spec = re.sub(r"\s+", "", specifier or "")
+    if spec.startswith("=") and not spec.startswith("=="):
+        spec = "=" + spec  # conda writes one equals sign
+        spec = "==" + spec[2:].split("=")[0]  # and a build after the second
+    return Requirement(normal(name), spec, body, path, line, parts, url, marker[1:].strip() if marker else None)
+
+
+def declared(tree: Tree, entry_path: str) -> list[Requirement]:
+    """What the files near ``entry_path`` declare: its own folder first, then the folders above, up to the root."""
+    found: list[Requirement] = []
+    folder = posixpath.dirname(entry_path)
+    while True:
+        for path in _files_in(tree, folder):
+            found += read(tree, path)
+        if not folder:
+            return found
+        folder = posixpath.dirname(folder)
+
+
+def _files_in(tree: Tree, folder: str) -> list[str]:
+    prefix = f"{folder}/" if folder else ""
+    names = cast("dict[str, list[str]]", tree.memory.setdefault("declaring", {}))
+    if not names:
+        names[""] = []
+        for path in tree.files:
+            name = posixpath.basename(path)
+            base = posixpath.dirname(path)
+            if posixpath.basename(base) == "requirements" and name.endswith((".txt", ".in")):
+                names.setdefault(posixpath.dirname(base), []).append(path)
+            elif _FILE.search(name) or _CONDA.match(name) or name in {"setup.py", "setup.cfg", "pyproject.toml", "Pipfile"}:
+                names.setdefault(base, []).append(path)
+    found = names.get(prefix.rstrip("/"), [])
+    return sorted(found, key=lambda path: (bool(_NOT_MAIN.search(posixpath.basename(path))), _rank(path), len(path), path))
+
+
+def _rank(path: str) -> int:
+    name = posixpath.basename(path)
+    return 0 if name.endswith((".txt", ".in", ".pip")) else 1 if name.endswith((".yml", ".yaml")) else 2
+
+
+def read(tree: Tree, path: str) -> list[Requirement]:
+    """What one file declares. A file that cannot be read declares nothing."""
+    known = tree.memory.setdefault("requirements", {})
+    if path not in known:
+        try:
+            known[path] = _read(path, tree.read(path).decode("utf-8-sig", "replace"))
+        except OSError:
+            known[path] = []
+    return cast("list[Requirement]", known[path])
+
+
+def _read(path: str, text: str) -> list[Requirement]:
+    name = posixpath.basename(path)
+    if name == "setup.py":
+        return _setup(path, text)
+    if name == "setup.cfg":
+        match = re.search(r"^install_requires\s*=(.*(?:\n[ \t]+.*)*)", text, re.MULTILINE)
+        return _lines(path, match.group(1), text.count("\n", 0, match.start()) + 1) if match else []
+    if name in {"pyproject.toml", "Pipfile"}:
+        return _toml(path, text)
+    if name.endswith((".yml", ".yaml")):
+        return _conda(path, text)
+    return _lines(path, text, 1)
+
+
+def _lines(path: str, text: str, first: int) -> list[Requirement]:
+    found = [parse_line(line, path, number) for number, line in enumerate(text.splitlines(), first)]
+    return [each for each in found if each is not None]
+
+
+def _conda(path: str, text: str) -> list[Requirement]:
+    """The list below ``dependencies:``; a small reader is enough for what conda writes."""
+    found: list[Requirement] = []
+    inside = False
+    for number, line in enumerate(text.splitlines(), 1):
+        if re.match(r"^\w", line):
+            inside = line.startswith("dependencies")
+        item = re.match(r"^\s*-\s+[\"']?([^\"'#]+)", line)
+        if inside and item is not None and not item.group(1).strip().endswith(":"):
+            each = parse_line(item.group(1).strip().rpartition("::")[2], path, number)
+            found += [each] if each is not None else []
+    return found
+
+
+def _setup(path: str, text: str) -> list[Requirement]:
+    try:
+        module = imports.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return []
+    lists = {
+        node.targets[0].id: node.value
+        for node in ast.walk(module)
+        if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name)
+    }
+    found: list[Requirement] = []
+    for node in ast.walk(module):
+        if isinstance(node, ast.keyword) and node.arg == "install_requires":
+            value = lists.get(node.value.id, node.value) if isinstance(node.value, ast.Name) else node.value
+            for part in ast.walk(value):
+                if isinstance(part, ast.Constant) and isinstance(part.value, str):
+                    found += _lines(path, part.value, part.lineno)
+    return found
+
+
+def _toml(path: str, text: str) -> list[Requirement]:
+    data = load_toml(text)
+    if data is None:
+        return []
+    project, poetry = _table(data, "project"), _table(data, "tool", "poetry", "dependencies")
+    found: list[Requirement] = []
+    for item in project.get("dependencies", []) if isinstance(project.get("dependencies"), list) else []:
+        found += _lines(path, str(item), _line_of(text, str(item)))
+    for name, value in [*poetry.items(), *_table(data, "packages").items()]:
+        version = value if isinstance(value, str) else value.get("version", "") if isinstance(value, dict) else ""
+        spec = re.sub(r"^\^", ">=", str(version)).replace("*", "") if version != "*" else ""
+        spec = f"=={spec}" if spec and spec[0].isdigit() else spec
+        if name != "python":
+            found.append(Requirement(normal(name), spec, f"{name}{spec}", path, _line_of(text, name)))
+    return found
+
+
+def load_toml(text: str) -> dict[str, Any] | None:
+    """The content of a TOML text, None when it is broken."""
+    import tomlkit
+    from tomlkit.exceptions import TOMLKitError
+
+    try:
+        return cast("dict[str, Any]", tomlkit.parse(text).unwrap())
+    except (TOMLKitError, ValueError):
+        return None
+
+
+def _table(data: Mapping[str, Any], *keys: str) -> Mapping[str, Any]:
+    current: Any = data
+    for key in keys:
+        current = current.get(key) if isinstance(current, Mapping) else None
+    return current if isinstance(current, Mapping) else {}
+
+
+def _line_of(text: str, part: str) -> int:
+    at = text.find(part)
+    return text.count("\n", 0, at) + 1 if at != -1 else 1
+
+
+def framework_version(tree: Tree, entry_path: str, framework: str) -> str | None:
+    """The version of ``framework`` that the files near the entry declare, as text (``1.4.0``); None when they do not say."""
+    return version_of(declared(tree, entry_path), DISTRIBUTIONS.get(framework, (framework,)))
+
+
+def version_of(requirements: Iterable[Requirement], names: Iterable[str]) -> str | None:
+    """The version of the first of ``names`` that is declared with one."""
+    known = list(requirements)
+    for name in names:
+        for requirement in known:
+            if requirement.name == name and requirement.version is not None:
+                return requirement.version
+    return None
