@@ -10,7 +10,6 @@ A key names an option or its dest; dashes, dots and underscores are the same. No
 """
 
 import argparse
-import ast
 import decimal
 import json
 import os
@@ -90,20 +89,12 @@ def _settings(argv: Sequence[str]) -> Dict[str, _Setting]:
     paths = [os.path.join(folder, "hyperparameters.json") for folder in (os.environ.get("SM_INPUT_CONFIG_DIR") or base, base)]
     for path in [path for path in paths if os.path.isfile(path)][:1]:
         with open(path, encoding="utf-8") as file:
-            wire = dict(wire or {}, **{key: _encode(value) for key, value in json.load(file).items()})
-    pairs = list(zip(argv[::2], argv[1::2]))
-    if wire is None and ("SM_TRAINING_ENV" in os.environ or "SM_MODEL_DIR" in os.environ):
-        if len(argv) % 2 == 0 and all(key[:1] == "-" and text[:2] != "--" for key, text in pairs):
-            wire = {key.lstrip("-"): _from_python(text) for key, text in pairs}
+            found = _decode(file.read())
+        if isinstance(found, dict):
+            wire = dict(wire or {}, **{key: _encode(value) for key, value in found.items()})
+    if wire is None and "SM_TRAINING_ENV" in os.environ and all(name[:1] == "-" for name in argv[::2]):
+        wire = {name.lstrip("-"): {"True": "true", "False": "false"}.get(text, text) for name, text in zip(argv[::2], argv[1::2])}
     return {key: _Setting(key, text) for key, text in (wire or {}).items()}
-
-
-def _from_python(text: str) -> str:
-    """A text from argv, as JSON where the toolkit wrote Python: ``True``, ``['a', 'b']``."""
-    try:
-        return json.dumps(ast.literal_eval(text)) if text in ("True", "False") or text[:1] in ("[", "{") else text
-    except (ValueError, SyntaxError, TypeError):
-        return text
 
 
 def _parts(argv: Sequence[str], settings: Dict[str, _Setting]) -> List[Any]:
@@ -125,7 +116,7 @@ def _parts(argv: Sequence[str], settings: Dict[str, _Setting]) -> List[Any]:
 
 
 def _translate(parser: Any, parts: List[Any]) -> List[str]:
-    alone = all(isinstance(part, _Setting) for part in parts)
+    alone = all(isinstance(part, _Setting) or part[:1] == "-" for part in parts)
     front, out, run, current = [], [], [], parser  # type: List[str], List[str], List[_Setting], Any
     for part in parts + [""]:
         if isinstance(part, _Setting):
@@ -164,7 +155,7 @@ def _knows(parser: Any, key: str) -> bool:
 
 
 def _layout(parser: Any, settings: List[_Setting], alone: bool) -> List[str]:
-    """The settings as a command line; ``alone`` says that nothing else stands on it."""
+    """The settings as a command line; ``alone`` says that no positional argument stands on it elsewhere."""
     dest, below = _commands(parser)
     command = []  # type: List[str]
     for s in [s for s in settings if _name(s.key) in (_name(dest), "command") and s.text in below][:1]:

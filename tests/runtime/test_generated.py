@@ -85,3 +85,13 @@ def test_subcommand(style: str, main: list[Shape], sub: list[Shape], order: int,
     values = {**_hyperparameters(main + sub, order), "mode": "fit"}
     with inside(deliver(values, style), tmp_path_factory.getbasetemp()):
         assert vars(parse_args(parser)) == {**_expected(main), **_expected(sub), "mode": "fit"}
+
+
+@pytest.mark.parametrize("style", STYLES)
+@MANY
+@given(shapes=parsers(), order=st.integers(0, 5))
+def test_a_parser_that_asks_twice(style: str, shapes: list[Shape], order: int, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """A subclass whose parse_args is hooked, called by a hooked line: the second time finds nothing left to translate."""
+    with inside(deliver(_hyperparameters(shapes, order), style), tmp_path_factory.getbasetemp()):
+        parser = build(shapes)
+        assert vars(parser.parse_args(sagemaker_argv(parser, sagemaker_argv(parser)))) == _expected(shapes)

@@ -263,14 +263,16 @@ def test_a_child_with_its_own_argv_keeps_it(style: str, tmp_path: Path) -> None:
         assert sagemaker_argv(parser_of(("--amp", TRUE), ("--lr",), ("data",), ("--classes", {"nargs": "+"}))) == list(argv)
 
 
-@pytest.mark.parametrize("marker", ["SM_TRAINING_ENV", "SM_MODEL_DIR"])
-def test_argv_is_the_last_source(marker: str) -> None:
+def test_argv_is_the_last_source() -> None:
     parser = parser_of(("--amp", TRUE), ("--xs", {"nargs": "+"}), ("--lr", {"type": float}), ("-b", {"type": int}))
-    argv = ("-b", "64", "--amp", "True", "--lr", "0.1", "--xs", "['a', 'b']")
-    with inside(Delivery(argv, {marker: "x"}, ""), None):
-        assert vars(parse_args(parser)) == {"amp": True, "xs": ["a", "b"], "lr": 0.1, "b": 64}
-    with inside(Delivery(("--amp", "--lr", "0.1"), {marker: "x"}, ""), None):
+    argv = ("-b", "64", "--amp", "True", "--lr", "0.1", "--xs", "[1, 2]")
+    with inside(Delivery(argv, {"SM_TRAINING_ENV": "{}"}, ""), None):
+        assert vars(parse_args(parser)) == {"amp": True, "xs": ["1", "2"], "lr": 0.1, "b": 64}
+    with inside(Delivery(("--amp", "--lr", "0.1"), {"SM_TRAINING_ENV": "{}"}, ""), None):
         assert sagemaker_argv(parser) == ["--amp", "--lr", "0.1"]
+    # a person who tries the defaults out on EC2
+    with inside(Delivery(argv, {"SM_MODEL_DIR": "m", "SM_CHANNEL_TRAINING": "d"}, ""), None):
+        assert sagemaker_argv(parser) == list(argv)
 
 
 @both
@@ -279,6 +281,22 @@ def test_the_file_beats_the_environment(style: str, tmp_path: Path) -> None:
     with inside(delivery, tmp_path):
         os.environ["SM_HPS"] = json.dumps({"name": 1.1})
         assert vars(parse_args(parser_of(("--name",)))) == {"name": "1.10"}
+
+
+@both
+def test_a_distributed_launcher_puts_a_token_in_front(style: str, tmp_path: Path) -> None:
+    delivery = deliver({"arch": "r50", "xs": [1, 2]}, style)
+    parser = parser_of(
+        ("data", {"nargs": "?", "default": "D"}), ("arch", {"nargs": "?"}), ("--xs", {"nargs": "+"}), ("--local_rank", {"type": int})
+    )
+    with inside(Delivery(("--local_rank=1", *delivery.argv), delivery.environ, delivery.file), tmp_path):
+        assert vars(parse_args(parser)) == {"data": "D", "arch": "r50", "xs": ["1", "2"], "local_rank": 1}
+
+
+@pytest.mark.parametrize("text", ["", "not json", "[1]", "null"])
+def test_a_file_that_holds_no_hyperparameters(text: str, tmp_path: Path) -> None:
+    with inside(Delivery(("--amp", "--x", "1"), {}, text), tmp_path):
+        assert sagemaker_argv(parser_of(("--amp", TRUE))) == ["--amp", "--x", "1"]
 
 
 def test_file_under_the_toolkits_base_folder(tmp_path: Path) -> None:
