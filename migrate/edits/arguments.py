@@ -28,7 +28,7 @@ def add_argument(call: str, code: str, column: int = 0) -> str:
     writer = cst.Module([], default_newline=_newline(call))
     if not isinstance(tree, cst.Call) or writer.code_for_node(tree) != wrapped:
         raise ValueError("is no call that can be taken apart")
-    if not isinstance(sample, cst.Call) or len(sample.args) != 1:
+    if not isinstance(sample, cst.Call) or not isinstance(sample.func, cst.Name) or len(sample.args) != 1:
         raise ValueError(f"not one argument: {code}")
     new = sample.args[0].with_changes(comma=cst.MaybeSentinel.DEFAULT, whitespace_after_arg=cst.SimpleWhitespace(""))
     args = [_bracketed(arg) for arg in tree.args]

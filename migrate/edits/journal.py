@@ -162,7 +162,7 @@ class _Writing:
                 folder.mkdir()
                 self.folders.append(folder)
             if change.new is not None:
-                self.staged.append(_temporary(path))
+                self.staged.append(path)
                 _stage(path, change.new, _mode(path, change))
         for path, change in self.targets:
             mode = _mode(path, change)
@@ -173,8 +173,10 @@ class _Writing:
             self.done.append((path, change.old, mode))
 
     def back(self) -> None:
+        """Undo what ``run`` did so far."""
         for path in self.staged:
-            path.unlink(missing_ok=True)
+            with contextlib.suppress(NotADirectoryError):
+                _temporary(path).unlink(missing_ok=True)
         for path, old, mode in reversed(self.done):
             if old is None:
                 path.unlink(missing_ok=True)

@@ -8,6 +8,8 @@ The result is parsed again and compared with the tree in which the same edits we
 from __future__ import annotations
 
 import ast
+import keyword
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -174,8 +176,8 @@ def _expression(code: str, edit: Edit) -> ast.expr:
 def _add_to_tree(call: ast.AST, edit: AddArgument) -> None:
     sample = _expression(f"f({edit.code}\n)", edit)
     assert isinstance(call, ast.Call) and isinstance(sample, ast.Call)
-    index = next((i for i, keyword in enumerate(call.keywords) if keyword.arg is None), len(call.keywords))
-    if any(keyword.arg is None for keyword in sample.keywords):
+    index = next((i for i, argument in enumerate(call.keywords) if argument.arg is None), len(call.keywords))
+    if any(argument.arg is None for argument in sample.keywords):
         index = len(call.keywords)
     call.args += sample.args
     call.keywords[index:index] = sample.keywords
@@ -188,11 +190,9 @@ def _replaced(text: Text, piece: _Piece, edit: Replace) -> str:
         raise EditError(edit.path, f"line {piece.span.line}: the target of an assignment cannot be replaced", edit)
     found.put(new)
     code = edit.code
-    sole_generator = (
-        isinstance(node, ast.GeneratorExp) and isinstance(found.parent, ast.Call) and text.utf8[piece.start : piece.start + 1] == b"("
-    )
-    if sole_generator and len(found.parent.args) == 1 and not found.parent.keywords:  # type: ignore[attr-defined]
-        return f"({code})"  # its brackets are those of the call
+    call = found.parent
+    if isinstance(node, ast.GeneratorExp) and isinstance(call, ast.Call) and Span.of(call).end_column == piece.span.end_column:
+        return f"({code})"  # it is the only argument, and its brackets are those of the call
     if not (_is_atom(new) or _is_bracketed(text, piece) or _is_free(new, found)):
         code = f"({code})"
     before, after = text.utf8[: piece.start][-1:].decode(errors="ignore"), text.utf8[piece.end : piece.end + 1].decode(errors="ignore")
@@ -221,8 +221,11 @@ def _is_bracketed(text: Text, piece: _Piece) -> bool:
     before, after = text.utf8[:start].rstrip(b" \t"), text.utf8[end:].lstrip(b" \t")
     if not (before.endswith(b"(") and after.startswith(b")")):
         return False
-    outside = before[:-1].rstrip(b" \t")[-1:]
-    return outside in (b"=", b",", b"(", b"[", b":", b"+", b"%", b"{")
+    outside = before[:-1].rstrip(b" \t")
+    word = re.search(rb"\w*\Z", outside)
+    if word and word.group():
+        return keyword.iskeyword(word.group().decode(errors="replace"))
+    return not outside.endswith((b")", b"]", b"}", b'"', b"'"))
 
 
 def _placed(text: Text, tree: ast.Module, nodes: Nodes, edits: Sequence[Edit]) -> list[Placed]:
@@ -256,7 +259,9 @@ def _imported(placer: Placer, tree: ast.Module, edit: AddImport, edits: Sequence
     alone = not beside and not any(isinstance(other, AddImport) and _import_key(other) < _import_key(edit) for other in edits)
     last = not beside and not any(isinstance(other, AddImport) and _import_key(other) > _import_key(edit) for other in edits)
     header = not after and node.lineno > 1 and placer.comments_reach_top(node)
-    block = Block(edit, code, 0, over_comments=not beside and not header, blank_before=alone and after, blank_after=last and not after)
+    block = Block(
+        edit, code, 0, over_comments=not beside and not header, blank_before=alone and (after or index > 0), blank_after=last and not after
+    )
     return placer.place(Found(node, tree, "body", index), block, after)
 
 

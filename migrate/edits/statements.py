@@ -11,7 +11,7 @@ from __future__ import annotations
 import ast
 import bisect
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 
 from migrate.edits.encoding import Text
@@ -44,7 +44,7 @@ class Placed:
 class Block:
     """What is to be inserted. ``rank`` orders those at one place (imports are 0, other statements 1).
 
-    ``blank_before`` and ``blank_after`` ask for an empty line; ``over_comments`` is False for code that goes directly above its statement.
+    ``over_comments`` is False for code that goes directly above its statement; ``blank_before`` and ``blank_after`` ask for an empty line.
     """
 
     edit: Edit
@@ -114,6 +114,8 @@ class Placer:
         if line == first_line(node):  # a form feed before the statement's own indentation stays where it is
             offset += self.text.utf8[offset:start].rfind(b"\x0c") + 1
         newline = self.text.newline_at(start)
+        if block.blank_before and line > 1 and not self._line(line - 1).strip():
+            block = replace(block, blank_before=False)
         return offset, "".join(self._lines(block, new, self._indent(first_line(node)), self._unit(node, found), newline))
 
     def _after(self, siblings: list[ast.stmt], index: int, found: Found, block: Block, new: list[ast.stmt]) -> tuple[int, str]:
