@@ -13,6 +13,7 @@ from migrate.facts.calls import Table
 from migrate.facts.locations import (
     DATA_WORDS, LOG_WORDS, MODEL_WORDS, PATH_WORDS, folder_of, is_below, is_file_like, is_trivial, kind_of, normal, split_at, split_of,
 )  # fmt: skip
+from migrate.facts.migrated import Migrated, find_migrated
 from migrate.facts.model import Arguments, Option, Place, Span
 from migrate.facts.program import Module, Program
 from migrate.facts.uses import Origin, PathUse, Uses, find_uses, is_certain_text
@@ -68,6 +69,7 @@ class Paths:
     redirects: list[Redirect] = field(default_factory=list)
     left: list[Left] = field(default_factory=list)
     remote: list[tuple[Place, str]] = field(default_factory=list)
+    migrated: list[Migrated] = field(default_factory=list)
 
     def default_code(self, path: str, span: Span) -> str | None:
         """The environment-defaulted expression for the literal at ``span``; None when it stays as it is."""
@@ -545,7 +547,9 @@ def _compared_names(program: Program) -> set[str]:
 def find_paths(program: Program, arguments: Arguments, calls: Table, shipped: frozenset[str] = frozenset()) -> Paths:
     """The paths of one program. ``shipped`` are the files of the repository, relative to where the script runs."""
     values = Values(program, arguments)
-    return _Decider(program, values, find_uses(program, values, calls), shipped).decide()
+    paths = _Decider(program, values, find_uses(program, values, calls), shipped).decide()
+    paths.migrated = find_migrated(program, arguments)
+    return paths
 
 
 __all__ = ["Left", "Module", "Paths", "Redirect", "find_paths"]

@@ -453,6 +453,8 @@ class Values:
             return [v for k in node.keywords if k.arg == "file" for v in self.of(module, k.value)]
         if name in ("os.environ.get", "os.getenv") and node.args and isinstance(node.args[0], ast.Constant):
             variable = (Part("env", str(node.args[0].value), node=node),)
+            if str(node.args[0].value).startswith("SM_"):  # migrated already: its default is for EC2
+                return [variable]
             return [variable, *(self.of(module, node.args[1]) if len(node.args) > 1 else [])]
         if name == "os.getcwd":
             return [(Part("anchor", ".", module, node),)]

@@ -44,7 +44,7 @@ def key_of(option: Option) -> str:
 
 
 def _hyperparameters(arguments: Arguments, paths: Paths) -> tuple[Hyperparameter, ...]:
-    on_paths = {r.option.dest for r in paths.redirects if r.option is not None}
+    on_paths = {r.option.dest for r in [*paths.redirects, *paths.migrated] if r.option is not None}
     found: dict[str, Hyperparameter] = {}
     for option in arguments.options:
         name = key_of(option)
@@ -86,7 +86,7 @@ def _plain(value: object) -> object:
 
 def _channels(paths: Paths) -> tuple[Channel, ...]:
     found: dict[str, Channel] = {}
-    for redirect in paths.redirects:
+    for redirect in [*paths.redirects, *paths.migrated]:
         if redirect.role != "channel" or redirect.channel is None:
             continue
         option = redirect.option
@@ -106,7 +106,7 @@ def _channels(paths: Paths) -> tuple[Channel, ...]:
 
 def _outputs(paths: Paths) -> tuple[Output, ...]:
     found: dict[tuple[object, ...], Output] = {}
-    for redirect in paths.redirects:
+    for redirect in [*paths.redirects, *paths.migrated]:
         if redirect.role != "channel":
             option = redirect.option
             output = Output(
@@ -124,7 +124,7 @@ def _outputs(paths: Paths) -> tuple[Output, ...]:
 def _checkpoint_kind(entry: Entry, program: Program, paths: Paths) -> str:
     """none, save-only, partial, full or framework, as far as the saves and loads of the program tell."""
     text = "\n".join(module.text for module in program.modules.values())
-    saves = any(r.role in ("model", "checkpoint") for r in paths.redirects) or any(
+    saves = any(r.role in ("model", "checkpoint") for r in [*paths.redirects, *paths.migrated]) or any(
         left.kind in ("model", "checkpoint") and left.act == "write" for left in paths.left
     )
     if entry.framework in FRAMEWORK_LOOPS:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from migrate.facts.arguments.argv import argv_options
+from migrate.facts.arguments.kinds import find_kind
 from migrate.facts.arguments.machine import Machine, Parse
 from migrate.facts.arguments.objects import Parser
 from migrate.facts.arguments.parsers import collect
-from migrate.facts.model import Arguments, Option, ParseSite
+from migrate.facts.constants import find_constants, option_of
+from migrate.facts.model import Arguments, Option, ParseSite, Place
 from migrate.facts.program import Program
 
 __all__ = ["find_arguments"]
@@ -21,14 +24,34 @@ def find_arguments(program: Program) -> Arguments:
     """
     machine = Machine(program)
     machine.run()
-    if not machine.parses:
-        return Arguments("none", unknown=tuple(machine.notes.items()))
+    notes = tuple(machine.notes.items())
+    own = [parse for parse in machine.parses if parse.site.argv != "other"]
+    if own or (machine.parses and not find_kind(machine.externals)):
+        return _argparse(machine, notes)
+    found = find_kind(machine.externals)
+    if found is not None:
+        return Arguments(found.cli, found.options, unknown=((found.place, found.cli), *notes))
+    if machine.argv_reads:
+        return Arguments("sys.argv", tuple(argv_options(machine.argv_reads)), unknown=notes)
+    constants = find_constants(program)
+    if constants:
+        return Arguments("constants", tuple(option_of(constant) for constant in constants), unknown=notes)
+    return Arguments("none", unknown=notes)
+
+
+def _argparse(machine: Machine, notes: tuple[tuple[Place, str], ...]) -> Arguments:
+    libraries = {parse.parser.library.rpartition(".")[2] for parse in machine.parses}
+    cli = next((name for name in ("HfArgumentParser",) if name in libraries), "argparse")
+    options = _options(machine.parses)
+    if cli == "HfArgumentParser":
+        found = find_kind([(name, call) for name, call in machine.externals if name.endswith(cli)])
+        options += found.options if found else ()
     return Arguments(
-        "argparse",
-        options=_options(machine.parses),
+        cli,
+        options=options,
         sites=_sites(machine.parses),
         command_dest=next((p.parser.command_dest or "command" for p in machine.parses if p.parser.children), None),
-        unknown=tuple(machine.notes.items()),
+        unknown=notes,
     )
 
 

@@ -25,13 +25,14 @@ from migrate.facts.arguments.objects import (
     SysArgv,
     is_plain,
 )
-from migrate.facts.program import Program
+from migrate.facts.program import Module, Program
 
 
 class Expressions(ABC):
     """Evaluates expressions; calls are the machine's."""
 
     program: Program
+    argv_reads: list[tuple[Module, ast.Subscript, int]]  # ``sys.argv[i]``, as met
 
     @abstractmethod
     def call(self, node: ast.Call, env: Env) -> object: ...
@@ -154,6 +155,8 @@ class Expressions(ABC):
                 return value[lower:upper]
             return UNKNOWN
         index = self.evaluate(node.slice, env)
+        if isinstance(value, SysArgv) and isinstance(index, int):
+            self.argv_reads.append((env.module, node, value.start + index if index >= 0 else index))
         try:
             if isinstance(value, dict) and is_plain(index):
                 return value[index]

@@ -31,7 +31,7 @@ from migrate.facts.arguments.objects import (
 from migrate.facts.arguments.relevance import Relevance
 from migrate.facts.arguments.statements import STEPS, STOP, Return, Statements
 from migrate.facts.model import ParseSite, Place, Span
-from migrate.facts.program import Module, Program
+from migrate.facts.program import Program
 
 DEPTH = 40
 SUPPORT = "sagemaker_support"
@@ -55,7 +55,7 @@ class Machine(Statements):
         self.relevance = Relevance(program)
         self.parses: list[Parse] = []
         self.notes: dict[Place, str] = {}
-        self.externals: list[tuple[str, Module, ast.Call]] = []  # calls of library functions, as met
+        self.externals: list[tuple[str, parsers.Call]] = []  # calls of library functions, as met
         self.stack: list[int] = []  # ids of the functions that are being followed
 
     def run(self) -> None:
@@ -180,7 +180,7 @@ class Machine(Statements):
         return (space, UNKNOWN) if "known" in method else space
 
     def _external(self, function: External, call: parsers.Call) -> object:
-        self.externals.append((function.name, call.module, call.node))
+        self.externals.append((function.name, call))
         if parsers.is_parser_class(function.name):
             return parsers.make_parser(function.name, call)
         if function.name.startswith(f"{SUPPORT}."):
@@ -222,7 +222,7 @@ class Machine(Statements):
         elif isinstance(made, Parser):
             parsers.initialise(made, call)
         elif cls.external_bases():
-            self.externals.append((cls.external_bases()[0].name, call.module, call.node))
+            self.externals += [(base.name, call) for base in cls.external_bases()]
         return made
 
     def invoke(self, function: FunctionValue, args: list[object], keywords: dict[str, object]) -> object:

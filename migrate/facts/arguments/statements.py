@@ -30,6 +30,7 @@ class Statements(Expressions):
 
     def __init__(self) -> None:
         self.steps = 0
+        self.argv_reads: list[tuple[Module, ast.Subscript, int]] = []
         self.maybe: list[object] = []
         self.modules: dict[str, Env] = {}
 
