@@ -109,15 +109,17 @@ def settings_proof(seen: Seen, values: Mapping[str, object], left: Sequence[str]
     return Check("settings", style, "pass", f"all {len(values)} settings arrived, in value and type{tail}")
 
 
-def judge(seen: Seen, entry: EntryPoint, root: Path, options: Options, values: Mapping[str, object]) -> list[Check]:
-    """All checks on a contract run."""
+def judge(
+    seen: Seen, entry: EntryPoint, root: Path, options: Options, values: Mapping[str, object], channels: Mapping[str, bool]
+) -> list[Check]:
+    """All checks on a contract run. ``channels`` says of each channel of the job whether it had data here."""
     out = [_ended(seen, options)]
     if out[0].verdict == "not run":
         return out
     out += [
         _sent_defaults(seen, values, entry, root),
         losses.lost(seen, entry, root),
-        _channels(seen, entry, options),
+        _channels(seen, entry, channels),
         losses.into_channels(seen),
         _outside(seen),
         _model(seen),
@@ -182,22 +184,22 @@ def _sent_defaults(seen: Seen, values: Mapping[str, object], entry: EntryPoint, 
     return Check("defaults", seen.run.style, "pass", f"the launcher's {len(values)} values arrived")
 
 
-def _channels(seen: Seen, entry: EntryPoint, options: Options) -> Check:
+def _channels(seen: Seen, entry: EntryPoint, channels: Mapping[str, bool]) -> Check:
     """A channel is read when any process opened something in it; without inotify only Python code is seen."""
+    given = sorted(name for name, there in channels.items() if there)
+    absent = sorted(name for name, there in channels.items() if not there)
     read = {event["name"] for event in seen.events if event["kind"] == "channel"} | (seen.outcome.touched or set())
-    unread = sorted(set(options.channels) - read)
-    absent = sorted({channel.name for channel in entry.channels} - set(options.channels))
+    unread = [name for name in given if name not in read]
     note = "" if seen.outcome.touched is not None else " (compiled code cannot be seen here)"
+    more = f"no data given for: {', '.join(absent)} (--channel NAME=DIR)" if absent else ""
     if unread:
         evidence = tuple(Evidence(f"nothing in {name} was opened{note}", _declared(name, entry)) for name in unread)
         return Check("channels", seen.run.style, "fail", f"never read: {', '.join(unread)}", evidence)
-    if absent and not options.channels:
-        text = f"not given: {', '.join(absent)} (--channel NAME=DIR)"
-        return Check("channels", seen.run.style, "note", text)
-    if not options.channels:
+    if absent and not given:
+        return Check("channels", seen.run.style, "note", more)
+    if not given:
         return Check("channels", seen.run.style, "pass", "")
-    more = f"; not given: {', '.join(absent)}" if absent else ""
-    return Check("channels", seen.run.style, "pass", f"read: {', '.join(sorted(options.channels))}{more}{note}")
+    return Check("channels", seen.run.style, "pass", f"read: {', '.join(given)}" + (f"; {more}" if more else "") + note)
 
 
 def _declared(name: str, entry: EntryPoint) -> str | None:

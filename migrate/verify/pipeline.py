@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from migrate.errors import UserError
-from migrate.job.infer import infer
 from migrate.job.model import EntryPoint
 from migrate.job.serialise import Container, Style, argv, problems
-from migrate.verify import checks, interpreter, layout, settings, shims, snapshot
+from migrate.verify import checks, interpreter, launched, layout, settings, shims, snapshot
 from migrate.verify.engine import Command, Engine, Outcome, choose
 from migrate.verify.interpreter import Interpreter
 from migrate.verify.layout import Layout
@@ -50,7 +49,10 @@ class Verifier:
         self.python: Interpreter = interpreter.find(options.python)
         self.files = layout.repo_files(self.root)
         self.scratch = Path(tempfile.mkdtemp(prefix="migrate-verify-")).resolve()
-        self.environment = options.environment if options.environment is not None else infer(entry).environment
+        self.job = launched.of(self.root, entry)
+        self.environment = options.environment if options.environment is not None else self.job.environment
+        self.values = {**self.job.hyperparameters, **options.hyperparameters}
+        self.channels = {**self.job.local, **options.channels}
         self.runs: list[Run] = []
         self.notes: list[str] = []
         self._filled: dict[str, Path] = {}
@@ -92,8 +94,9 @@ class Verifier:
             )
         if self.entry.path not in self.files:
             raise UserError(f"{self.entry.path}: not among the files that would travel (ignored by git?)")
-        sent = settings.launched(self.entry, self.options.hyperparameters)
-        told = problems(sent, [*self.options.channels, *(channel.name for channel in self.entry.channels)])
+        told = problems(self.values, [*self.channels, *(name for name in self.job.channels if name not in self.channels)])
+        for name in sorted(set(self.channels) - set(self.options.channels)):
+            self.notes.append(f"channel {name}: {self.channels[name]}, as {launched.JOB_FILE} or the script says")
         literal = checks.literal_paths(self.root, self.entry)
         out = [checks.serialisers(told)]
         return [*out, literal] if literal else out
@@ -105,21 +108,26 @@ class Verifier:
         proof = self._settings_proof(place)
         if proof:
             out.append(proof)
-        values = settings.launched(self.entry, self.options.hyperparameters)
+        values: Mapping[str, object] = self.values
         if self.options.quick:
             values, shortened = settings.shortened(values, self.entry)
             text = f"quick: {', '.join(shortened)} set to 1" if shortened else "quick: no hyperparameter says how long to train"
             if text not in self.notes:
                 self.notes.append(text)
         seen = self._run(place, values, stop=False, timeout=self.options.timeout)
-        out += checks.judge(seen, self.entry, self.root, self.options, values)
+        out += checks.judge(seen, self.entry, self.root, self.options, values, self._declared())
         if all(check.verdict == "pass" for check in out if check.name == "read-only channels"):
-            self._filled = {name: place.data / name for name in self.options.channels}
+            self._filled = {name: place.data / name for name in self.channels}
         return out
+
+    def _declared(self) -> dict[str, bool]:
+        """The channels of the job, and whether each has data here."""
+        names = [*self.job.channels, *(channel.name for channel in self.entry.channels), *self.channels]
+        return {name: name in self.channels for name in names}
 
     def _fill(self, place: Layout) -> None:
         """Channels: copied once, and moved on from one style to the next where the last run has left them as they were."""
-        for name, source in self.options.channels.items():
+        for name, source in self.channels.items():
             target = place.data / name
             ready = self._filled.pop(name, None)
             if ready is not None and ready.exists():
@@ -131,7 +139,7 @@ class Verifier:
     def _container(self, place: Layout) -> Container:
         return Container(
             entry=self._script(),
-            channels=tuple(sorted(self.options.channels)),
+            channels=tuple(sorted(self.channels)),
             base=str(self.engine.seen_base(place)),
             gpus=checks.gpu_count(),
             python_path=self.python.path,
@@ -170,7 +178,7 @@ class Verifier:
         calls.unlink(missing_ok=True)
         shims.write(place.top / "bin", calls)
         probe = self._probe(place, values, stop)
-        watched = {name: place.data / name for name in self.options.channels}
+        watched = {name: place.data / name for name in self.channels}
         roots = checks.watched_roots(place, self.entry, self.options.trust)
         before = {root: snapshot.take(root, skip) for root, skip in roots.items()}
         arguments = tuple(argv(values, place.style))
@@ -219,9 +227,9 @@ class Verifier:
             "code": str(place.code),
             "inside": [str(self.scratch)],
             "quiet": list(self.python.quiet),
-            "protected": [str(self.root), *(str(path.resolve()) for path in self.options.channels.values()), str(Path.home())],
+            "protected": [str(self.root), *(str(path.resolve()) for path in self.channels.values()), str(Path.home())],
             "temporary": sorted({tempfile.gettempdir(), "/tmp", "/var/tmp"}),
-            "channels": {name: str(place.data / name) for name in self.options.channels},
+            "channels": {name: str(place.data / name) for name in self.channels},
             "started": time.time() - 1,
             "trust": self.options.trust,
             "stop": stop,
@@ -240,7 +248,6 @@ class Verifier:
             return Check("settings", place.style, "not run", f"the script's settings are no argparse options ({self.entry.cli})")
         left: list[str] = []
         clock = time.monotonic()
-        defaults = settings.launched(self.entry, {})
         for _ in range(_RETRIES):
             seen = self._run(place, values, stop=True, timeout=min(self.options.timeout, self.options.settings_timeout))
             better = settings.informed(values, seen.events)
@@ -253,8 +260,8 @@ class Verifier:
                 break
             left.append(name)
             values.pop(name)
-            if name in defaults and "not allowed with" not in (message or ""):
-                values[name] = defaults[name]
+            if name in self.values and "not allowed with" not in (message or ""):
+                values[name] = self.values[name]
         check = checks.settings_proof(seen, values, left, self.entry)
         return replace(check, seconds=time.monotonic() - clock)
 

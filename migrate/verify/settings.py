@@ -17,13 +17,6 @@ _NOT_LENGTH = re.compile(r"(warm_?up|decay|save|log|print|eval|val|display|start
 _PATH_LIKE = re.compile(r"[/\\]|^\.|^~|\.(pth?|ckpt|h5|npz|json|ya?ml|txt|csv|pkl|cfg|py)$")
 
 
-def launched(entry: EntryPoint, overrides: Mapping[str, object]) -> dict[str, object]:
-    """What the launcher sends by itself: the script's own defaults, paths left out, and what the caller wants otherwise."""
-    from migrate.job.infer import hyperparameters
-
-    return {**hyperparameters(entry.hyperparameters)[0], **overrides}
-
-
 def shortened(values: Mapping[str, object], entry: EntryPoint) -> tuple[dict[str, object], list[str]]:
     """The values with every count of epochs or steps set to 1, and the names of those that were changed."""
     out, changed = dict(values), []

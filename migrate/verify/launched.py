@@ -1,0 +1,74 @@
+"""What the launchers send: from ``sagemaker_job/job.toml``, which they read too, or else what the entry point implies."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from migrate.errors import UserError
+from migrate.job.infer import infer
+from migrate.job.model import EntryPoint
+
+JOB_FILE = "sagemaker_job/job.toml"
+
+
+@dataclass(frozen=True)
+class Launched:
+    """One job as the launchers send it. ``local`` is where a channel's data lies on this machine, as far as that is known."""
+
+    hyperparameters: Mapping[str, object]
+    environment: Mapping[str, str]
+    channels: tuple[str, ...]
+    local: Mapping[str, Path]
+    source: str | None  # the file that says so
+
+
+def of(root: Path, entry: EntryPoint) -> Launched:
+    """The job of an entry point. Raises UserError where job.toml cannot be read."""
+    path = root / JOB_FILE
+    table = _table(path, entry.path) if path.is_file() else None
+    if table is None:
+        job = infer(entry)
+        defaults = {channel.name: channel.default for channel in job.channels}
+        names = tuple(channel.name for channel in job.channels)
+        return Launched(job.hyperparameters, job.environment, names, _there(root, entry, defaults), None)
+    environment = {str(name): str(value) for name, value in _mapping(table, "environment").items()}
+    channels = tuple(_mapping(table, "channels"))
+    local = {name: value for name, value in _mapping(table, "local").items() if name in channels}
+    return Launched(_mapping(table, "hyperparameters"), environment, channels, _there(root, entry, local), JOB_FILE)
+
+
+def _table(path: Path, entry: str) -> Mapping[str, Any] | None:
+    import tomlkit
+    from tomlkit.exceptions import TOMLKitError
+
+    try:
+        jobs = tomlkit.parse(path.read_text(encoding="utf-8")).unwrap().get("job", {})
+    except (OSError, UnicodeDecodeError, TOMLKitError) as error:
+        raise UserError(f"{path}: cannot be read: {error}") from error
+    tables = jobs.values() if isinstance(jobs, dict) else ()
+    return next((table for table in tables if isinstance(table, dict) and table.get("entry") == entry), None)
+
+
+def _mapping(table: Mapping[str, Any], name: str) -> dict[str, Any]:
+    value = table.get(name, {})
+    if not isinstance(value, dict):
+        raise UserError(f"{JOB_FILE}: {name} is no table")
+    return value
+
+
+def _there(root: Path, entry: EntryPoint, paths: Mapping[str, object]) -> dict[str, Path]:
+    """Those of the local paths that exist, seen from the repo's root or from the script's folder; the root itself is no data."""
+    out: dict[str, Path] = {}
+    for name, value in paths.items():
+        if not isinstance(value, str) or not value:
+            continue
+        for start in (root, (root / entry.path).parent):
+            path = start / os.path.expanduser(value)
+            if path.exists() and not root.resolve().is_relative_to(path.resolve()):
+                out[name] = path
+                break
+    return out
