@@ -26,13 +26,15 @@ def find_arguments(program: Program) -> Arguments:
     machine.run()
     notes = tuple(machine.notes.items())
     own = [parse for parse in machine.parses if parse.site.argv != "other"]
-    if own or (machine.parses and not find_kind(machine.externals)):
+    if own or (machine.parses and not find_kind(machine.externals, program.entry)):
         return _argparse(machine, notes)
-    found = find_kind(machine.externals)
+    found = find_kind(machine.externals, program.entry)
     if found is not None:
         return Arguments(found.cli, found.options, unknown=((found.place, found.cli), *notes))
-    if machine.argv_reads:
-        return Arguments("sys.argv", tuple(argv_options(machine.argv_reads)), unknown=notes)
+    folder = program.entry.rpartition("/")[0]
+    reads = [read for read in machine.argv_reads if read[0].path.rpartition("/")[0] == folder]  # a library's own tools are not the script
+    if any(index >= 1 for _, _, index in reads):
+        return Arguments("sys.argv", tuple(argv_options(reads)), unknown=notes)
     constants = find_constants(program)
     if constants:
         return Arguments("constants", tuple(option_of(constant) for constant in constants), unknown=notes)
@@ -44,7 +46,7 @@ def _argparse(machine: Machine, notes: tuple[tuple[Place, str], ...]) -> Argumen
     cli = next((name for name in ("HfArgumentParser",) if name in libraries), "argparse")
     options = _options(machine.parses)
     if cli == "HfArgumentParser":
-        found = find_kind([(name, call) for name, call in machine.externals if name.endswith(cli)])
+        found = find_kind([(name, call) for name, call in machine.externals if name.endswith(cli)], machine.program.entry)
         options += found.options if found else ()
     return Arguments(
         cli,
