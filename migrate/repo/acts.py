@@ -2,28 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from migrate.repo.outline import Act, Body, Outline
+from migrate.repo.outline import Act, Outline
 
-# First name of an import -> the framework that trains when a training act comes from it.
-PACKAGES = {
-    "torch": "pytorch", "ignite": "pytorch", "fastai": "pytorch", "fastcore": "pytorch", "ultralytics": "pytorch", "detectron2": "pytorch", "mmcv": "pytorch",
-    "mmengine": "pytorch", "mmdet": "pytorch", "mmseg": "pytorch", "deepspeed": "pytorch", "apex": "pytorch", "stable_baselines3": "pytorch", "sb3_contrib": "pytorch",
-    "tianshou": "pytorch", "skorch": "pytorch", "composer": "pytorch", "catalyst": "pytorch", "pytorch_tabnet": "pytorch", "torch_geometric": "pytorch",
-    "lightning": "lightning", "pytorch_lightning": "lightning", "lightning_fabric": "lightning",
-    "transformers": "transformers", "trl": "transformers", "peft": "transformers", "setfit": "transformers", "sentence_transformers": "transformers",
-    "simpletransformers": "transformers", "unsloth": "transformers", "adapters": "transformers",
-    "accelerate": "accelerate",
-    "chainer": "chainer", "chainermn": "chainer", "chainerrl": "chainer", "chainercv": "chainer",
-    "keras": "keras", "tensorflow": "tensorflow", "tflearn": "tensorflow", "tf_keras": "keras", "tf_slim": "tensorflow", "tensorpack": "tensorflow",
-    "tensorflow_addons": "tensorflow", "stable_baselines": "tensorflow", "baselines": "tensorflow", "autokeras": "keras", "tensorlayer": "tensorflow",
-    "mxnet": "mxnet", "gluoncv": "mxnet", "gluonnlp": "mxnet", "gluonts": "mxnet",
-    "jax": "jax", "flax": "jax", "optax": "jax", "haiku": "jax", "equinox": "jax", "objax": "jax", "trax": "jax", "brax": "jax",
-    "xgboost": "xgboost", "lightgbm": "lightgbm", "catboost": "sklearn", "sklearn": "sklearn", "imblearn": "sklearn",
-    "hmmlearn": "sklearn", "sklearn_crfsuite": "sklearn", "lightfm": "sklearn", "implicit": "sklearn",
-}  # fmt: skip
+# The framework that trains when a training act comes from a package: by first names of imports.
+_PACKAGES_OF = {
+    "pytorch": """
+        torch ignite fastai fastcore ultralytics detectron2 mmcv mmengine mmdet mmseg deepspeed apex
+        stable_baselines3 sb3_contrib tianshou skorch composer catalyst pytorch_tabnet torch_geometric
+    """,
+    "lightning": """
+        lightning pytorch_lightning lightning_fabric
+    """,
+    "transformers": """
+        transformers trl peft setfit sentence_transformers simpletransformers unsloth adapters
+    """,
+    "accelerate": """
+        accelerate
+    """,
+    "chainer": """
+        chainer chainermn chainerrl chainercv
+    """,
+    "keras": """
+        keras tf_keras autokeras
+    """,
+    "tensorflow": """
+        tensorflow tflearn tf_slim tensorpack tensorflow_addons stable_baselines baselines tensorlayer
+    """,
+    "mxnet": """
+        mxnet gluoncv gluonnlp gluonts
+    """,
+    "jax": """
+        jax flax optax haiku equinox objax trax brax
+    """,
+    "xgboost": """
+        xgboost
+    """,
+    "lightgbm": """
+        lightgbm
+    """,
+    "sklearn": """
+        catboost sklearn imblearn hmmlearn sklearn_crfsuite lightfm implicit
+    """,
+}
+PACKAGES = {name: framework for framework, names in _PACKAGES_OF.items() for name in names.split()}
 # Where several train in one script, the outermost names the job: a wrapper before what it wraps.
 ORDER = (
     "lightning",
@@ -39,16 +64,17 @@ ORDER = (
     "xgboost",
     "sklearn",
 )
-PREPARES = (
-    "Scaler Encoder Imputer Vectorizer Binarizer Tokenizer Normalizer Transformer PCA TSNE UMAP TruncatedSVD Discretizer PolynomialFeatures SelectKBest "
-    "NearestNeighbors KDTree BallTree Generator Selector"
-).split()  # makers whose ``fit`` prepares data
+PREPARES = """
+    Scaler Encoder Imputer Vectorizer Binarizer Tokenizer Normalizer Transformer PCA TSNE UMAP TruncatedSVD Discretizer
+    PolynomialFeatures SelectKBest NearestNeighbors KDTree BallTree Generator Selector
+""".split()  # makers whose ``fit`` prepares data
 TRAINERS = ("trainer", "runner", "estimator", "learner", "agent", "solver", "experiment", "engine", "algo", "learn")
 FITS = frozenset("fit fit_generator train_on_batch partial_fit fit_one_cycle fine_tune".split())
 GRADIENTS = frozenset("backward manual_backward".split())
 TENSORFLOW = frozenset("minimize apply_gradients train_and_evaluate".split())
-FIRST_OF_TENSORFLOW = frozenset({"keras", "tensorflow"})
-STEPS = ("optim", "step", "Optimizer", "SGD", "Adam")
+TENSORFLOW_KIN = frozenset({"tensorflow", "keras", "jax"})
+GRAPH_STEP = re.compile(r"train(?:ing)?_?(?:op|step)|\btrain\b|optimi[sz]er?|apply_grad|minimi[sz]e", re.IGNORECASE)
+TRAIN_CALLS = frozenset("train learn run_training train_detector train_model train_segmentor".split())
 
 
 @dataclass(frozen=True)
@@ -60,8 +86,12 @@ class Made:
     local: bool
 
 
-def origin(outline: Outline, act: Act, local: frozenset[str]) -> Made:
-    """Where ``act``'s receiver was made, as far as the file tells. ``local`` are imported names that mean files of the repository."""
+def origin(outline: Outline, act: Act, local: frozenset[str], bases: Callable[[str], frozenset[str]]) -> Made:
+    """Where ``act``'s receiver was made, as far as the file tells.
+
+    ``local`` are imported names that mean files of the repository; ``bases`` gives the libraries that a class of the repository inherits
+    from.
+    """
     makers = set(outline.made.get((act.receiver or "").rpartition(".")[2], ())) if act.receiver else set()
     if act.made_by is not None:
         makers.add(act.made_by)
@@ -78,31 +108,44 @@ def origin(outline: Outline, act: Act, local: frozenset[str]) -> Made:
                 libraries.add(module.split(".")[0])
                 names.add(".".join(part for part in (module, member, rest) if part))
         elif first in local or first in outline.methods or (first in outline.bodies and maker != act.receiver):
-            here = True
+            inherited = bases(maker) if maker != act.receiver else frozenset()
+            libraries |= {name.split(".")[0] for name in inherited}
+            names |= inherited
+            here = here or not inherited
             names.add(maker)
     return Made(frozenset(libraries), frozenset(names), here)
 
 
-def framework_of(act: Act, made: Made, libraries: frozenset[str], body: Body) -> str | None:
-    """The framework that ``act`` trains with, None when it does not train. ``libraries`` are what the files of the program import."""
+def framework_of(act: Act, made: Made, libraries: frozenset[str]) -> tuple[str, bool] | None:
+    """The framework that ``act`` trains with, and whether its receiver says so (else the imports do). None when it does not train.
+
+    ``libraries`` are the first names of what the files of the program import.
+    """
     known = {PACKAGES[name] for name in made.libraries if name in PACKAGES}
-    present = [PACKAGES[name] for name in libraries if name in PACKAGES]
+    present = {PACKAGES[name] for name in libraries if name in PACKAGES}
+    found = _framework(act, made, known, present, libraries)
+    return None if found is None else (found, found in known or act.method in GRADIENTS)
+
+
+def _framework(act: Act, made: Made, known: set[str], present: set[str], libraries: frozenset[str]) -> str | None:
     last = (act.receiver or "").rpartition(".")[2].lower()
     if act.method in GRADIENTS:
         return _gradient(act, known, present, last)
     if act.method in TENSORFLOW:
-        return _first(known & {"tensorflow", "keras", "jax"}, [p for p in present if p in {"tensorflow", "keras", "jax"}])
+        return None if "scipy" in made.libraries or act.receiver == "" else _first(known & TENSORFLOW_KIN, present & TENSORFLOW_KIN)
     if act.method == "LightningCLI":
         return "lightning"
     if act.method in FITS:
         return _fit(made, known, present, last)
-    if act.method in {"train", "learn", "run_training", "train_detector", "train_model", "train_segmentor"}:
+    if act.method in TRAIN_CALLS:
         return _train(act, made, known, present, last)
     if act.method == "cv":
         return _first(known & {"xgboost", "lightgbm"}, [])
     if act.method == "run":
         if "chainer" in known or ("chainer" in present and "trainer" in last):
             return "chainer"
+        if "tensorflow" in present and GRAPH_STEP.search(act.words):
+            return "tensorflow"
         return "pytorch" if made.libraries & {"ignite", "mmengine"} or ("ignite" in libraries and "train" in last) else None
     if act.method == "update":
         return "chainer" if "chainer" in present and "optim" in last else None
@@ -119,17 +162,17 @@ def _first(known: Iterable[str], present: Iterable[str]) -> str | None:
     return None
 
 
-def _gradient(act: Act, known: set[str], present: list[str], last: str) -> str | None:
+def _gradient(act: Act, known: set[str], present: set[str], last: str) -> str | None:
     if "accelerator" in last and "accelerate" in present:
         return "accelerate"
     if "fabric" in last and "lightning" in present or act.method == "manual_backward":
         return "lightning"
     if "pytorch" in present:
         return "pytorch"
-    return _first(known & {"chainer", "mxnet"}, [p for p in present if p in {"chainer", "mxnet"}])
+    return _first(known & {"chainer", "mxnet"}, present & {"chainer", "mxnet"})
 
 
-def _fit(made: Made, known: set[str], present: list[str], last: str) -> str | None:
+def _fit(made: Made, known: set[str], present: set[str], last: str) -> str | None:
     if any(name.endswith(tail) for name in [*made.names, last] for tail in [*PREPARES, *map(str.lower, PREPARES)]):
         return None
     if any(
@@ -153,7 +196,7 @@ def _fit(made: Made, known: set[str], present: list[str], last: str) -> str | No
     )
 
 
-def _train(act: Act, made: Made, known: set[str], present: list[str], last: str) -> str | None:
+def _train(act: Act, made: Made, known: set[str], present: set[str], last: str) -> str | None:
     if act.receiver == "" and act.method in {"train", "learn"} and not known:
         return None  # a function of the repository, followed by its name
     if known and not made.local:
@@ -161,7 +204,7 @@ def _train(act: Act, made: Made, known: set[str], present: list[str], last: str)
         if found in {"xgboost", "lightgbm", "chainer", "mxnet", "sklearn"}:
             return found if found in {"xgboost", "lightgbm"} else None
         plain = act.arguments == 0 or act.only_flag
-        maker_trains = any("train" in name.lower() or "sft" in name.lower() for name in made.names)
+        maker_trains = any(name.lower().endswith(TRAINERS) for name in made.names)
         if found == "tensorflow":
             return found if any("estimator" in name.lower() or "model" == last for name in made.names) and not plain else None
         return None if plain and not (maker_trains or any(word in last for word in TRAINERS)) else found
@@ -170,5 +213,5 @@ def _train(act: Act, made: Made, known: set[str], present: list[str], last: str)
     if any(word in last for word in TRAINERS):
         if "transformers" in present and "trainer" in last:
             return "transformers"
-        return _first([], [p for p in present if p in {"pytorch", "tensorflow", "keras"}]) if act.method == "train" else None
+        return _first([], present & {"pytorch", "tensorflow", "keras"}) if act.method == "train" else None
     return None

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-# Code that runs at top level, and a word or call of training. Names of frameworks do not count: scripts train through wrappers of their own.
+# Code that runs at top level, and a word or call of training. Names of frameworks do not count: scripts train through wrappers of their
+# own.
 _CALL = re.compile(rb"^(?:__name__|[A-Za-z_][\w.]*(?:\[[^\]\n]*\])?\()|__main__|^@[\w.]+\.automain|^await ", re.MULTILINE)
 _BLOCK = re.compile(rb"^(?:for|while|with|if|elif|else|try|async)\b", re.MULTILINE)
 _INDENTED_CALL = re.compile(rb"[\w\])]\(")

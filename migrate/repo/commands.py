@@ -16,19 +16,20 @@ _PROMPT = re.compile(r"^\s*(?:\(\w[\w.-]*\)\s*)?(?:\w+@[\w.-]+:[^$#]*)?[$>%]\s+"
 _ASSIGNMENT = re.compile(r"^[A-Za-z_]\w*=")
 _PYTHON = re.compile(r"^(?:.*/)?(?:python|pypy|ipython)[\d.]*(?:\.exe)?$")
 _BEFORE = frozenset(
-    "nohup time sudo env exec nice ionice stdbuf unbuffer CUDA_VISIBLE_DEVICES srun mpirun mpiexec horovodrun poetry pipenv uv conda run".split()
+    """
+    nohup time sudo env exec nice ionice stdbuf unbuffer CUDA_VISIBLE_DEVICES srun mpirun mpiexec horovodrun poetry
+    pipenv uv conda run
+    """.split()
 )
 _LAUNCHERS = frozenset("torchrun accelerate deepspeed horovodrun composer".split())
 _LAUNCHER_MODULES = frozenset("torch.distributed.launch torch.distributed.run accelerate.commands.launch".split())
 _STOPS = frozenset({"&&", "||", ";", "|", "&", "|&"})
-_FLAGS_OF_LAUNCHERS = frozenset(
-    "--use_env --standalone --multi_gpu --cpu --no_python --module -m --fp16 --use_deepspeed --use_fsdp --tpu --mps -O -u -B -E -s -W".split()
-)
 
 
 @dataclass(frozen=True)
 class Command:
-    """A command as found: ``argv`` are the script's own arguments; one that holds a shell variable keeps its text and ``complete`` is False."""
+    """A command as found: ``argv`` are the script's own arguments; one that holds a shell variable keeps its text and ``complete`` is
+    False."""
 
     text: str
     argv: tuple[str, ...]
@@ -147,7 +148,6 @@ def _start(part: list[str]) -> tuple[list[tuple[str, str]], list[str], str, bool
             return None
         at += 1
     begin = at
-    module = False
     while at < len(part):
         token = part[at]
         if token.endswith(".py"):
@@ -160,7 +160,7 @@ def _start(part: list[str]) -> tuple[list[tuple[str, str]], list[str], str, bool
         if token == "-c":
             return None
         at += 1
-    return None if not module else None
+    return None
 
 
 def _match(known: list[str], path: str, folder: str, script: str, module: bool) -> str | None:

@@ -7,20 +7,24 @@ import posixpath
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import cast
 
 from migrate.repo import acts, candidates, imports, outline, requirements
-from migrate.repo.outline import IMPORTED, RUNNING, Outline
+from migrate.repo.outline import IMPORTED, RUNNING, Act, Outline
 from migrate.repo.reach import Reach
-from migrate.repo.tree import SUPPORT_FILE, Tree
+from migrate.repo.tests import is_smoke_test, is_test
+from migrate.repo.tree import Tree
 from migrate.repo.unreadable import reason_of
 
+_NAMED_TRAIN = re.compile(r"^(?:train|finetune|pretrain)|_train\.py$", re.IGNORECASE)
 _SCRIPT = re.compile(r"[\w.-]+\s*=\s*[\"']?\s*([\w.]+)\s*:\s*(\w+)")
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A training script. ``closure`` holds its local files, itself first; ``search_dirs`` are the folders its imports resolve from, relative to the root.
+    """A training script. ``closure`` holds its local files, itself first; ``search_dirs`` are the folders its imports resolve from,
+    relative to the root.
 
     ``as_module``: it has relative imports, so it is started as ``python -m``.
     """
@@ -56,8 +60,6 @@ def find_entries(tree: Tree) -> Entries:
 
 
 def _look(tree: Tree, path: str, function: str | None) -> tuple[Entry | None, str | None]:
-    if posixpath.basename(path) == SUPPORT_FILE:
-        return None, None
     try:
         source = tree.read(path)
     except OSError as error:
@@ -70,14 +72,14 @@ def _look(tree: Tree, path: str, function: str | None) -> tuple[Entry | None, st
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         return None, reason_of(source, error)
     tree.memory.setdefault("outline", {})[path] = own
+    if tree.only is None and is_test(path, source):
+        return None, None
     framework = framework_of(tree, path, function)
-    if framework is None:
+    if framework is None or (function is None and tree.only is None and is_smoke_test(tree, path, own)):
         return None, None
     files, dirs = imports.closure(tree, path)
     version = requirements.framework_version(tree, path, framework)
-    return Entry(
-        path, framework, version, tuple(f for f in files if not f.endswith("/" + SUPPORT_FILE)), dirs, _needs_module(module, own)
-    ), None
+    return Entry(path, framework, version, files, dirs, _needs_module(module, own)), None
 
 
 def _needs_module(module: ast.Module, own: Outline) -> bool:
@@ -87,7 +89,8 @@ def _needs_module(module: ast.Module, own: Outline) -> bool:
 
 
 def framework_of(tree: Tree, path: str, function: str | None = None) -> str | None:
-    """The framework that the script at ``path`` trains with; None when it does not train. ``function`` is what a console script calls in it."""
+    """The framework that the script at ``path`` trains with; None when it does not train. ``function`` is what a console script calls in
+    it."""
     starts = [IMPORTED, function] if function is not None else [RUNNING]
     reach = Reach(tree, path)
     reach.run(starts)
@@ -96,30 +99,39 @@ def framework_of(tree: Tree, path: str, function: str | None = None) -> str | No
 
 def _judge(reach: Reach) -> str | None:
     libraries = frozenset(name for path in reach.files for name in reach.outline(path).libraries)
-    found: set[str] = set()
-    steps = any(act.method == "step" for _, _, body in reach.bodies() for act in body.acts)
+    sure: set[str] = set()
+    likely: set[str] = set()
     for path, key, body in reach.bodies():
+        own = reach.outline(path)
         local = reach.local_names(path)
         for act in body.acts:
-            made = acts.origin(reach.outline(path), act, local)
-            framework = acts.framework_of(act, made, libraries, body)
-            if framework is None or framework == "pytorch" and act.method in acts.GRADIENTS and not (steps or _optimises(reach)):
-                continue
-            if framework == "jax" and not _optimises(reach) and not libraries & {"optax", "flax", "equinox", "haiku"}:
-                continue
-            if act.method in reach.methods_named and not made.libraries and act.method in {"train", "fit", "run", "learn"}:
-                if act.method != key.rpartition(".")[2]:
-                    continue  # the method of a local class, followed by itself
-            found.add(framework)
-    return next((name for name in acts.ORDER if name in found), None)
+            made = acts.origin(own, act, local, partial(reach.inherited, path))
+            found = acts.framework_of(act, made, libraries)
+            if found is not None and _counts(reach, path, key, act, made, libraries, found[0]):
+                (sure if found[1] else likely).add(found[0])
+    found_names = sure or likely or _by_name(reach, libraries)
+    return next((name for name in acts.ORDER if name in found_names), None)
 
 
-def _optimises(reach: Reach) -> bool:
-    return any(
-        "optim" in name.lower() or name in {"SGD", "Adam", "AdamW"}
-        for _, _, body in reach.bodies()
-        for name in body.attributes | body.names
-    )
+def _by_name(reach: Reach, libraries: frozenset[str]) -> set[str]:
+    """For a script that is named for training, steps an optimiser, and hides the rest behind what only a run can tell."""
+    if not _NAMED_TRAIN.search(posixpath.basename(reach.path)) or not reach.optimises:
+        return set()
+    return {acts.PACKAGES[name] for name in libraries if name in acts.PACKAGES} - {"sklearn"}
+
+
+def _counts(reach: Reach, path: str, key: str, act: Act, made: acts.Made, libraries: frozenset[str], framework: str) -> bool:
+    """Whether a training act that is reached also says that the script trains."""
+    if framework == "pytorch" and act.method in acts.GRADIENTS:
+        return reach.optimises  # gradients alone also explain or attack a model
+    if framework == "jax":
+        return reach.optimises or bool(libraries & {"optax", "flax", "equinox", "haiku"})
+    own = key.rpartition(".")[2]
+    if act.method in reach.methods_named and not made.libraries and act.method in {"train", "fit", "run", "learn"}:
+        return act.method == own  # the method of a local class, followed by itself
+    if act.method in acts.TENSORFLOW and path != reach.path and (own == "__init__" or own.startswith(("build", "_build", "create"))):
+        return reach.runs_training  # a graph that holds its training step; sampling from it builds the same graph
+    return True
 
 
 def console_scripts(tree: Tree) -> dict[str, str]:

@@ -1,4 +1,5 @@
-"""Git's ignore rules, read from the files themselves. ``git`` is not run: a repository's own configuration may name programs that git starts."""
+"""Git's ignore rules, read from the files themselves. ``git`` is not run: a repository's own configuration may name programs that git
+starts."""
 
 from __future__ import annotations
 

@@ -16,8 +16,11 @@ from migrate.repo.tree import Tree
 CLOSURE_LIMIT = 400  # files; past it a script is the front of a library, and the files nearest to it are what it sets up
 # A repository may hold the source of one of these; to the scripts beside it, it is still the installed library.
 LIBRARIES = frozenset(
-    "torch torchvision torchaudio tensorflow keras chainer chainerx chainermn cupy lightning pytorch_lightning transformers accelerate datasets mxnet gluon "
-    "jax jaxlib flax optax sklearn xgboost lightgbm catboost numpy scipy pandas matplotlib timm".split()
+    """
+    torch torchvision torchaudio tensorflow keras chainer chainerx chainermn cupy lightning pytorch_lightning
+    transformers accelerate datasets mxnet gluon jax jaxlib flax optax sklearn xgboost lightgbm catboost numpy scipy
+    pandas matplotlib timm
+    """.split()
 )
 _START = re.compile(rb"^[ \t]*(?:(?:from|import)[ \t.(\\]|.*\bimport_module[ \t]*\(|.*[:;][ \t]*(?:from|import)[ \t])", re.MULTILINE)
 _LATER = re.compile(rb"[:;][ \t]*((?:from|import)[ \t][^\n]*)")
@@ -34,7 +37,8 @@ class Import:
 
 
 def resolve(tree: Tree, from_path: str, module: str | None, level: int, search_dirs: Iterable[str]) -> str | None:
-    """The file of ``tree`` that ``from_path`` means by ``module`` (with ``level`` leading dots); None for a library or a folder without a file.
+    """The file of ``tree`` that ``from_path`` means by ``module`` (with ``level`` leading dots); None for a library or a folder without
+    a file.
 
     A package is its ``__init__.py``. ``search_dirs`` are the folders of ``sys.path``, relative to the root, in their order.
     """
@@ -56,7 +60,8 @@ def resolve(tree: Tree, from_path: str, module: str | None, level: int, search_d
 
 
 def _shadows(from_path: str, folder: str, name: str) -> bool:
-    """Whether the name of a library, found in ``folder``, is for ``from_path`` still the library: it is neither inside that package nor beside it."""
+    """Whether the name of a library, found in ``folder``, is for ``from_path`` still the library: it is neither inside that package nor
+    beside it."""
     package = posixpath.join(folder, name)
     beside = posixpath.dirname(from_path) == folder and from_path != f"{package}.py"
     return not beside and not from_path.startswith(f"{package}/")
@@ -172,7 +177,8 @@ def _added_dirs(tree: Tree, path: str) -> tuple[str, ...]:
 
 
 def search_dirs(tree: Tree, path: str) -> tuple[str, ...]:
-    """Where a script's absolute imports are looked for: its own folder, what it adds, then the folders it may be started from (each with its ``src``)."""
+    """Where a script's absolute imports are looked for: its own folder, what it adds, then the folders it may be started from (each with
+    its ``src``)."""
     own = posixpath.dirname(path)
     found = [own, *added_dirs(tree, path)]
     folder = own
@@ -206,7 +212,8 @@ def local_files(tree: Tree, path: str, imported: Import, dirs: Iterable[str]) ->
 def closure(
     tree: Tree, entry: str, dirs: Iterable[str] | None = None, limit: int = CLOSURE_LIMIT
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The local files that ``entry`` needs, itself first, nearest first; and the search folders, with those that its modules add to ``sys.path``."""
+    """The local files that ``entry`` needs, itself first, nearest first; and the search folders, with those that its modules add to
+    ``sys.path``."""
     folders = list(search_dirs(tree, entry) if dirs is None else dirs)
     found = {entry: None}
     waiting = [entry]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -10,14 +11,21 @@ RUNNING = "<main>"  # what runs when the file is started as a script
 IMPORTED = "<import>"  # what runs when it is imported
 
 ACTS = frozenset(
-    "backward manual_backward step fit fit_generator fit_one_cycle fine_tune train_on_batch partial_fit minimize apply_gradients train train_and_evaluate learn "
-    "run update cv value_and_grad grad LightningCLI train_detector train_model train_segmentor train_unsuper fit_transform run_training".split()
+    """
+    backward manual_backward step fit fit_generator fit_one_cycle fine_tune train_on_batch partial_fit minimize
+    apply_gradients train train_and_evaluate learn run update cv value_and_grad grad LightningCLI train_detector
+    train_model train_segmentor train_unsuper fit_transform run_training
+    """.split()
 )
+
+
+_NAMES = re.compile(r"^[A-Za-z_]\w{0,60}(?:\.[A-Za-z_]\w{0,60}){1,6}$")
 
 
 @dataclass(frozen=True)
 class Act:
-    """A call that may train: ``method`` on ``receiver`` (dotted, None when it is no name); ``made_by`` is the call that made the receiver in place."""
+    """A call that may train: ``method`` on ``receiver`` (dotted, None when it is no name); ``made_by`` is the call that made the
+    receiver in place."""
 
     method: str
     receiver: str | None
@@ -25,6 +33,7 @@ class Act:
     arguments: int  # how many, keywords too
     only_flag: bool  # one argument, a boolean or a name like is_train: switches a mode
     line: int
+    words: str = ""  # of run: the names in its first argument
 
 
 @dataclass
@@ -35,11 +44,13 @@ class Body:
     attributes: set[str] = field(default_factory=set)
     dotted: set[str] = field(default_factory=set)
     acts: list[Act] = field(default_factory=list)
+    strings: set[str] = field(default_factory=set)  # texts that may name something: ``package.module.Class``
 
 
 @dataclass
 class Outline:
-    """``imported`` maps a local name to (module, level, member or None); ``made`` a variable's or attribute's last name to the calls that fill it."""
+    """``imported`` maps a local name to (module, level, member or None); ``made`` a variable's or attribute's last name to the calls
+    that fill it."""
 
     bodies: dict[str, Body] = field(default_factory=dict)
     methods: dict[str, set[str]] = field(default_factory=dict)
@@ -147,6 +158,9 @@ def _collect(outline: Outline, roots: Iterable[ast.AST], body: Body, also: Body 
             name = dotted(node)
             if name is not None:
                 target.dotted.add(name)
+        elif isinstance(node, ast.Constant):
+            if isinstance(node.value, str) and "." in node.value and _NAMES.match(node.value):
+                target.strings.add(node.value)
         elif isinstance(node, ast.Call):
             _call(node, target)
         elif isinstance(node, (ast.Import, ast.ImportFrom)):
@@ -166,6 +180,7 @@ def _collect(outline: Outline, roots: Iterable[ast.AST], body: Body, also: Body 
             each.attributes |= target.attributes
             each.dotted |= target.dotted
             each.acts += target.acts
+            each.strings |= target.strings
 
 
 def _call(node: ast.Call, body: Body) -> None:
@@ -191,7 +206,22 @@ def _call(node: ast.Call, body: Body) -> None:
             (isinstance(first, ast.Constant) and isinstance(first.value, bool)) or "train" in name and name not in {"train", "train_data"}
         )
         only_flag = only_flag or isinstance(first, (ast.Compare, ast.UnaryOp, ast.BoolOp))
-    body.acts.append(Act(method, receiver if isinstance(function, ast.Attribute) else "", made_by, count, only_flag, node.lineno))
+    body.acts.append(
+        Act(
+            method,
+            receiver if isinstance(function, ast.Attribute) else "",
+            made_by,
+            count,
+            only_flag,
+            node.lineno,
+            _words(node) if method == "run" else "",
+        )
+    )
+
+
+def _words(node: ast.Call) -> str:
+    parts = ast.walk(node.args[0]) if node.args else []
+    return " ".join(part.id if isinstance(part, ast.Name) else part.attr for part in parts if isinstance(part, (ast.Name, ast.Attribute)))
 
 
 def _import(outline: Outline, node: ast.Import | ast.ImportFrom) -> None:

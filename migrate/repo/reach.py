@@ -1,8 +1,11 @@
-"""What a script runs when it is started, followed by name through local modules: near enough to say whether it trains, never a wrong parse."""
+"""What a script runs when it is started, followed by name through local modules: near enough to say whether it trains, never a wrong
+parse."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 from typing import cast
 
 from migrate.repo import imports
@@ -14,6 +17,7 @@ LIMIT = 300  # files opened for one script
 SPECIAL = ("__init__", "__call__", "__post_init__", "__enter__", "training_step", "setup")
 CHOOSERS = frozenset({"globals", "locals", "eval", "getattr", "Fire"})
 _EMPTY = Outline()
+STEP_NAMES = re.compile(r"train(?!ing_phase|able)|optim|update|minimi|(?<!global_)step|solver", re.IGNORECASE)
 
 
 def outline_of(tree: Tree, path: str) -> Outline:
@@ -49,6 +53,22 @@ class Reach:
         for path, key in self.seen:
             yield path, key, self.outline(path).bodies[key]
 
+    @cached_property
+    def optimises(self) -> bool:
+        """Whether parameters are stepped: asked when all is followed."""
+        if any(act.method == "step" for _, _, body in self.bodies() for act in body.acts):
+            return True
+        return any(
+            "optim" in name.lower() or name in {"SGD", "Adam", "AdamW"}
+            for _, _, body in self.bodies()
+            for name in body.attributes | body.names
+        )
+
+    @cached_property
+    def runs_training(self) -> bool:
+        """Whether a session is asked to run something named for training."""
+        return any(act.method == "run" and STEP_NAMES.search(act.words) for _, _, body in self.bodies() for act in body.acts)
+
     def run(self, starts: Iterable[str]) -> None:
         """Follows everything that the bodies ``starts`` of the script reach."""
         for key in starts:
@@ -60,6 +80,8 @@ class Reach:
                 self._name(path, name)
             for name in body.dotted:
                 self._dotted(path, name)
+            for text in body.strings:
+                self._text(path, text)
             if body.names & CHOOSERS or "Fire" in body.attributes:
                 self._choose(path, body)
             if "run" in body.attributes and any(name.endswith("app.run") for name in body.dotted):
@@ -72,6 +94,23 @@ class Reach:
             own = self.outline(path)
             self._local[path] = frozenset(name for name in own.imported if self._target(path, name) is not None)
         return self._local[path]
+
+    def inherited(self, path: str, name: str, depth: int = 0) -> frozenset[str]:
+        """Dotted names of the library classes that the class ``name``, as the file ``path`` calls it, inherits from."""
+        own = self.outline(path)
+        if name in own.bases and depth < 8:
+            return frozenset(base for each in own.bases[name] for base in self.inherited(path, each, depth + 1))
+        first, _, rest = name.partition(".")
+        if first not in own.imported:
+            return frozenset()
+        target = self._target(path, first)
+        module, level, member = own.imported[first]
+        if target is not None:
+            file, symbol = target
+            wanted = symbol or rest
+            return self.inherited(file, wanted, depth + 1) if wanted and depth < 8 and (file, wanted) != (path, name) else frozenset()
+        library = ".".join(part for part in (module, member, rest) if part)
+        return frozenset({library}) if depth and not level else frozenset()
 
     def _add(self, path: str, key: str) -> None:
         own = self.outline(path)
@@ -135,6 +174,13 @@ class Reach:
                 file = imports.resolve(self.tree, path, module, level, self.dirs)
                 if file is not None:
                     self._symbol(file, name)
+
+    def _text(self, path: str, text: str) -> None:
+        """A text that names a function or class of the repository: configurations build objects from such."""
+        module, _, member = text.rpartition(".")
+        file = imports.resolve(self.tree, path, module, 0, self.dirs)
+        if file is not None and member in self.outline(file).bodies:
+            self._symbol(file, member)
 
     def _target(self, path: str, name: str) -> tuple[str, str | None] | None:
         """(file, member or None) that an imported name means, None for a library."""

@@ -36,7 +36,8 @@ _NOT_MAIN = re.compile(r"dev|test|doc|lint|ci\b|build", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Requirement:
-    """One declared package: ``name`` normalised as PEP 503 does, ``specifier`` such as ``==1.4.0`` or ``""``, ``text`` as written, and where."""
+    """One declared package: ``name`` normalised as PEP 503 does, ``specifier`` such as ``==1.4.0`` or ``""``, ``text`` as written, and
+    where."""
 
     name: str
     specifier: str
@@ -50,7 +51,7 @@ class Requirement:
     @property
     def version(self) -> str | None:
         """The pinned version, else the lowest one asked for, else None."""
-        found = {operator: version for operator, version in reversed(_VERSION.findall(self.specifier))}
+        found = dict(reversed(_VERSION.findall(self.specifier)))
         for operator in ("==", "===", "~=", ">=", "<="):
             if operator in found:
                 return found[operator].removesuffix(".*").rstrip(".*") or None
@@ -201,7 +202,7 @@ def load_toml(text: str) -> dict[str, Any] | None:
     from tomlkit.exceptions import TOMLKitError
 
     try:
-        return cast("dict[str, Any]", tomlkit.parse(text).unwrap())
+        return tomlkit.parse(text).unwrap()
     except (TOMLKitError, ValueError):
         return None
 

@@ -19,7 +19,8 @@ def mentions(source: bytes) -> bool:
 def added(module: ast.Module, path: str) -> tuple[str, ...]:
     """Folders, relative to the root, that the file at ``path`` may add; whether they exist is for the caller to see.
 
-    A folder that is put together from ``__file__`` counts wherever it stands, since helpers like ``add_path(lib)`` pass it on; a plain text counts only
+    A folder that is put together from ``__file__`` counts wherever it stands, since helpers like ``add_path(lib)`` pass it on; a plain
+    text counts only
     as an argument of ``sys.path``'s own methods, and means a folder below the root or below the script's own folder.
     """
     values: dict[str, str] = {"__file__": f"{_ROOT}/{path}"}

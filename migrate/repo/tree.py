@@ -11,10 +11,16 @@ from migrate.errors import UserError
 from migrate.repo import gitdir, ignore
 
 VENDORED = frozenset(
-    "node_modules bower_components third_party thirdparty 3rdparty vendor vendored _vendor site-packages dist-packages venv .venv __pypackages__".split()
+    """
+    node_modules bower_components third_party thirdparty 3rdparty vendor vendored _vendor site-packages dist-packages
+    venv .venv __pypackages__
+    """.split()
 )
 GENERATED = frozenset(
-    "__pycache__ .git .hg .svn .bzr .tox .nox .eggs .mypy_cache .pytest_cache .ruff_cache .hypothesis .ipynb_checkpoints .migrate sagemaker_job".split()
+    """
+    __pycache__ .git .hg .svn .bzr .tox .nox .eggs .mypy_cache .pytest_cache .ruff_cache .hypothesis .ipynb_checkpoints
+    .migrate sagemaker_job
+    """.split()
 )
 BUILT = frozenset({"build", "dist", "_build"})  # left out unless git tracks what lies in them
 ENVIRONMENT_MARKS = frozenset({"pyvenv.cfg", "conda-meta"})
@@ -26,7 +32,8 @@ LONE_SCRIPT_LIMIT = 20_000  # entries looked at around a script that lies in no 
 class Tree:
     """The files below ``root`` (absolute). ``files`` are POSIX paths relative to it, sorted.
 
-    ``git_root`` is the work tree that ``root`` lies in, ``git_dir`` its git directory. ``links`` maps a link inside the tree to the file or folder of the
+    ``git_root`` is the work tree that ``root`` lies in, ``git_dir`` its git directory. ``links`` maps a link inside the tree to the file
+    or folder of the
     tree that it means; a link that leads elsewhere is in neither. ``only`` is the one script that the user named, if he named one.
     ``unreadable`` holds folders that could not be listed, with the reason.
     """
