@@ -1,0 +1,73 @@
+"""A command line that argparse does not read.
+
+What it finds
+    Settings that are read by click, fire, hydra, tyro, absl, tf.flags, docopt, LightningCLI, or by running a configuration file.
+
+Why it matters on SageMaker
+    Hyperparameters arrive as ``--name value`` with flags, booleans, lists and None written as no such library reads them. There
+    is no argparse parser whose actions could tell how to write them.
+
+Fix and its safety
+    None. The script stays as it is. Start it by a command line of its own: ``SourceCode(command="python train.py ...")`` of SDK
+    v3 keeps the EC2 argv. Options of the plain form ``--name value`` work as hyperparameters too.
+
+Source
+    CONTRACT: ``SourceCode(command=...)``, run under the drivers of sagemaker 3.27.0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from migrate.rules.base import Context, Example
+from migrate.rules.model import Finding
+
+CODE = "SM212"
+KINDS = ("click", "fire", "hydra", "tyro", "absl", "tf.flags", "docopt", "LightningCLI", "exec", "yacs")
+ADVICE = {
+    "hydra": "hydra wants name=value, hyperparameters arrive as --name value: start it by SourceCode(command=...) of SDK v3",
+    "exec": "the file that is run reads the command line itself: start the script by SourceCode(command=...) of SDK v3, which keeps the EC2 argv",
+    "yacs": "the configuration is an object: give the script a parser, or pass a file with the values as a channel",
+}
+
+
+def check(context: Context) -> Iterator[Finding]:
+    cli = context.arguments.cli
+    if cli not in KINDS:
+        return
+    place = next(place for place, reason in context.arguments.unknown if reason == cli)
+    reason = ADVICE.get(
+        cli, f"{cli} reads the command line itself: start the script by SourceCode(command=...) of SDK v3, which keeps the EC2 argv"
+    )
+    yield Finding(CODE, "unsupported-command-line", place, "warning", f"the settings are read by {cli}, not by argparse", "none", reason, 3)
+
+
+_CLICK = """\
+import click
+
+
+@click.command()
+@click.option("--lr", type=float, default=0.1)
+def main(lr):
+    print(lr)
+
+
+main()
+"""
+
+EXAMPLES = (Example(before=_CLICK, after=_CLICK),)
+
+UNTOUCHED = (
+    """\
+import argparse
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--lr", type=float, default=0.1)
+args = parser.parse_args()
+""",
+    """\
+import click
+
+print(click.style("done"))
+""",
+)
