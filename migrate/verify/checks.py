@@ -18,6 +18,11 @@ from migrate.verify.packages import package_of
 if TYPE_CHECKING:
     from migrate.verify.pipeline import Seen
 
+# Failures that the framework's version explains, not the migration: text of the exception -> what to do.
+_HINTS = {
+    "Weights only load failed": "torch.load reads weights alone since torch 2.6: give it weights_only=False for a checkpoint of your own",
+    "CUDA": "no GPU is used here: choose the device by torch.cuda.is_available() or SM_NUM_GPUS, or give --hp",
+}
 _MOST = 50  # lines of evidence that one check carries
 
 
@@ -143,7 +148,7 @@ def _ended(seen: Seen, options: Options) -> Check:
         return Check("run", run.style, "not run", _missing(failure.missing), _at(failure), run.seconds)
     refused = settings.refused(seen.events)
     message = refused or (failure.message if failure else next((line for line in reversed(run.tail)), ""))
-    advice: str | None = None
+    advice = next((hint for text, hint in _HINTS.items() if text in message), None)
     if failure and failure.missing:
         advice = (
             f"{failure.missing} lies in the repo, but not where this convention looks for modules: set PYTHONPATH in the job's environment"

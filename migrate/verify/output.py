@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import IO
 HEAD_BYTES = 8 << 20
 TAIL_BYTES = 1 << 20
 _LONGEST_LINE = 4096
+# Colours and cursor moves of the child, and control characters: they would act on the reader's terminal.
+_CONTROL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[@-_]|[\x00-\x08\x0b-\x1f\x7f]")
 
 
 class Output:
@@ -58,12 +61,12 @@ class Output:
             handle.seek(max(0, self.path.stat().st_size - 256 * 1024))
             text = handle.read().decode("utf-8", "replace")
         # a progress bar rewrites its line with carriage returns: what a person sees is the last of them
-        lines = [line.rstrip("\r").rsplit("\r", 1)[-1][:_LONGEST_LINE] for line in text.split("\n")]
+        lines = [_CONTROL.sub("", line.rstrip("\r").rsplit("\r", 1)[-1])[:_LONGEST_LINE] for line in text.split("\n")]
         return tuple(line for line in lines[-count - 1 :] if line.strip())[-count:]
 
 
 def _last_line(data: bytes) -> str:
     for part in reversed(data[-_LONGEST_LINE:].replace(b"\r", b"\n").split(b"\n")):
         if part.strip():
-            return part.decode("utf-8", "replace").strip()
+            return _CONTROL.sub("", part.decode("utf-8", "replace")).strip()
     return ""

@@ -81,3 +81,9 @@ def test_json_holds_no_nan() -> None:
     report = replace(unable(entry_point(), Options(), "no reason"), seconds=float("nan"))
     assert record.as_json([report], Path("/r"))["reports"][0]["seconds"] == "nan"
     assert report.exit_code == 2
+
+
+def test_control_characters_of_the_child_do_not_reach_the_reader(repo: Repo) -> None:
+    script = GOOD + r"print('\x1b[2J\x1b[31mred\x07 \x1b]0;title\x07end'); print('10%\r20%\r30%'); raise ValueError('\x1b[1mbold')" + "\n"
+    report = repo.verify(script)
+    assert report.runs[1].tail[:2] == ("red 0;titleend", "30%") and "\x1b" not in shown(repo, script)
