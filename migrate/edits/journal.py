@@ -191,11 +191,14 @@ def write(root: Path, changes: Sequence[Change]) -> None:
 
     Raises UserError when anything cannot be written (disk full, read-only): the tree is then as it was.
     """
-    changes = [change for change in changes if change.old != change.new or change.old is None]
+    changes = [change for change in changes if change.old != change.new]
     if not changes:
         return
     state = find_state(root)
     targets = [(_target(root, state, change), change) for change in changes]
+    twice = {path for index, (path, _) in enumerate(targets) if path in [other for other, _ in targets[:index]]}
+    if twice:
+        raise UserError(f"two changes of one file: {', '.join(map(str, sorted(twice)))}; nothing was changed")
     before = _load(state)
     writing = _Writing(targets)
     try:

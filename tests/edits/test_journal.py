@@ -156,6 +156,7 @@ def test_apply_to_a_folder_then_to_the_whole(repo: Path) -> None:
         (Change("../out.py", None, b"new"), "lies outside of"),
         (Change("x" * 300, None, b"new"), "File name too long"),
         (Change("link.py", b"", b"new"), "lies outside of"),
+        (Change("./src/train.py", TRAIN, b"other"), "two changes of one file"),
     ],
 )
 def test_nothing_is_half_written(repo: Path, change: Change, reason: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from migrate.edits.errors import EditError, NoPlace
-from migrate.edits.model import AddArgument, AddImport, Replace
+from migrate.edits.model import AddArgument, AddImport, Edit, Replace
 from migrate.edits.rewrite import rewrite
 from migrate.facts.model import Span
 from tests.edits.spans import PATH, argument, insert, replace
@@ -98,7 +98,7 @@ def test_add_argument(source: bytes, call: str, code: str, result: bytes, newlin
 
 def test_a_call_and_what_stands_in_it_change_together() -> None:
     source = b"p.add_argument('--d', default='./data', help=h('x'))\n"
-    edits = [
+    edits: list[Edit] = [
         argument(source, "p.add_argument('--d', default='./data', help=h('x'))", "nargs='?'"),
         argument(source, "h('x')", "2"),
         replace(source, "'./data'", "get('D', './data')"),
