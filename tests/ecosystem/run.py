@@ -96,7 +96,11 @@ def measure(name: str, told: dict[str, Any], source: Path, work: Path) -> Repo:
     _compare(repo, original, applied, was, now)
     migrated = trees.copy(applied, work / "migrated")
     again = _start(repo, applied, "apply")
-    repo.twice = trees.snapshot(applied) == now and again.clean
+    twice = trees.snapshot(applied)
+    repo.twice = twice == now and again.clean
+    if twice != now:
+        unlike = sorted(name for name in set(twice) | set(now) if twice.get(name) != now.get(name))
+        repo.faults.append(f"a second apply changed: {unlike[:5]}")
     _patched(repo, source, work, patch.out, now)
     if first.code in (0, 1):
         _undone(repo, applied, was)
