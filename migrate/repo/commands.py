@@ -52,7 +52,7 @@ def find_commands(tree: Tree, entries: Iterable[Entry]) -> dict[str, tuple[Comma
             text = tree.read(path).decode("utf-8", "replace")
         except OSError:
             continue
-        if "python" not in text and not any(name in text for name in _LAUNCHERS):
+        if "python" not in text and ".py" not in text and not any(name in text for name in _LAUNCHERS):
             continue
         for line, command in _commands(path, text):
             for target, each in _started(known, path, line, command):
@@ -88,7 +88,7 @@ def _commands(path: str, text: str) -> Iterator[tuple[int, str]]:
         while line.rstrip().endswith("\\") and number < len(lines):
             line = line.rstrip()[:-1] + " " + lines[number].strip()
             number += 1
-        if "python" in line or any(name in line for name in _LAUNCHERS):
+        if "python" in line or ".py" in line or any(name in line for name in _LAUNCHERS):
             yield first, line.strip().lstrip("@-") if not markdown else line.strip()
 
 
@@ -121,7 +121,7 @@ def _parts(tokens: list[str]) -> Iterator[list[str]]:
             if part:
                 yield part
             part = []
-        elif re.match(r"^(?:\d?>>?|<)", token):
+        elif re.match(r"^(?:\d?>>?|<(?![\w ./-]+>))", token):
             if part and not part[-1].startswith("\0"):
                 part.append("\0")  # a redirection: what follows is no argument
         else:
@@ -164,10 +164,10 @@ def _start(part: list[str]) -> tuple[list[tuple[str, str]], list[str], str, bool
 
 
 def _match(known: list[str], path: str, folder: str, script: str, module: bool) -> str | None:
-    """The entry that a command means: from the root, from the file's own folder, else the only one with that name."""
+    """The entry that a command means: from the file's own folder, from the root, else the only one with that name."""
     wanted = script.replace(".", "/") + ".py" if module else re.sub(r"^(?:\$\{?\w+\}?|~)/", "", script)
     also = script.replace(".", "/") + "/__main__.py" if module else wanted
-    for base in (folder, posixpath.join(posixpath.dirname(path), folder), ""):
+    for base in (posixpath.join(posixpath.dirname(path), folder), folder, ""):
         for each in (wanted, also):
             candidate = posixpath.normpath(posixpath.join(base, each))
             if candidate in known:

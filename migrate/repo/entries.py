@@ -48,7 +48,7 @@ class Entries:
 def find_entries(tree: Tree) -> Entries:
     """The entry points of ``tree``. Nothing of the repository is run."""
     entries: list[Entry] = []
-    unreadable = list(tree.unreadable)
+    unreadable: list[tuple[str, str]] = []
     named = console_scripts(tree)
     for path in [tree.only] if tree.only is not None else tree.python_files:
         found, reason = _look(tree, path, named.get(path))

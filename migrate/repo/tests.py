@@ -12,11 +12,12 @@ _FOLDER = re.compile(r"^(?:tests?|unit_?tests?|testing|\w+_tests|test_\w+|\.?tes
 _STRICT = re.compile(r"^(?:tests|unit_?tests|\w+_tests|\.?testdata|\.\w.*)$", re.IGNORECASE)
 _NAME = re.compile(r"^(?:test_.*|.*_test|conftest)\.py$", re.IGNORECASE)
 _TEST_CODE = re.compile(rb"^\s*(?:import|from)\s+(?:unittest|pytest|nose)\b|^\s*(?:async\s+)?def\s+test_", re.MULTILINE)
-_MADE_UP = frozenset(
-    "rand randn rand_like randn_like randint random normal uniform zeros ones arange linspace FakeData fake_data make_blobs".split()
-)
+_MADE_UP = frozenset("rand randn rand_like randn_like randint random normal uniform zeros ones arange linspace FakeData make_blobs".split())
 _REAL = frozenset(
-    "save save_model save_weights load read_csv open imread DataLoader ImageFolder ArgumentParser parse_args from_pretrained load_dataset glob listdir fit".split()
+    """
+    save save_model save_weights load read_csv open imread DataLoader ImageFolder ArgumentParser parse_args from_pretrained load_dataset
+    glob listdir fit
+    """.split()
 )
 
 
