@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -214,28 +215,38 @@ def ignore_patterns(root: Path, entries: Sequence[EntryPoint], needed: Sequence[
     """
     import pathspec
 
-    patterns = [*ALWAYS_IGNORED, *_gitignore(root / ".gitignore")]
-    spec = pathspec.GitIgnoreSpec.from_lines(patterns)
+    patterns = list(dict.fromkeys([*ALWAYS_IGNORED, *_gitignore(root / ".gitignore")]))
     files = dict.fromkeys([*(path for entry in entries for path in (entry.path, *entry.closure)), *needed, f"{FOLDER}/run_module.py"])
-    exceptions: dict[str, None] = {}
     for path in files:
         parts = path.split("/")
-        for end in range(1, len(parts)):
-            folder = "/".join(parts[:end]) + "/"
-            if spec.match_file(folder):
-                exceptions[f"!/{folder}"] = None
-        if spec.match_file(path):
-            exceptions[f"!/{path}"] = None
-    return [*dict.fromkeys(patterns), *exceptions]
+        for way in (*("/".join(parts[:end]) + "/" for end in range(1, len(parts))), path):
+            if pathspec.GitIgnoreSpec.from_lines(patterns).match_file(way):
+                patterns.append(f"!/{_literal(way)}")
+    return patterns
+
+
+def _literal(path: str) -> str:
+    """``path`` as a pattern that matches nothing else."""
+    return re.sub(r"([\\*?\[\]!#])", r"\\\1", path)
 
 
 def _gitignore(path: Path) -> list[str]:
+    """The patterns of a .gitignore, without those that git itself takes for nothing."""
+    import pathspec
+
     try:
         text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError):
         return []
-    lines = (line.rstrip() for line in text.splitlines())
-    return [line for line in lines if line and not line.startswith("#") and line.isprintable()]
+    patterns = []
+    for line in text.splitlines():
+        try:
+            [pattern] = pathspec.GitIgnoreSpec.from_lines([line]).patterns
+        except ValueError:
+            continue
+        if pattern.include is not None and line.isprintable():
+            patterns.append(line.rstrip())
+    return patterns
 
 
 def _against(root: Path, made: Sequence[GeneratedFile], jobs: tuple[Job, ...]) -> Generated:

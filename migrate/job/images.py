@@ -194,7 +194,7 @@ def nearest(wanted: str | None, versions: dict[str, Any], aliases: dict[str, str
 def _numbers(version: str) -> tuple[int, ...]:
     parts = []
     for part in version.replace("-", ".").split("."):
-        digits = "".join(character for character in part if character.isdigit())
+        digits = "".join(character for character in part if character in "0123456789")
         if not digits:
             break
         parts.append(int(digits))

@@ -1,0 +1,129 @@
+"""Which files are made, and what becomes of those that a person has edited."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import tomllib
+
+from migrate.facts.model import Place, Span
+from migrate.generate import generate
+from migrate.generate.mark import read_mark
+from migrate.rules.model import Finding
+from tests.generate.small import entry_point, setting, write
+
+FILES = {"launch.py", "launch_boto3.py", "job_settings.py", "job.toml", "MIGRATION.md"}
+
+
+def names(root: Path) -> set[str]:
+    return {path.name for path in (root / "sagemaker_job").iterdir()}
+
+
+def finding(message: str, line: int = 1) -> Finding:
+    return Finding("SM101", "input-path", Place("train.py", Span(line, 0, line, 9)), "error", message, "safe")
+
+
+def test_a_plain_repo(tmp_path: Path) -> None:
+    made = write(tmp_path)
+    assert names(tmp_path) == FILES
+    assert all(read_mark(file.content) is True for file in made.files)
+    assert {file.path: file.mode for file in made.files}["sagemaker_job/launch.py"] == 0o755
+    assert made.kept == ()
+
+
+def test_no_entry_point_no_files(tmp_path: Path) -> None:
+    assert generate(tmp_path, []).files == ()
+
+
+def test_a_second_time_changes_nothing(tmp_path: Path) -> None:
+    write(tmp_path, done=[finding("was mended", 3)], findings=[finding("is left", 9)])
+    again = generate(tmp_path, [entry_point()], project="demo", findings=[finding("is left", 12)])
+    assert again.files == ()
+    assert again.kept == ()
+
+
+def test_the_page_keeps_what_it_told_and_adds_what_is_new(tmp_path: Path) -> None:
+    write(tmp_path, done=[finding("first `a` | b")])
+    write(tmp_path, done=[finding("second")], findings=[finding("left")])
+    page = (tmp_path / "sagemaker_job" / "MIGRATION.md").read_text()
+    changed = page.split("## What changed and why")[1].split("## ")[0]
+    assert changed.split("\n")[1:3] == ["- `train.py` SM101 first \\`a\\` \\| b", "- `train.py` SM101 second"]
+    assert "- [ ] `train.py` SM101 left" in page
+
+
+def test_an_edited_file_is_kept_and_the_new_one_shown(tmp_path: Path) -> None:
+    write(tmp_path)
+    settings = tmp_path / "sagemaker_job" / "job.toml"
+    edited = settings.read_text().replace("REPLACE-WITH-BUCKET", "mine")
+    settings.write_text(edited)
+    made = write(tmp_path, [entry_point(hyperparameters=(setting("momentum", 0.9),))])
+    assert settings.read_text() == edited
+    assert [kept.path for kept in made.kept] == ["sagemaker_job/job.toml"]
+    assert '-bucket = "mine"\n+bucket = "REPLACE-WITH-BUCKET"\n' in made.kept[0].diff
+    assert "+momentum = 0.9\n" in made.kept[0].diff
+    assert "sagemaker_job/job.toml" not in {file.path for file in made.files}
+
+
+def test_a_file_of_the_repo_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "sagemaker_job").mkdir()
+    (tmp_path / "sagemaker_job" / "launch.py").write_text("print('mine')")
+    made = write(tmp_path)
+    assert [kept.path for kept in made.kept] == ["sagemaker_job/launch.py"]
+    assert "\\ No newline at end of file" in made.kept[0].diff
+
+
+def test_line_ends_of_a_checkout_are_no_edit(tmp_path: Path) -> None:
+    write(tmp_path)
+    page = tmp_path / "sagemaker_job" / "launch.py"
+    page.write_bytes(page.read_bytes().replace(b"\n", b"\r\n"))
+    made = generate(tmp_path, [entry_point()], project="demo")
+    assert [file.path for file in made.files] == ["sagemaker_job/launch.py"]
+    assert made.kept == ()
+
+
+def test_requirements_and_dockerfile_where_the_image_lacks_something(tmp_path: Path) -> None:
+    (tmp_path / "requirements.txt").write_text("torch==2.1\ntqdm>=4\n")
+    write(tmp_path)
+    assert names(tmp_path) == FILES | {"requirements.txt", "Dockerfile"}
+    folder = tmp_path / "sagemaker_job"
+    assert [line for line in (folder / "requirements.txt").read_text().splitlines() if not line.startswith("#")] == ["tqdm>=4"]
+    assert "\nFROM 763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch-training:2.1.0-gpu-py310\n" in (folder / "Dockerfile").read_text()
+    assert job(tmp_path, "train")["requirements"] == "sagemaker_job/requirements.txt"
+
+
+def test_no_dockerfile_where_the_image_has_it_all(tmp_path: Path) -> None:
+    (tmp_path / "requirements.txt").write_text("torch==2.1\nnumpy\n")
+    write(tmp_path)
+    assert names(tmp_path) == FILES
+    assert "requirements" not in job(tmp_path, "train")
+
+
+def test_several_entry_points_have_one_folder_and_a_job_each(tmp_path: Path) -> None:
+    (tmp_path / "requirements.txt").write_text("tqdm\n")
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "requirements.txt").write_text("pandas==1\n")
+    write(tmp_path, [entry_point("a/train.py"), entry_point("b/train.py"), entry_point("c/main.py")])
+    assert list(document(tmp_path)["job"]) == ["a-train", "b-train", "main"]
+    assert job(tmp_path, "b-train")["entry"] == "b/train.py"
+    assert job(tmp_path, "b-train")["requirements"] == "sagemaker_job/requirements-b-train.txt"
+    assert {"Dockerfile-a-train", "Dockerfile-b-train", "requirements-main.txt"} <= names(tmp_path)
+
+
+def test_a_module_has_a_runner(tmp_path: Path) -> None:
+    write(tmp_path, [entry_point("pkg/train.py", as_module=True)])
+    assert names(tmp_path) == FILES | {"run_module.py"}
+
+
+def test_code_that_gitignore_names_but_the_job_needs_is_sent(tmp_path: Path) -> None:
+    (tmp_path / ".gitignore").write_text("lib/\n*.txt\ndata\n")
+    (tmp_path / "requirements.txt").write_text("tqdm\n")
+    write(tmp_path, [entry_point(closure=("train.py", "lib/model.py"))])
+    assert document(tmp_path)["ignore"][-2:] == ["!/lib/", "!/sagemaker_job/requirements.txt"]
+
+
+def document(root: Path) -> dict[str, dict[str, dict[str, object]]]:
+    return tomllib.loads((root / "sagemaker_job" / "job.toml").read_text("utf-8"))
+
+
+def job(root: Path, key: str) -> dict[str, object]:
+    return document(root)["job"][key]

@@ -1,0 +1,177 @@
+"""Whatever a repo's strings hold, each generated file parses back to exactly them, and nothing of them runs."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import shlex
+import tempfile
+from pathlib import Path
+
+import pytest
+import tomllib
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from migrate.facts.model import Place, Span
+from migrate.generate import generate
+from migrate.generate.environment import comment, dockerword, mdcode, mdtext, pyrepr, shquote, templates, toml, tomlkey
+from migrate.generate.mark import read_mark
+from migrate.job.model import Channel
+from migrate.rules.model import Finding
+from tests.generate.small import entry_point, setting
+
+HOSTILE = [
+    "'",
+    '"',
+    '"""',
+    "'''",
+    "\\",
+    "a\nb",
+    "\r\n[job.x]\nrole = 1",
+    "$(touch /tmp/x)",
+    "`id`",
+    "{{ 7 * 7 }}",
+    "{% raw %}",
+    "#}",
+    "\x00\x1b[31m\x7f",
+    "\u2028\u2029\x85",
+    "日本語 é \U0001f600",
+    "\udcff",
+    "-->",
+    "<script>alert(1)</script>",
+    "|x|",
+    "](javascript:x)",
+    "x" * 5000,
+    "\n## What is left to do\n- [ ] nothing",
+    "; rm -rf /",
+    "\nRUN curl evil",
+]
+TEXT = st.sampled_from(HOSTILE) | st.text(max_size=40)
+JSON = st.recursive(
+    st.booleans() | st.integers(-(2**62), 2**62) | st.floats(allow_nan=False, allow_infinity=False) | TEXT,
+    lambda x: st.lists(x, max_size=3),
+)
+
+
+def clean(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()
+
+
+@given(TEXT)
+def test_python(text: str) -> None:
+    assert ast.literal_eval(pyrepr({"k": [text]})) == {"k": [clean(text)]}
+
+
+@given(JSON)
+def test_toml_is_json_too(value: object) -> None:
+    written = toml(value)
+    assert "\n" not in written
+    read = tomllib.loads(f"x = {written}")["x"]
+    assert read == json.loads(written)
+    if isinstance(value, str):
+        assert read == clean(value)
+
+
+@given(TEXT)
+def test_toml_key(text: str) -> None:
+    assert (
+        tomllib.loads(f"{tomlkey(text)} = 1\n[{tomlkey(text)}-t]" if tomlkey(text) == text else f"{tomlkey(text)} = 1").get(clean(text))
+        == 1
+    )
+
+
+@given(TEXT)
+def test_shell(text: str) -> None:
+    assert len(shlex.split(shquote(text))) == 1
+    assert "\n" not in shquote(text)
+
+
+@given(TEXT)
+def test_one_line(text: str) -> None:
+    for made in (comment(text), mdtext(text), mdcode(text), dockerword(text)):
+        assert len(made.splitlines()) <= 1
+    assert re.fullmatch(r"[A-Za-z0-9._:/@-]*", dockerword(text))
+
+
+@given(TEXT)
+def test_markdown_code_is_closed(text: str) -> None:
+    span = mdcode(text)
+    fence = re.match("`+", span)
+    assert fence is not None
+    assert span.endswith(fence.group())
+    assert not re.search(rf"(?<!`){fence.group()}(?!`)", span[len(fence.group()) : -len(fence.group())])
+
+
+@given(TEXT)
+def test_markdown_text_is_no_markup(text: str) -> None:
+    assert not re.search(r"(?<!\\)(?:\\\\)*[`*_\[\]<>|]", mdtext(text))
+
+
+def repo(folder: str, text: str) -> dict[str, bytes]:
+    """Everything that is generated for a repo in which ``text`` stands wherever a repo's string can stand."""
+    root = Path(folder)
+    safe = clean(text).replace("\x00", "")
+    (root / "requirements.txt").write_text(f"tqdm\n{safe}\n", encoding="utf-8")
+    (root / ".gitignore").write_text(f"{safe}\n*.pth\n", encoding="utf-8")
+    place = Place(f"{text}.py", Span(1, 0, 1, 1))
+    entry = entry_point(
+        f"{text}.py",
+        framework_version=text,
+        instance_type=text,
+        command=text,
+        hyperparameters=(setting("value", text), setting(text, 1), setting("many", [text]), setting("table", {text: {text: text}})),
+        channels=(Channel("training", text, "train.py", 1, f"s3://{text}"), Channel("other", text, "train.py", 1)),
+    )
+    finding = Finding("SM101", "x", place, "error", text, "none", text)
+    made = generate(root, [entry, entry_point("b/train.py")], findings=[finding], done=[finding], project=text)
+    return {file.path: file.content for file in made.files}
+
+
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@given(text=TEXT)
+@example(text="\n## What is left to do\n- [ ] nothing")
+@example(text='"\n[job.train]\nrole = "x')
+def test_every_generated_file_parses_back(text: str) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        files = repo(folder, text)
+    for path, content in files.items():
+        assert read_mark(content) is True, path
+        if path.endswith(".py"):
+            ast.parse(content)
+    document = tomllib.loads(files["sagemaker_job/job.toml"].decode())
+    assert list(document) == ["role", "bucket", "region", "ignore", "job"]
+    assert len(document["job"]) == 2
+    job = next(iter(document["job"].values()))
+    assert job["entry"] == clean(f"{text}.py")
+    assert job["local"].get("training", "") == clean(text)
+    if "value" in job["hyperparameters"]:
+        assert job["hyperparameters"]["value"] == clean(text)
+    if "table" in job["hyperparameters"]:
+        assert job["hyperparameters"]["table"] == {clean(text): {clean(text): clean(text)}}
+    for name, content in files.items():
+        if "Dockerfile" in name:
+            instructions = [line.split()[0] for line in content.decode().splitlines() if line and not line.startswith("#")]
+            assert instructions == ["FROM", "COPY", "RUN"]
+    headings = [line for line in files["sagemaker_job/MIGRATION.md"].decode().splitlines() if line.startswith("## ")]
+    assert headings == ["## The jobs", "## What changed and why", "## What is left to do", "## Proofs"]
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_python_of_the_launchers_does_not_depend_on_the_repo(text: str, tmp_path: Path) -> None:
+    """But for docstrings and the table of registries, the launchers are the same code for every repo."""
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+    one, two = repo(str(tmp_path / "one"), text), repo(str(tmp_path / "two"), "plain")
+    for path in ("sagemaker_job/launch.py", "sagemaker_job/launch_boto3.py"):
+        assert dump(one[path]) == dump(two[path])
+
+
+def dump(source: bytes) -> str:
+    tree = ast.parse(source)
+    return "\n".join(ast.dump(node) for node in tree.body[1:])
+
+
+def test_templates_are_found() -> None:
+    assert {path.name for path in templates().iterdir()} >= {"launch.py.j2", "job.toml.j2"}

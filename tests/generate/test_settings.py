@@ -1,0 +1,239 @@
+"""job_settings.py as generated: job.toml without a TOML parser, the command line, what is uploaded."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import subprocess
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import tomllib
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.generate.small import SENDABLE, entry_point, setting, write
+
+
+def load(root: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location("job_settings_under_test", root / "sagemaker_job" / "job_settings.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> ModuleType:
+    write(tmp_path, [entry_point(), entry_point("other.py", hyperparameters=(setting("arch", None, required=True),))])
+    return load(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
+    root = tmp_path_factory.mktemp("repo")
+    write(root)
+    return load(root)
+
+
+def arguments(module: ModuleType, *words: str) -> dict[str, Any]:
+    job: dict[str, Any] = module.arguments("x", list(words))
+    return job
+
+
+def refused(module: ModuleType, capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    with pytest.raises(SystemExit) as caught:
+        job = arguments(module, *words)
+        module.refuse_problems(job, module.request_of(job))
+    assert caught.value.code == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1
+    return lines[0]
+
+
+def test_both_readers_read_the_same(made: ModuleType, tmp_path: Path) -> None:
+    text = (tmp_path / "sagemaker_job" / "job.toml").read_text("utf-8")
+    assert made.load_without_tomllib(text) == tomllib.loads(text)
+
+
+@given(
+    st.dictionaries(
+        st.text(max_size=10),
+        st.text() | st.integers(-(2**60), 2**60) | st.booleans() | st.lists(st.floats(allow_nan=False, allow_infinity=False)),
+    )
+)
+@settings(deadline=None)
+def test_both_readers_read_any_value(shared: ModuleType, values: dict[str, object]) -> None:
+    from migrate.generate.environment import toml, tomlkey
+
+    text = "\n".join(["[a]", *(f"{tomlkey(key)} = {toml(value)}  # so" for key, value in values.items()), '[a."b.c".d]', "x = 1"])
+    assert shared.load_without_tomllib(text) == tomllib.loads(text)
+
+
+@pytest.mark.parametrize("line", ["x = 'a'", "x = [", "[[x]]", "x", "x = 1 2", "[a", "x = {a = 1}", "x = 2026-01-01"])
+def test_the_small_reader_refuses_what_it_cannot_read(shared: ModuleType, line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        shared.load_without_tomllib(f"a = 1\n{line}\n")
+    assert caught.value.code == 2
+    assert "line 2" in capsys.readouterr().err
+
+
+def test_the_command_line_goes_over_the_file(made: ModuleType) -> None:
+    job = arguments(made, *SENDABLE, "--instance-type", "ml.m5.large", "--spot", "--max-run", "900000", "--region", "eu-west-1")
+    request = made.request_of(job)
+    assert request["ResourceConfig"]["InstanceType"] == "ml.m5.large"
+    assert (
+        request["AlgorithmSpecification"]["TrainingImage"]
+        == "763104351884.dkr.ecr.eu-west-1.amazonaws.com/pytorch-training:2.1.0-cpu-py310"
+    )
+    assert request["EnableManagedSpotTraining"] is True
+    assert request["StoppingCondition"] == {"MaxRuntimeInSeconds": 900_000, "MaxWaitTimeInSeconds": 900_000}
+    assert made.problems_of(job, request) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "changed"),
+    [
+        ([], {}),
+        (["--lr", "1e-3"], {"lr": "1e-3"}),
+        (["--lr", "0.01"], {"lr": 0.01}),
+        (["--lr=-1"], {"lr": -1}),
+        (["--lr", "-0.5"], {"lr": -0.5}),
+        (["--no-cuda"], {"no_cuda": True}),
+        (["--no_cuda", "false"], {"no_cuda": False}),
+        (["--no-cuda", "--lr", "1"], {"no_cuda": True, "lr": 1}),
+        (["--milestones", "1", "2", "3"], {"milestones": [1, 2, 3]}),
+        (["--milestones", "1"], {"milestones": [1]}),
+        (["--hp", "milestones=[4, 5]"], {"milestones": [4, 5]}),
+        (["--version", "1.20"], {"version": "1.20"}),
+        (["--version", "2"], {"version": "2"}),
+        (["--resume", "a b"], {"resume": "a b"}),
+        (["--hp", "lr=null"], {"lr": None}),
+        (["--hp", "anything=x=y"], {"anything": "x=y"}),
+        (["--hp", 'new={"a": 1}'], {"new": {"a": 1}}),
+    ],
+)
+def test_settings_of_the_script(made: ModuleType, words: list[str], changed: dict[str, object]) -> None:
+    expected: dict[str, object] = {"lr": 0.1, "epochs": 10, "no_cuda": False, "milestones": [30, 60], "version": "1.10", **changed}
+    assert arguments(made, *words)["hyperparameters"] == {name: value for name, value in expected.items() if value is not None}
+
+
+def test_required_settings_are_asked_for(made: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "--arch VALUE" in refused(made, capsys, "--entry", "other.py", *SENDABLE)
+    assert arguments(made, "--entry", "other", "--arch", "resnet")["hyperparameters"] == {"arch": "resnet"}
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([], "fill in role and bucket"),
+        (["--role", "x", "--bucket", "b"], "no ARN of a role"),
+        ([*SENDABLE, "--learning-rate", "1"], "--learning-rate"),
+        ([*SENDABLE, "stray"], "stray"),
+        ([*SENDABLE, "--hp", "lr"], "NAME=VALUE"),
+        ([*SENDABLE, "--entry", "absent.py"], "absent.py"),
+        ([*SENDABLE, "--hp", "optim.lr=1"], "optim.lr"),
+        ([*SENDABLE, "--resume", "it's"], "single quote"),
+        ([*SENDABLE, "--data", "training=/home/ubuntu/data"], "no s3:// location"),
+        ([*SENDABLE, "--data", "my-data=s3://x"], "my-data"),
+        ([*SENDABLE, "--max-run", str(29 * 86_400)], "28 days"),
+        ([*SENDABLE, "--region", "mars-1"], "mars-1"),
+        ([*SENDABLE, "--instance-type", "ml.trn1.2xlarge"], "Neuron"),
+        (["--local"], "give --data training=FOLDER"),
+    ],
+)
+def test_refuses_in_one_line(made: ModuleType, words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert said in refused(made, capsys, *words)
+
+
+def test_channels(made: ModuleType, tmp_path: Path) -> None:
+    assert arguments(made, *SENDABLE)["channels"] == {"training": "s3://some-bucket/demo/training"}
+    assert arguments(made, *SENDABLE, "--data", "training=s3://x/y")["channels"] == {"training": "s3://x/y"}
+    assert arguments(made, *SENDABLE, "--data", "training=")["channels"] == {}
+    assert arguments(made, *SENDABLE, "--data", "more=s3://x")["channels"]["more"] == "s3://x"
+    (tmp_path / "data").mkdir()
+    assert arguments(made, "--local")["channels"] == {"training": str(tmp_path / "data")}
+
+
+def test_no_channel_no_member(made: ModuleType) -> None:
+    assert "InputDataConfig" not in made.request_of(arguments(made, "--data", "training="))
+
+
+def test_checkpoints_of_an_earlier_job(made: ModuleType) -> None:
+    fresh = arguments(made, *SENDABLE)
+    assert made.checkpoints_of(fresh) == f"s3://some-bucket/demo-train/{fresh['name']}/checkpoints"
+    assert made.checkpoints_of(arguments(made, *SENDABLE, "--checkpoints", "s3://a/b")) == "s3://a/b"
+
+
+def test_an_image_of_ones_own_is_used_as_it_stands(made: ModuleType) -> None:
+    job = arguments(made, *SENDABLE)
+    job["image"] = "111122223333.dkr.ecr.eu-west-1.amazonaws.com/mine:1"
+    assert made.image_of(job) == job["image"]
+
+
+GITIGNORE = """
+# a comment
+*.pth
+data/
+/runs
+!keep.pth
+logs/*.txt
+**/cache
+deep/**/x
+[ab].bin
+name?.log
+\\#odd
+"""
+PATHS = """
+a.pth keep.pth sub/keep.pth sub/b.pth data/x sub/data/y datafile runs/1 sub/runs/1 logs/a.txt logs/sub/a.txt x/logs/a.txt cache/1
+x/y/cache/1 deep/x deep/a/b/x deep/a/y a.bin c.bin name1.log name12.log #odd train.py src/__pycache__/a.pyc src/model.py .env
+""".split()
+
+
+def test_what_is_uploaded_is_what_git_would_add(tmp_path: Path) -> None:
+    (tmp_path / ".gitignore").write_text(GITIGNORE)
+    for path in PATHS:
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text("x")
+    write(tmp_path)
+    module = load(tmp_path)
+    source = module.copy_source(arguments(module), tmp_path.parent / "scratch")
+    sent = {path.relative_to(source).as_posix() for path in source.rglob("*") if path.is_file()}
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    (tmp_path / ".git" / "info" / "exclude").write_text("__pycache__\n.env\n*.pyc\n")
+    listed = subprocess.run(
+        ["git", "-C", str(tmp_path), "ls-files", "-co", "--exclude-standard", "-z"], capture_output=True, text=True, check=True
+    )
+    assert sent == set(listed.stdout.split("\0")) - {""}
+
+
+def test_links_out_of_the_repo_are_not_followed(tmp_path: Path) -> None:
+    root, outside = tmp_path / "repo", tmp_path / "outside"
+    outside.mkdir()
+    (outside / "secret").write_text("x")
+    root.mkdir()
+    write(root)
+    (root / "linked").symlink_to(outside)
+    (root / "broken").symlink_to(root / "absent")
+    (root / "inside").symlink_to(root / "train.py")
+    module = load(root)
+    source = module.copy_source(arguments(module), tmp_path / "scratch")
+    assert not (source / "linked").exists()
+    assert (source / "inside").read_text() == (root / "train.py").read_text()
+
+
+def test_the_archive_holds_what_the_toolkit_wants(tmp_path: Path) -> None:
+    root = tmp_path / "repo"
+    root.mkdir()
+    (root / "requirements.txt").write_text("torch==1.0\ntqdm\n")
+    (root / "setup.py").write_text("raise SystemExit")
+    write(root)
+    module = load(root)
+    archive = module.pack_source(arguments(module), tmp_path / "sourcedir.tar.gz")
+    shutil.unpack_archive(archive, tmp_path / "code", filter="data")
+    lines = (tmp_path / "code" / "requirements.txt").read_text().splitlines()
+    assert [line for line in lines if not line.startswith("#")] == ["tqdm"]
+    assert (tmp_path / "code" / "train.py").exists()
+    assert not (tmp_path / "code" / "setup.py").exists()
