@@ -26,7 +26,7 @@ CODE = "SM212"
 KINDS = ("click", "fire", "hydra", "tyro", "absl", "tf.flags", "docopt", "LightningCLI", "exec", "yacs")
 ADVICE = {
     "hydra": "hydra wants name=value, hyperparameters arrive as --name value: start it by SourceCode(command=...) of SDK v3",
-    "exec": "the file that is run reads the command line itself: start the script by SourceCode(command=...) of SDK v3, which keeps the EC2 argv",
+    "exec": "the file that is run reads the command line: start the script by SourceCode(command=...) of SDK v3, which keeps the EC2 argv",
     "yacs": "the configuration is an object: give the script a parser, or pass a file with the values as a channel",
 }
 

@@ -111,6 +111,8 @@ class Expressions(ABC):
                 if found is not None:
                     return self._bind(found[0], found[1], value.instance)
             return Bound(value.instance, name) if isinstance(value.instance, Parser) else UNKNOWN
+        if (name == "args" and isinstance(value, tuple) and value) or (name == "parameters" and isinstance(value, dict) and name in value):
+            return value[0] if isinstance(value, tuple) else value[name]  # of inspect.getfullargspec(), inspect.signature()
         if isinstance(value, (Group, Subparsers)) or (type(value) in operations.METHODS):
             return Bound(value, name)
         return UNKNOWN

@@ -9,6 +9,7 @@ will be; and what another script's ``__main__`` block would do is not.
 from __future__ import annotations
 
 import ast
+import posixpath
 from dataclasses import dataclass
 
 from migrate.facts.arguments import operations, parsers
@@ -31,7 +32,7 @@ from migrate.facts.arguments.objects import (
 from migrate.facts.arguments.relevance import Relevance
 from migrate.facts.arguments.statements import STEPS, STOP, Return, Statements
 from migrate.facts.model import ParseSite, Place, Span
-from migrate.facts.program import Program
+from migrate.facts.program import Program, all_arguments
 
 DEPTH = 40
 SUPPORT = "sagemaker_support"
@@ -195,11 +196,25 @@ class Machine(Statements):
             return self._getattr(function.name, call)
         if "." not in function.name:
             return operations.builtin(function.name, call.args, call.keywords)
-        if function.name == "functools.partial" and call.args:
-            return call.args[0] if len(call.args) == 1 and not call.keywords else UNKNOWN
-        if function.name in ("collections.OrderedDict", "collections.ChainMap"):
+        known = self._known_library(function.name, call)
+        return self._stranger(function.name, call) if known is UNKNOWN else known
+
+    @staticmethod
+    def _known_library(name: str, call: parsers.Call) -> object:
+        """Functions of the standard library that only rearrange what they are given."""
+        if not call.args:
+            return {} if name == "collections.OrderedDict" and not call.keywords else UNKNOWN
+        if name == "functools.partial" and len(call.args) == 1 and not call.keywords:
+            return call.args[0]
+        if name == "collections.OrderedDict":
             return operations.builtin("dict", call.args, call.keywords)
-        return self._stranger(function.name, call)
+        if name == "os.path.join" and all(isinstance(arg, str) for arg in call.args):
+            return posixpath.join(*[str(arg) for arg in call.args])
+        target = call.args[0]
+        if name in ("inspect.getfullargspec", "inspect.getargspec", "inspect.signature") and isinstance(target, FunctionValue):
+            names = [argument.arg for argument in all_arguments(target.node.args)]
+            return {"parameters": dict.fromkeys(names, UNKNOWN)} if name == "inspect.signature" else (names,)
+        return UNKNOWN
 
     def _getattr(self, name: str, call: parsers.Call) -> object:
         if name == "setattr" or len(call.args) < 2 or not isinstance(call.args[1], str):

@@ -92,6 +92,14 @@ class Statements(Expressions):
         self.assign(node.target, operations.binary(node.op, current, self.evaluate(node.value, env)), env)
         return None
 
+    def exec_Delete(self, node: ast.Delete, env: Env) -> object:
+        for target in node.targets:
+            if isinstance(target, ast.Subscript):
+                container, index = self.evaluate(target.value, env), self.evaluate(target.slice, env)
+                if isinstance(container, dict) and isinstance(index, (str, int)):
+                    container.pop(index, None)
+        return None
+
     def exec_Return(self, node: ast.Return, env: Env) -> object:
         return Return(self.evaluate(node.value, env))
 
