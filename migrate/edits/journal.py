@@ -115,9 +115,9 @@ def _temporary(path: Path) -> Path:
 def _stage(path: Path, content: bytes, mode: int) -> Path:
     """Write ``content`` beside ``path``, safely on disk, with the owner of the file that it will replace."""
     temporary = _temporary(path)
-    temporary.unlink(missing_ok=True)
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
+        temporary.unlink(missing_ok=True)
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(handle, "wb") as file:
             file.write(content)
             file.flush()
@@ -127,8 +127,9 @@ def _stage(path: Path, content: bytes, mode: int) -> Path:
             os.fchmod(file.fileno(), mode)
             os.fsync(file.fileno())
     except OSError as error:
-        temporary.unlink(missing_ok=True)
-        error.filename = error.filename or str(path)
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        error.filename = str(path)
         raise
     return temporary
 
@@ -211,7 +212,7 @@ def write(root: Path, changes: Sequence[Change]) -> None:
         except OSError as again:
             raise UserError(f"cannot write, nor take back what was written ({again}); `migrate undo` does it later: {error}") from error
         if isinstance(error, OSError):
-            raise UserError(f"nothing was changed: {error.filename or root}: {error.strerror or error}") from error
+            raise UserError(f"{error.filename or root} cannot be written: {error.strerror or error}; nothing was changed") from error
         raise
 
 

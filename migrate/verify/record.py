@@ -5,13 +5,12 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from migrate.errors import UserError
+from migrate.edits import journal
+from migrate.edits.changes import Change
 from migrate.verify.layout import PROOF
 from migrate.verify.model import Report
 
@@ -29,18 +28,11 @@ def write(reports: Sequence[Report], root: Path) -> Path:
     path = root / PROOF
     text = json.dumps(as_json(reports, root), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     try:
-        path.parent.mkdir(exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".verify-")
-        try:
-            with open(descriptor, "w", encoding="utf-8", errors="backslashreplace") as handle:
-                handle.write(text)
-            os.chmod(temporary, 0o644)
-            os.replace(temporary, path)
-        except BaseException:
-            os.unlink(temporary)
-            raise
-    except OSError as error:
-        raise UserError(f"{path}: cannot be written: {error.strerror}") from error
+        old = path.read_bytes()
+    except OSError:
+        old = None
+    # through the journal, so that undo takes the proofs back, and they do not make the tree dirty
+    journal.write(root, [Change(PROOF, old, text.encode("utf-8", "backslashreplace"))])
     return path
 
 
