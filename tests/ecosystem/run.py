@@ -1,6 +1,6 @@
 """The ecosystem job: the tool over repositories that nobody here wrote, measured, as a table.
 
-    python tests/ecosystem/run.py --corpus DIR --list public.json [--only TEXT] [--work DIR] [--out DIR]
+    python tests/ecosystem/run.py --corpus DIR --list public.json [--whole] [--only TEXT] [--work DIR] [--out DIR]
 
 DIR holds one checkout OWNER+NAME for each repository of the list; the list maps OWNER/NAME to ``commit`` and ``entry_points``. Nothing of the
 corpus is changed: every step works on a copy. Needs bubblewrap and the environments of ``tests/environments.py``.
@@ -77,25 +77,29 @@ def migrate(copy: Path, command: str, *options: str) -> Ran:
     return Ran(ran.returncode, ran.stdout, ran.stderr.decode(errors="replace"), time.monotonic() - began)
 
 
-def measure(name: str, told: dict[str, Any], source: Path, work: Path) -> Repo:
-    """All checks on one repository."""
+def measure(name: str, told: dict[str, Any], source: Path, work: Path, whole: bool) -> Repo:
+    """All checks on one repository: on its listed entry points, or on every one that the tool finds (``whole``)."""
     repo = Repo(name, told["commit"])
+    only: tuple[str, ...] = ()
     original = trees.copy(source, work / "original")
     applied = trees.copy(source, work / "applied")
     was = trees.snapshot(original)
 
     scanned = _start(repo, applied, "scan", "--format", "json")
     scan = _parse_json(repo, scanned.out)
-    patch = _start(repo, applied, "apply", "--diff")
+    listed = {one["path"] for one in scan.get("entry_points", ())}
+    if not whole:  # one that is not found would be refused by name, and is counted below
+        only = tuple(word for entry in told["entry_points"] if entry in listed for word in ("--entry", entry))
+    patch = _start(repo, applied, "apply", "--diff", *only)
     if trees.snapshot(applied) != was:
         repo.faults.append("scan or --diff changed files")
-    first = _start(repo, applied, "apply")
+    first = _start(repo, applied, "apply", *only)
     now = trees.snapshot(applied)
     if first.code == 2 and scan.get("entry_points"):
         repo.faults.append(f"apply could not: {first.err.strip()[-300:]}")
     _compare(repo, original, applied, was, now)
     migrated = trees.copy(applied, work / "migrated")
-    again = _start(repo, applied, "apply")
+    again = _start(repo, applied, "apply", *only)
     twice = trees.snapshot(applied)
     repo.twice = twice == now and again.clean
     if twice != now:
@@ -112,7 +116,7 @@ def measure(name: str, told: dict[str, Any], source: Path, work: Path) -> Repo:
 
 def _start(repo: Repo, copy: Path, command: str, *options: str) -> Ran:
     ran = migrate(copy, command, *options)
-    label = " ".join((command, *options))
+    label = " ".join((command, *(option for option in options if option == "--diff")))
     repo.seconds[label] = round(repo.seconds.get(label, 0.0) + ran.seconds, 2)
     if not ran.clean:
         repo.faults.append(f"unclean {label}: exit {ran.code}: {ran.err.strip()[-1500:]}")
@@ -195,6 +199,7 @@ def main() -> int:
     parser.add_argument("--only", action="append", default=[], help="repositories whose name holds this text (repeatable)")
     parser.add_argument("--work", type=Path, default=Path("corpus-work"), help="scratch folder for the copies")
     parser.add_argument("--out", type=Path, default=Path("corpus-work"), help="where report.json and REPORT.md go")
+    parser.add_argument("--whole", action="store_true", help="apply to every entry point that the tool finds, not only to the listed ones")
     options = parser.parse_args()
     wanted = json.loads(options.list.read_text(encoding="utf-8"))
     rows: list[dict[str, Any]] = []
@@ -209,9 +214,9 @@ def main() -> int:
             rows.append(asdict(Repo(name, told["commit"], faults=["no checkout"])))
             continue
         began = time.monotonic()
-        rows.append(asdict(measure(name, told, source, options.work / name.replace("/", "+"))))
+        rows.append(asdict(measure(name, told, source, options.work / name.replace("/", "+"), options.whole)))
         print(f"{time.monotonic() - began:6.1f} s  {name}  {rows[-1]['faults'] or 'ok'}", file=sys.stderr, flush=True)
-        command = f"python tests/ecosystem/run.py --corpus DIR --list {options.list.name}"
+        command = f"python tests/ecosystem/run.py --corpus DIR --list {options.list.name}{' --whole' if options.whole else ''}"
         report = {"commit": head + (" with uncommitted changes" if dirty else ""), "command": command, "repositories": rows}
         (options.out / "report.json").write_text(json.dumps(report, indent=1), encoding="utf-8")
         (options.out / "REPORT.md").write_text(markdown(report), encoding="utf-8")

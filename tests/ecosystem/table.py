@@ -68,7 +68,7 @@ def _repositories(repos: list[Row]) -> list[str]:
     head = ["| repository | commit | files changed | " + " | ".join(keys) + " | scan s | apply s |", "|---" * (len(keys) + 5) + "|"]
     cell: Callable[[Row, str], str] = lambda repo, label: f"{repo['seconds'].get(label, 0):.1f}"  # noqa: E731
     rows = [
-        f"| {r['name']} | {r['commit'][:8]} | {r['changed']} | {' | '.join(_mark(r[k]) for k in keys)} | {cell(r, 'scan --format json')} | {cell(r, 'apply')} |"
+        f"| {r['name']} | {r['commit'][:8]} | {r['changed']} | {' | '.join(_mark(r[k]) for k in keys)} | {cell(r, 'scan')} | {cell(r, 'apply')} |"
         for r in repos
     ]
     return ["## Repositories", "", *head, *rows, ""]

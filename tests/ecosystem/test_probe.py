@@ -260,7 +260,7 @@ def test_literal_writes_are_counted_where_their_path_is_spelt(tmp_path: Path) ->
         open("data.txt")
     """
     root = write(tmp_path, train=body)
-    assert [(w.call, w.text) for w in literal_writes(root, "train.py")] == [
+    assert [(w.call, w.text) for w in literal_writes(root, ["train.py"])] == [
         ("os.makedirs", "results"),
         ("torch.save", "results"),
         ("open", "logs/"),
@@ -268,3 +268,12 @@ def test_literal_writes_are_counted_where_their_path_is_spelt(tmp_path: Path) ->
     after = write(tmp_path / "after", train=body.replace('OUT = "results"', 'OUT = os.environ.get("SM_MODEL_DIR", "results")'))
     seen = audit(root, after, ["train.py"], [])
     assert (seen.redirected, seen.reported, [row.split()[1] for row in seen.missed]) == (2, [], ["open('logs/')"])
+
+
+def test_code_that_nothing_calls_writes_nothing(tmp_path: Path) -> None:
+    root = write(
+        tmp_path,
+        train="import helper\ndef main():\n    helper.used()\nif __name__ == '__main__':\n    main()\n    open('log.txt', 'w')\n",
+        helper="def used():\n    open('used.txt', 'w')\ndef idle():\n    open('idle.txt', 'w')\nif __name__ == '__main__':\n    open('own.txt', 'w')\n",
+    )
+    assert [write.text for write in literal_writes(root, ["train.py", "helper.py"])] == ["used.txt", "log.txt"]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import ast
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.ecosystem.alive import live_nodes
 from tests.ecosystem.trees import touched_lines
 
 # (last part of the called name, position of the path, keyword of the path); the dotted prefix where the last part alone says too little.
@@ -93,18 +95,18 @@ class _Constants(ast.NodeVisitor):
         return None
 
 
-def literal_writes(root: Path, name: str) -> list[Write]:
-    """The literal writes of one file; none where it does not parse."""
-    tree = _parsed(root / name)
-    if tree is None:
-        return []
-    constants, found = _Constants(tree), []
-    for node in ast.walk(tree):
-        target = _written(node) if isinstance(node, ast.Call) else None
-        told = constants.spelt(target) if target is not None else None
-        if told and isinstance(node, ast.Call) and not told[0].startswith(SAFE_STARTS):
-            found.append(Write(name, node.lineno, node.end_lineno or node.lineno, _dotted(node.func), told[0], told[1]))
-    return found
+def literal_writes(root: Path, files: Sequence[str]) -> list[Write]:
+    """The literal writes of a program, of which ``files`` has the entry point first; files that do not parse have none."""
+    parsed = {name: tree for name in files if (tree := _parsed(root / name)) is not None}
+    found = []
+    for name, nodes in live_nodes(parsed, files[0]).items():
+        constants = _Constants(parsed[name])
+        for node in nodes:
+            target = _written(node) if isinstance(node, ast.Call) else None
+            told = constants.spelt(target) if target is not None else None
+            if told and isinstance(node, ast.Call) and not told[0].startswith(SAFE_STARTS):
+                found.append(Write(name, node.lineno, node.end_lineno or node.lineno, _dotted(node.func), told[0], told[1]))
+    return sorted(found, key=lambda write: (write.path, write.line))
 
 
 def _parsed(path: Path) -> ast.Module | None:
@@ -172,19 +174,18 @@ def _relative(root: Path, file: Path) -> str:
 def audit(original: Path, migrated: Path, files: list[str], findings: list[dict[str, Any]]) -> Audit:
     """Whether every literal write stands on a line that apply changed, or that a finding speaks of."""
     seen = Audit(files=len(files))
-    for name in files:
-        writes = literal_writes(original, name)
-        if not writes:
-            continue
-        touched = touched_lines((original / name).read_bytes(), (migrated / name).read_bytes())
-        told = [range(f["line"], (f.get("end_line") or f["line"]) + 1) for f in findings if f["path"] == name]
-        for write in writes:
-            lines = {*range(write.line, write.end_line + 1), *write.roots}
-            row = f"{name}:{write.line} {write.call}({write.text!r})"
-            if lines & touched:
-                seen.redirected += 1
-            elif any(line in reach for line in lines for reach in told):
-                seen.reported.append(row)
-            else:
-                seen.missed.append(row)
+    writes = literal_writes(original, files)
+    touched = {
+        name: touched_lines((original / name).read_bytes(), (migrated / name).read_bytes()) for name in {write.path for write in writes}
+    }
+    for write in writes:
+        told = [range(f["line"], (f.get("end_line") or f["line"]) + 1) for f in findings if f["path"] == write.path]
+        lines = {*range(write.line, write.end_line + 1), *write.roots}
+        row = f"{write.path}:{write.line} {write.call}({write.text!r})"
+        if lines & touched[write.path]:
+            seen.redirected += 1
+        elif any(line in reach for line in lines for reach in told):
+            seen.reported.append(row)
+        else:
+            seen.missed.append(row)
     return seen
