@@ -176,9 +176,11 @@ def verify_command(
             tell=tell,
         )
     if format == "json":
+        import json
+
         from migrate.verify.record import as_json
 
-        _write(as_json(reports), output)
+        _write(json.dumps(as_json(reports, Path(found.root)), indent=1, ensure_ascii=False), output)
     else:
         text.show(reports, console)
     raise typer.Exit(verifying.exit_code(reports))
