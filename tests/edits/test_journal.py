@@ -125,7 +125,7 @@ def test_an_edit_between_two_applies_is_what_undo_brings_back(repo: Path) -> Non
 
 
 CONTENT = st.sampled_from([None, b"", b"a\r\n", b"\xff"])
-FILES = st.fixed_dictionaries({path: CONTENT for path in ("a.py", "b/c.py", "b/d/e.py", "f g.py")})
+FILES = st.fixed_dictionaries(dict.fromkeys(("a.py", "b/c.py", "b/d/e.py", "f g.py"), CONTENT))
 
 
 @settings(max_examples=60, deadline=None)
