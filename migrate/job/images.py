@@ -14,7 +14,7 @@ from typing import Any
 
 PROCESSORS = ("cpu", "gpu")
 
-# What has no image of its own trains in another framework's image, with its package added by pip; None: a plain build is all there is.
+# What has no image of its own trains in another framework's image, with its package added by pip.
 _HOSTS = {
     "keras": "tensorflow",
     "lightning": "pytorch",
@@ -23,7 +23,15 @@ _HOSTS = {
     "jax": "pytorch",
     "lightgbm": "sklearn",
 }
-_PACKAGES = {"lightning": "lightning", "transformers": "transformers", "accelerate": "accelerate", "jax": "jax", "lightgbm": "lightgbm"}
+_PACKAGES = {
+    "lightning": "lightning",
+    "transformers": "transformers",
+    "accelerate": "accelerate",
+    "jax": "jax[cuda12]",
+    "lightgbm": "lightgbm",
+}
+# Their version, as the repo's files tell it, is that of the host's framework (migrate.repo.requirements).
+_TOLD_BY_HOST = ("lightning", "accelerate")
 
 # What an image brings, by the first word of a requirement; read off the public Dockerfiles of aws/deep-learning-containers and of the
 # sagemaker-xgboost and sagemaker-scikit-learn containers. Rough on purpose: a package named twice is only installed again.
@@ -115,10 +123,11 @@ def processor_of(instance_type: str) -> str:
     return "gpu" if family[:1] in ("g", "p") else "cpu"
 
 
-def choose(framework: str, version: str | None = None, py_version: str | None = None) -> Image:
+def choose(framework: str, version: str | None = None, py_version: str | None = None, host_version: str | None = None) -> Image:
     """The image for ``framework`` at ``version``: exactly it, else the nearest (see :func:`nearest`), with a note that says so.
 
-    ``version`` is that of the framework whose image it is; for Lightning, JAX and others without an image it is the host's newest.
+    Transformers, JAX and others without an image of their own take the host framework's, at ``host_version``; Lightning's and Accelerate's
+    ``version`` is PyTorch's.
 
     Raises:
         NoImage: the framework is unknown.
@@ -128,7 +137,7 @@ def choose(framework: str, version: str | None = None, py_version: str | None = 
     if base not in tables or base == "huggingface":
         raise NoImage(f"there is no official training image for {framework}")
     table = tables[base]
-    asked = _asked(framework, base, version)
+    asked = _asked(framework, base, version) or (host_version if base != framework else None)
     found = nearest(asked, table["versions"], table["aliases"])
     raw, python = _of_python(table["versions"][found], py_version)
     processors = tuple(raw.get("processors") or table["processors"] or ())
@@ -143,7 +152,7 @@ def choose(framework: str, version: str | None = None, py_version: str | None = 
         processors=processors,
         registries=_registries(raw["registries"]),
         wanted=version,
-        note=_note(framework, base, asked, version, found),
+        note=_note(framework, base, asked, found),
         extra=_extra(framework, version),
     )
 
@@ -175,6 +184,7 @@ def nearest(wanted: str | None, versions: dict[str, Any], aliases: dict[str, str
     newest = max(versions, key=_numbers)
     if wanted is None:
         return newest
+    wanted = _release(wanted)
     if wanted in versions:
         return wanted
     numbers = _numbers(wanted)
@@ -202,7 +212,10 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 
 def _same(wanted: str | None, found: str) -> bool:
-    return wanted is None or _numbers(found)[: len(_numbers(wanted))] == _numbers(wanted)
+    if wanted is None:
+        return True
+    numbers = _numbers(_release(wanted))
+    return _numbers(found)[: len(numbers)] == numbers
 
 
 def _of_python(raw: dict[str, Any], wanted: str | None) -> tuple[dict[str, Any], str | None]:
@@ -230,31 +243,32 @@ def _asked(framework: str, base: str, version: str | None) -> str | None:
     """The version to look for in ``base``'s table. Keras 2 had TensorFlow's own number; Keras 3 has none of its own there."""
     if framework == "keras":
         return version if version and version.startswith("2.") else None
-    return version if framework == base else None
+    return version if framework == base or framework in _TOLD_BY_HOST else None
 
 
-def _note(framework: str, base: str, asked: str | None, version: str | None, found: str) -> str | None:
-    if base != framework and framework in _PACKAGES:
-        return f"{framework} has no image of its own: it is added by pip to the {base} {found} image"
+def _note(framework: str, base: str, asked: str | None, found: str) -> str | None:
+    notes = []
+    if framework in _PACKAGES:
+        notes.append(f"{framework} has no image of its own: pip adds it to the {base} {found} image")
+    if asked is None:
+        notes.append(f"the repo does not say which {base} it needs: {found} is the newest official image")
+    elif not _same(asked, found):
+        notes.append(f"the repo asks for {base} {asked}; the nearest official image has {found}")
     if framework == "chainer":
-        wanted = f"the repo asks for chainer {version}; " if version and not _same(version, found) else ""
-        return (
-            f"{wanted}the last official Chainer images are of 2018 ({found}): try a short job first, they may be gone from their registry"
-        )
-    if asked is not None and not _same(asked, found):
-        return f"the repo asks for {framework} {version}; the nearest official image has {found}"
-    if version is None:
-        return f"the repo does not say which {framework} it needs: {found} is the newest official image"
-    return None
+        notes.append("the last official Chainer images are of 2018 and may be gone from their registry: try a short job first")
+    return "; ".join(notes) or None
 
 
 def _extra(framework: str, version: str | None) -> tuple[str, ...]:
     package = _PACKAGES.get(framework)
     if package is None:
         return ()
-    if framework == "jax":
-        package = "jax[cuda12]"
-    return (f"{package}=={version}" if version else package,)
+    return (f"{package}=={_release(version)}" if version and framework not in _TOLD_BY_HOST else package,)
+
+
+def _release(version: str) -> str:
+    """``version`` without what follows a plus (1.7.1+cu110): the build, which the image settles."""
+    return version.partition("+")[0]
 
 
 def _registries(index: int) -> tuple[tuple[str, str], ...]:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from migrate.job.images import Image, NoImage, choose, processor_of
 from migrate.job.job import CHECKPOINTS, JSON, Job, JobChannel, LeftOut
 from migrate.job.model import EntryPoint, Hyperparameter
-from migrate.job.requirements import missing
+from migrate.job.requirements import missing, pinned
 from migrate.job.validate import training_instance_types
 
 # Five days is what an account may run a job without asking for more quota. You pay for what runs, not for what is allowed.
@@ -40,7 +40,7 @@ def infer(entry: EntryPoint, *, project: str = "training", key: str | None = Non
     slug = name_of(f"{project}-{stem}")
     notes: list[str] = []
     reasons: dict[str, str] = {}
-    image = _image(entry, notes)
+    image = _image(entry, pinned(requirements, "torch"), notes)
     instance = _instance(entry, image, reasons, notes)
     values, left_out = hyperparameters(entry.hyperparameters)
     needed, dropped = missing(requirements, image)
@@ -146,9 +146,9 @@ def _is_toml(value: object) -> bool:
     return False
 
 
-def _image(entry: EntryPoint, notes: list[str]) -> Image | None:
+def _image(entry: EntryPoint, torch: str | None, notes: list[str]) -> Image | None:
     try:
-        image = choose(entry.framework, entry.framework_version)
+        image = choose(entry.framework, entry.framework_version, host_version=torch if entry.framework != "keras" else None)
     except NoImage as error:
         notes.append(f"{error}: write the whole address of one of your own as image in job.toml")
         return None

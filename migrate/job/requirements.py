@@ -36,20 +36,31 @@ def missing(lines: Sequence[str], image: Image | None) -> tuple[tuple[str, ...],
     """
     if image is None:
         return tuple(lines), ()
-    needed: list[str] = list(image.extra)
+    declared = {package_of(line) for line in lines}
+    needed = [line for line in image.extra if declared.isdisjoint(_other_names(package_of(line)))]
     dropped: list[str] = []
-    added = {package_of(line) for line in image.extra}
     for line in lines:
         package = package_of(line)
         if package is None:
             needed.append(line)
-        elif package in added:
-            continue
         elif _FRAMEWORKS.fullmatch(package) or (package in image.present and not re.search(r"[=<>~@!\[]", line.split(";")[0])):
             dropped.append(line)
         else:
             needed.append(line)
     return tuple(needed), tuple(dropped)
+
+
+def pinned(lines: Sequence[str], package: str) -> str | None:
+    """The version that a requirement line gives ``package`` with ``==`` or ``~=``; None where none does."""
+    for line in lines:
+        found = re.search(r"[=~]=\s*([0-9][\w.]*)", line.split(";")[0])
+        if found and package_of(line) == package:
+            return found.group(1).rstrip(".")
+    return None
+
+
+def _other_names(package: str | None) -> set[str | None]:
+    return {"lightning", "pytorch-lightning"} if package == "lightning" else {package}
 
 
 def package_of(line: str) -> str | None:

@@ -11,7 +11,7 @@ import functools
 import importlib.resources
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -169,11 +169,11 @@ def _image(algorithm: Mapping[str, Any]) -> Iterator[Problem]:
 
 
 def _channels(request: Mapping[str, Any]) -> Iterator[Problem]:
-    seen: set[object] = set()
-    for index, channel in enumerate(request.get("InputDataConfig") or ()):
+    seen: set[str] = set()
+    for index, channel in enumerate(_listed(request.get("InputDataConfig"))):
         where = f"InputDataConfig[{index}]"
         channel = _mapping(channel)
-        name = channel.get("ChannelName")
+        name = str(channel.get("ChannelName"))
         if name in seen:
             yield Problem(f"{where}.ChannelName", f"{_short(name)} is there twice")
         seen.add(name)
@@ -188,7 +188,7 @@ def _channels(request: Mapping[str, Any]) -> Iterator[Problem]:
 
 def _under_sdk(request: Mapping[str, Any]) -> Iterator[Problem]:
     """What the v3 containers' shell file cannot carry (``export SM_HP_KEY='value'``), and the channels that the SDK adds."""
-    names = [_mapping(channel).get("ChannelName") for channel in request.get("InputDataConfig") or ()]
+    names = [_mapping(channel).get("ChannelName") for channel in _listed(request.get("InputDataConfig"))]
     if len(names) + len(SDK_CHANNELS) > 20:
         yield Problem("InputDataConfig", f"has {len(names)} channels; the SDK adds {len(SDK_CHANNELS)} of its own and 20 are allowed")
     for index, name in enumerate(names):
@@ -206,6 +206,10 @@ def _under_sdk(request: Mapping[str, Any]) -> Iterator[Problem]:
 
 def _mapping(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
+
+
+def _listed(value: object) -> Sequence[Any]:
+    return value if isinstance(value, (list, tuple)) else ()
 
 
 def _short(value: object) -> str:

@@ -6,13 +6,13 @@ python recorded.py LAUNCHER ARGUMENTS...
 from __future__ import annotations
 
 import json
+import os
 import runpy
 import sys
+from pathlib import Path
 from typing import Any
 
 import botocore.client
-
-NAME = "recorded"
 
 
 def answer(self: Any, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
@@ -20,6 +20,11 @@ def answer(self: Any, operation: str, parameters: dict[str, Any]) -> dict[str, A
     service = self.meta.service_model.service_name
     shown = {key: value for key, value in parameters.items() if key not in ("Body", "ChecksumAlgorithm")}
     print(f"CALL {json.dumps({'service': service, 'operation': operation, 'parameters': shown}, default=str)}", flush=True)
+    if operation == "PutObject" and "RECORDED_FILES" in os.environ:
+        body = parameters["Body"]
+        target = Path(os.environ["RECORDED_FILES"], parameters["Key"])
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(body if isinstance(body, bytes) else body.read())
     if operation == "CreateTrainingJob":
         region = self.meta.region_name
         return {"TrainingJobArn": f"arn:aws:sagemaker:{region}:111122223333:training-job/{parameters['TrainingJobName']}"}

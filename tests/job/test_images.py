@@ -100,7 +100,10 @@ def test_the_extract_is_that_of_the_sdk(tmp_path: Path, monkeypatch: pytest.Monk
         ("chainer", "7.8.1", "sagemaker-chainer:5.0.0-{processor}-py3"),
         ("sklearn", "1.2.2", "sagemaker-scikit-learn:1.2-1-cpu-py3"),
         ("xgboost", "1.7.6", "sagemaker-xgboost:1.7-1"),
-        ("lightning", "2.1", "pytorch-training:2.10.0-{processor}-py313"),
+        ("lightning", "1.7.1+cu110", "pytorch-training:1.7.1-{processor}-py36"),
+        ("accelerate", "2.0", "pytorch-training:2.0.1-{processor}-py310"),
+        ("transformers", "4.28.0", "pytorch-training:2.10.0-{processor}-py313"),
+        ("jax", "0.4.8", "pytorch-training:2.10.0-{processor}-py313"),
     ],
 )
 def test_chooses(framework: str, version: str, name: str) -> None:
@@ -115,7 +118,9 @@ def test_says_what_it_had_to_choose() -> None:
     assert "2018" in str(choose("chainer", "7.8.1").note)
     assert "no image of its own" in str(choose("jax").note)
     assert choose("jax").extra == ("jax[cuda12]",)
-    assert choose("lightning", "2.1.0").extra == ("lightning==2.1.0",)
+    assert choose("lightning", "2.1.0").extra == ("lightning",)
+    assert choose("transformers", "4.28.0").extra == ("transformers==4.28.0",)
+    assert choose("transformers", "4.28.0", host_version="1.13.1").name == "pytorch-training:1.13.1-{processor}-py39"
     assert choose("pytorch").extra == ()
 
 
