@@ -32,6 +32,7 @@ class Expressions(ABC):
     """Evaluates expressions; calls are the machine's."""
 
     program: Program
+    doubt: int
     argv_reads: list[tuple[Module, ast.Subscript, int]]  # ``sys.argv[i]``, as met
 
     @abstractmethod
@@ -309,7 +310,7 @@ class Expressions(ABC):
             container, index = self.evaluate(target.value, env), self.evaluate(target.slice, env)
             known = isinstance(container, list) and isinstance(index, int) and -len(container) <= index < len(container)
             if known or (isinstance(container, dict) and isinstance(index, (str, int))):
-                container[index] = value  # type: ignore[index]
+                container[index] = UNKNOWN if self.doubt else value  # type: ignore[index]
         elif isinstance(target, (ast.Tuple, ast.List)):
             self._unpack(target.elts, value, env)
         elif isinstance(target, ast.Starred):

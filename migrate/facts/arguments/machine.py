@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import ast
 import posixpath
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from migrate.facts.arguments import operations, parsers
 from migrate.facts.arguments.expressions import better
@@ -149,12 +149,20 @@ class Machine(Statements):
             parsers.initialise(receiver, call)
             return None
         if isinstance(receiver, (Parser, Group, Subparsers)):
+            if function.name == "set_defaults" and self.doubt:
+                call = replace(call, keywords=dict.fromkeys(call.keywords, UNKNOWN))
             result, reason = parsers.parser_method(receiver, function.name, call)
             if reason is not None:
                 self.notes[call.place] = reason
             if isinstance(result, Parser) and isinstance(receiver, Subparsers):
                 result.library = receiver.parser.library
             return result
+        if self.doubt and isinstance(receiver, dict) and function.name == "update":
+            for given in [*call.args, call.keywords]:
+                receiver.update(dict.fromkeys(given, UNKNOWN) if isinstance(given, dict) else {})
+            return None
+        if self.doubt and isinstance(receiver, dict) and function.name == "pop":
+            return UNKNOWN
         return operations.method(receiver, function.name, call.args, call.keywords)
 
     def _support(self, name: str, call: parsers.Call) -> object:

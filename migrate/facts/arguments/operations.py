@@ -94,7 +94,12 @@ def binary(op: ast.operator, left: object, right: object) -> object:
         or not (is_plain(right) or isinstance(right, (list, tuple, dict)))
     ):
         return UNKNOWN
-    if isinstance(op, (ast.Pow, ast.LShift, ast.Mult)) and not (_modest(left) and _modest(right)):
+    if isinstance(op, ast.Mod) and isinstance(left, (str, bytes)) and _wide(str(left)):
+        return UNKNOWN
+    if isinstance(op, (ast.Pow, ast.LShift, ast.Mult)) and not (_modest(left, op) and _modest(right, op, exponent=True)):
+        return UNKNOWN
+    sequence, times = (left, right) if isinstance(left, (str, bytes, list, tuple)) else (right, left)
+    if isinstance(op, ast.Mult) and isinstance(sequence, (str, bytes, list, tuple)) and not (isinstance(times, int) and times <= 1000):
         return UNKNOWN
     try:
         result = function(left, right)
@@ -103,10 +108,12 @@ def binary(op: ast.operator, left: object, right: object) -> object:
     return result if small(result) else UNKNOWN
 
 
-def _modest(value: object) -> bool:
+def _modest(value: object, op: ast.operator, exponent: bool = False) -> bool:
+    """Whether the operation stays small: the result of two modest values fits in a line."""
     if isinstance(value, (str, bytes, list, tuple)):
-        return len(value) <= 200
-    return isinstance(value, (int, float)) and abs(value) <= 2**40
+        return isinstance(op, ast.Mult) and len(value) <= 100
+    largest = 64 if exponent and not isinstance(op, ast.Mult) else 2**40
+    return isinstance(value, (int, float)) and abs(value) <= largest
 
 
 def compare(op: ast.cmpop, left: object, right: object) -> object:
@@ -139,7 +146,7 @@ def method(receiver: object, name: str, args: Sequence[object], keywords: dict[s
         return UNKNOWN
     if isinstance(receiver, str) and not (is_plain(list(args)) and is_plain(keywords)):
         return UNKNOWN
-    if name == "zfill" and args and not _modest(args[0]):
+    if name == "zfill" and args and not (isinstance(args[0], int) and args[0] <= LARGEST):
         return UNKNOWN
     if name == "format" and ("__" in str(receiver) or any(len(str(a)) > LARGEST for a in args) or _wide(str(receiver))):
         return UNKNOWN

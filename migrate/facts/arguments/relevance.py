@@ -7,26 +7,14 @@ import ast
 from migrate.facts.arguments.objects import Bound, FunctionValue, Group, Instance, Namespace, Parser, Subparsers, SysArgv
 from migrate.facts.program import Program
 
-WORDS = frozenset(
-    [
-        "add_argument",
-        "parse_args",
-        "parse_known_args",
-        "parse_intermixed_args",
-        "ArgumentParser",
-        "ArgParser",
-        "HfArgumentParser",
-        "set_defaults",
-        "add_argument_group",
-        "add_mutually_exclusive_group",
-        "add_subparsers",
-        "add_parser",
-        "parse_args_into_dataclasses",
-        "argv",
-    ]
+PARSER_WORDS = (
+    "add_argument parse_args parse_known_args parse_intermixed_args ArgumentParser ArgParser HfArgumentParser set_defaults argv "
+    "add_argument_group add_mutually_exclusive_group add_subparsers add_parser parse_args_into_dataclasses"
 )
+OTHER_WORDS = "LightningCLI CLI auto_cli Fire docopt tyro hydra exec DEFINE_string DEFINE_integer DEFINE_float"
+WORDS = frozenset(PARSER_WORDS.split()) | frozenset(OTHER_WORDS.split())
 SMALL = 400  # nodes of a function that only gives data
-COMMON = frozenset(["__call__", "__len__", "__getitem__", "forward"])
+COMMON = frozenset({"__call__", "__len__", "__getitem__", "forward"})
 
 
 class Relevance:

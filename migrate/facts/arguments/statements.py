@@ -30,6 +30,7 @@ class Statements(Expressions):
 
     def __init__(self) -> None:
         self.steps = 0
+        self.doubt = 0  # branches that are followed without knowing whether they are taken
         self.argv_reads: list[tuple[Module, ast.Subscript, int]] = []
         self.maybe: list[object] = []
         self.modules: dict[str, Env] = {}
@@ -96,7 +97,7 @@ class Statements(Expressions):
         for target in node.targets:
             if isinstance(target, ast.Subscript):
                 container, index = self.evaluate(target.value, env), self.evaluate(target.slice, env)
-                if isinstance(container, dict) and isinstance(index, (str, int)):
+                if isinstance(container, dict) and isinstance(index, (str, int)) and not self.doubt:
                     container.pop(index, None)
         return None
 
@@ -179,7 +180,9 @@ class Statements(Expressions):
         signals, results = [], []
         for body in bodies:
             env.names = dict(before)
+            self.doubt += 1
             signals.append(self.block(body, env))
+            self.doubt -= 1
             results.append(env.names)
         alive = [names for names, signal in zip(results, signals, strict=True) if signal is None]
         env.names = alive[0] if alive else results[0]
@@ -233,7 +236,9 @@ class Statements(Expressions):
         signal = self.block(node.body, env)
         after = dict(env.names)
         for handler in node.handlers:
+            self.doubt += 1
             self.block(handler.body, env)
+            self.doubt -= 1
             env.names = {**env.names, **after}
         if signal is None or signal is STOP:
             signal = self.block(node.orelse, env) if signal is None else None
