@@ -27,8 +27,8 @@ class Module:
     text: str = ""  # the source decoded as Python decodes it
 
     def scope(self, node: ast.AST) -> Scope:
-        """The scope in which ``node`` stands."""
-        return self.names.scope_of[id(node)]
+        """The scope in which ``node`` stands; the module's own for what is not visited, such as the annotation of an argument."""
+        return self.names.scope_of.get(id(node), self.names.root)
 
     def parent(self, node: ast.AST) -> ast.AST | None:
         return self.names.parent_of.get(id(node))
