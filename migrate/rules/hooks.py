@@ -97,10 +97,11 @@ def support_name(context: Context, module: Module, name: str, before: Span | Non
 
 
 def imported_as(context: Context, module: Module) -> tuple[bool, bool]:
-    """Whether the program loads ``module`` as a member of a package, and whether by its bare name or as the script."""
+    """Whether ``module`` may be loaded as a member of a package, and whether by its bare name or as the script."""
     program = context.program
     script = module.path == program.entry
-    member = module.path.endswith("/__init__.py") or (script and context.as_module and "/" in module.path)
+    packaged = program.resolver(module.path, None, 1) is not None  # an __init__.py stands beside it: others may load it as a member
+    member = packaged or (script and context.as_module and "/" in module.path)
     top = script
     for other in program.modules.values():
         for name, level in _imports(other.tree):
@@ -138,6 +139,18 @@ def segment(module: Module, node: ast.expr) -> str:
     if span.line != span.end_line or not lines[span.line - 1].isascii():
         return ast.unparse(node)
     return lines[span.line - 1][span.column : span.end_column].decode("ascii")
+
+
+def blank_lines(module: Module, first: ast.stmt) -> list[str]:
+    """The empty lines that a function put before ``first`` (and the comment above it) still needs, so that two stand above it."""
+    lines = module.source.splitlines()
+    line = min([first.lineno, *(d.lineno for d in getattr(first, "decorator_list", []))]) - 1
+    while line and lines[line - 1].startswith(b"#"):
+        line -= 1
+    above = 0
+    while line - above > 0 and not lines[line - above - 1].strip():
+        above += 1
+    return [""] * (max(0, 2 - above) if module.tree.body[0] is not first else 1)
 
 
 def option_finding(context: Context, rule: tuple[str, str], option: Option, severity: str, message: str) -> Finding:

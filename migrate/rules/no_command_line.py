@@ -28,7 +28,7 @@ from migrate.facts.constants import Constant, find_constants
 from migrate.facts.model import Span
 from migrate.facts.program import Module, Program
 from migrate.rules.base import Context, Example
-from migrate.rules.hooks import support_name
+from migrate.rules.hooks import blank_lines, support_name
 from migrate.rules.model import Finding
 
 CODE = "SM210"
@@ -56,7 +56,7 @@ def _edits(context: Context, module: Module, constants: list[Constant]) -> tuple
     argv, added = support_name(context, module, "script_argv", before)
     edits += added
     function, settings = _free(context.program, "parse_settings"), _free(context.program, "settings")
-    lines = ["", f"def {function}():", f"    parser = {argparse}.ArgumentParser(allow_abbrev=False)"]
+    lines = [*blank_lines(module, first), f"def {function}():", f"    parser = {argparse}.ArgumentParser(allow_abbrev=False)"]
     for constant in constants:
         default, more = _default(context, module, constant, before)
         edits += more

@@ -24,7 +24,7 @@ from migrate.edits.model import Edit, Insert
 from migrate.facts.model import Option, Span
 from migrate.facts.program import Module
 from migrate.rules.base import Context, Example
-from migrate.rules.hooks import support_name
+from migrate.rules.hooks import blank_lines, support_name
 from migrate.rules.model import Finding
 from migrate.rules.no_command_line import _free
 
@@ -65,7 +65,7 @@ def _edits(context: Context, options: tuple[Option, ...]) -> tuple[tuple[Edit, .
     argv, added = support_name(context, main, "sagemaker_argv", before)
     edits += added
     function = _free(context.program, "name_arguments")
-    lines = ["", f"def {function}():", f"    parser = {names['argparse']}.ArgumentParser()"]
+    lines = [*blank_lines(main, first), f"def {function}():", f"    parser = {names['argparse']}.ArgumentParser()"]
     for option in options:
         kind = f", type={option.type}" if option.type else ""
         nargs = ', nargs="?"' if option.nargs else ""

@@ -13,11 +13,11 @@ from migrate.facts.program import Program, load_program
 from migrate.rules.base import Context, Rule
 from migrate.rules.model import Finding
 
-SUPPORT = '''
+SUPPORT = """
 def sagemaker_argv(parser, argv=None): ...
 def parse_args(parser, method="parse_args"): ...
 def script_argv(parser, name): ...
-'''
+"""
 
 
 def resolver_of(sources: dict[str, str], entry: str) -> Callable[[str, str | None, int], str | None]:
