@@ -47,7 +47,7 @@ class Scan:
 
 @dataclass(frozen=True)
 class Request:
-    """What to look at: ``entries`` are entry points by path (all when empty); ``select`` and ``ignore`` are rule codes or their beginnings."""
+    """What to look at: ``entries`` are entry points by path (all when empty); ``select`` and ``ignore`` are codes or their beginnings."""
 
     path: Path
     entries: tuple[str, ...] = ()

@@ -91,7 +91,7 @@ def rows_of(calls: Table, program: Program, module: Module, call: ast.Call) -> l
     if definitions:
         return [row for d in definitions if isinstance(d, Class) for row in _inherited(calls, program, d)]
     if not isinstance(call.func, ast.Attribute):
-        return calls.last.get(call.func.id, []) if isinstance(call.func, ast.Name) and name is None else []
+        return _aliased(calls, program, module, call.func) if isinstance(call.func, ast.Name) and name is None else []
     if _is_super(call.func.value):
         owner = module.scope(call).enclosing_class()
         cls = program.class_of(owner.node) if owner else None
@@ -99,6 +99,19 @@ def rows_of(calls: Table, program: Program, module: Module, call: ast.Call) -> l
     if program.callees(module, call):
         return []
     return calls.method.get(call.func.attr, [])
+
+
+def _aliased(calls: Table, program: Program, module: Module, func: ast.Name) -> list[Row]:
+    """The rows of what a name was assigned: ``opener = gzip.open if packed else open``."""
+    found = module.scope(func).lookup(func.id)
+    for binding in found[1] if found else []:
+        if binding.kind == "assign" and binding.value is not None and not binding.index:
+            branches = [binding.value.body, binding.value.orelse] if isinstance(binding.value, ast.IfExp) else [binding.value]
+            for branch in branches:
+                name = program.qualified(module, branch)
+                if name is not None and name in calls.exact:
+                    return calls.exact[name]
+    return []
 
 
 def _is_super(node: ast.expr) -> bool:

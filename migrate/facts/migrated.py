@@ -59,7 +59,13 @@ def _read(module: Module, node: ast.Call | ast.Subscript, env: str, options: dic
         root = node.args[1].value if isinstance(node.args[1], ast.Constant) and isinstance(node.args[1].value, str) else None
     default = root
     parent = module.parent(node)
-    if isinstance(parent, ast.Call) and isinstance(parent.func, ast.Attribute) and parent.func.attr == "join" and parent.args[0] is node and len(parent.args) == 2:
+    if (
+        isinstance(parent, ast.Call)
+        and isinstance(parent.func, ast.Attribute)
+        and parent.func.attr == "join"
+        and parent.args[0] is node
+        and len(parent.args) == 2
+    ):
         rest = parent.args[1]
         text = rest.value if isinstance(rest, ast.Constant) and isinstance(rest.value, str) else ast.get_source_segment(module.text, rest)
         default = text if not root else f"{root}/{text}"

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from migrate.facts.calls import Table
 from migrate.facts.locations import (
-    DATA_WORDS, LOG_WORDS, MODEL_WORDS, PATH_WORDS, folder_of, is_below, is_file_like, is_trivial, kind_of, normal, split_at, split_of,
+    DATA_WORDS, LOG_WORDS, MODEL_WORDS, PATH_WORDS, folder_of, is_below, is_file_like, is_trivial, kind_of, normal, split_at, split_of, words,
 )  # fmt: skip
 from migrate.facts.migrated import Migrated, find_migrated
 from migrate.facts.model import Arguments, Option, Place, Span
@@ -103,6 +103,23 @@ class _Decider:
         self.compared = _compared_names(program)
         self.wrapped: dict[str, str] = {}  # texts written through a wrapped argument, and their variable
 
+    def _anchored_input(self, origin: Origin) -> None:
+        """A folder beside the code that is read, and that the repository does not hold, is a channel: ``os.path.join(ROOT, "input")`` is its default."""
+        call = origin.joined
+        names = [a.value for a in call.args[1:] if isinstance(a, ast.Constant) and isinstance(a.value, str)] if call is not None else []
+        if call is None or not names or len(names) != len(call.args) - 1 or not any(u.act in ("read", "list") for u, _ in origin.uses):
+            return
+        below = normal("/".join(names))
+        if is_file_like(below) or any(is_below(path, below) for path in self.shipped):
+            return
+        taken = {r.channel for r in self.result.redirects}
+        name = split_of(words(below)) or "training"
+        name = name if name not in taken else "".join(c if c.isalnum() and c.isascii() else "_" for c in below).lower()
+        source = ast.get_source_segment(origin.module.text, call)
+        if source is not None and name not in taken:
+            place, env = origin.module.place(call), f"SM_CHANNEL_{name.upper()}"
+            self.result.redirects.append(Redirect("channel", place, env, source, None, Span.of(call), below, name, root=below))
+
     # -- roles -----------------------------------------------------------------------------------------------------------------------
 
     def decide(self) -> Paths:
@@ -138,6 +155,7 @@ class _Decider:
         source = ast.get_source_segment(origin.module.text, origin.node)
         acts = origin.acts()
         if "write" not in acts and "make" not in acts:
+            self._anchored_input(origin)
             return
         if acts & {"read", "list"} and any(u.row.kind == "data" for u, _ in origin.uses if u.act in ("read", "list")) or source is None:
             self._leave(origin, "the same folder is read and written", loses=True)
@@ -205,7 +223,6 @@ class _Decider:
         if not origin.text:
             return False
         if self._travels(origin):
-            self._leave(origin, "it is in the repository and travels with the code", loses=False)
             return False
         return True
 
@@ -224,7 +241,9 @@ class _Decider:
         text = normal(origin.text or "")
         if text not in self.shipped:
             return False
-        settings = text.endswith((".yaml", ".yml", ".json", ".cfg", ".ini", ".toml", ".py", ".names")) or bool(origin.names & {"config", "cfg", "vocab", "tokenizer"})
+        settings = text.endswith((".yaml", ".yml", ".json", ".cfg", ".ini", ".toml", ".py", ".names")) or bool(
+            origin.names & {"config", "cfg", "vocab", "tokenizer"}
+        )
         return settings or (origin.kind == "literal" and not origin.names & DATA_WORDS)
 
     def _output_role(self, origin: Origin) -> str:
@@ -261,7 +280,7 @@ class _Decider:
 
     def _is_folder(self, origin: Origin) -> bool:
         text = origin.text or ""
-        if text.endswith("/") or any(u.act in ("make", "list") for u, _ in origin.uses):
+        if text.endswith("/") or any(u.act in ("make", "list") and _is_itself(origin, v) for u, v in origin.uses):
             return True
         followed = [v for _, v in origin.uses if len(v) > 1 and v[1].kind == "literal" and v[1].text.startswith("/")]
         if followed:
@@ -299,7 +318,8 @@ class _Decider:
             elif alone and (options or group.root.startswith(("/", "~", ".."))):
                 group.base = group.root
             elif group.root.startswith(("/", "~", "..")):
-                group.base = folder_of(group.root)
+                parent = folder_of(group.root)
+                group.base = group.root if parent in ("", "/") else parent
             else:
                 group.base = ""
 
@@ -314,6 +334,11 @@ class _Decider:
 
     def _channels(self, origins: list[Origin]) -> list[_Group]:
         groups: list[_Group] = []
+        for text in {normal(o.text) for o in origins if o.text is not None}:  # one path, whatever each place calls it
+            alike = [o for o in origins if o.text is not None and normal(o.text) == text]
+            shared = set().union(*(o.names for o in alike))
+            for origin in alike:
+                origin.names = shared
         for origin in sorted(origins, key=lambda o: (normal(o.text or "~~"), o.line)):
             root = self._input_root(origin)
             name = self._channel_name(origin)
@@ -360,8 +385,6 @@ class _Decider:
         last = normal(origin.text or "").rsplit("/", 1)[-1]
         if kinds == {"model"}:
             return "pretrained"
-        from migrate.facts.locations import words
-
         own = split_of(origin.names)
         if own is not None and (origin.text is None or not is_file_like(last) or origin.option is not None):
             if is_file_like(last) and origin.option is None:
@@ -483,7 +506,9 @@ class _Decider:
                     Redirect(kind if kind != "cache" else "data", place, env, '""', source, Span.of(use.argument), text)
                 )
                 return
-        off = value[0].option is not None and value[0].option.default_known and not value[0].option.default  # unless it is given, nothing is written
+        off = (
+            value[0].option is not None and value[0].option.default_known and not value[0].option.default
+        )  # unless it is given, nothing is written
         if use.act in ("write", "make") or (use.act in ("read", "list") and use.row.kind == "data"):
             self.result.left.append(Left(place, use.act, kind, text, reason, use.act == "write" and not off))
 
@@ -503,6 +528,11 @@ class _Decider:
                 self.result.redirects.append(Redirect(role, place, env, None, None, None, default, argument=keyword))
             else:
                 self.result.redirects.append(Redirect(role, place, env, '""', f'"{default}"', None, default, argument=keyword))
+
+
+def _is_itself(origin: Origin, value: Value) -> bool:
+    """Whether the used path is the origin as it stands, not the folder that holds it."""
+    return len(value) == 1 and (origin.kind != "literal" or value[0].text == origin.text)
 
 
 def _quoted(text: str, quote: str) -> str:

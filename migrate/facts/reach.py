@@ -7,7 +7,22 @@ from collections.abc import Iterator
 
 from migrate.facts.program import Function, Module, Program
 
-PLAIN_DECORATORS = {"property", "staticmethod", "classmethod", "setter", "no_grad", "inference_mode", "abstractmethod", "wraps", "cached_property", "contextmanager", "function", "script", "lru_cache", "cache"}
+PLAIN_DECORATORS = {
+    "property",
+    "staticmethod",
+    "classmethod",
+    "setter",
+    "no_grad",
+    "inference_mode",
+    "abstractmethod",
+    "wraps",
+    "cached_property",
+    "contextmanager",
+    "function",
+    "script",
+    "lru_cache",
+    "cache",
+}
 
 
 def reached(program: Program) -> set[int]:
@@ -72,7 +87,9 @@ def _is_main_guard(statement: ast.stmt) -> bool:
     if not isinstance(statement, ast.If) or not isinstance(statement.test, ast.Compare):
         return False
     sides = [statement.test.left, *statement.test.comparators]
-    return any(isinstance(s, ast.Name) and s.id == "__name__" for s in sides) and any(isinstance(s, ast.Constant) and s.value == "__main__" for s in sides)
+    return any(isinstance(s, ast.Name) and s.id == "__name__" for s in sides) and any(
+        isinstance(s, ast.Constant) and s.value == "__main__" for s in sides
+    )
 
 
 def _named(node: ast.AST) -> set[str]:

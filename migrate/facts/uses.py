@@ -43,6 +43,7 @@ class Origin:
     text: str | None
     names: set[str] = field(default_factory=set)
     uses: list[tuple[PathUse, Value]] = field(default_factory=list)
+    joined: ast.Call | None = None  # of an anchor: the join that it starts
 
     @property
     def line(self) -> int:
@@ -159,7 +160,7 @@ def _place(program: Program, values: Values, found: Uses, use: PathUse, value: V
         key = ("anchor", first.module.path, Span.of(first.node))
         anchor = found.origins.get(key)
         if anchor is None:
-            anchor = found.origins[key] = Origin("anchor", first.module, first.node, None, None)
+            anchor = found.origins[key] = Origin("anchor", first.module, first.node, None, None, joined=first.joined)
         anchor.uses.append((use, value))
     elif first.kind == "hole" and (first.text == "None" or first.text.endswith(NO_FILE)):
         return
@@ -177,7 +178,7 @@ def _place_option(program: Program, values: Values, found: Uses, use: PathUse, v
         return
     default = default_expression(module, option)
     text = option.default if option.default_known and isinstance(option.default, str) else None
-    if default is not None and not option.default_known and depth < 3:
+    if default is not None and not isinstance(default, ast.Constant) and depth < 3:
         inners = values.of(module, default)
         if is_certain_text(default) and all(i[0].kind == "hole" for i in inners):
             key: tuple[object, ...] = ("option", option.place.path, option.place.span)

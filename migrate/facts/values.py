@@ -52,6 +52,7 @@ class Part:
     module: Module | None = None
     node: ast.expr | None = None
     option: Option | None = None
+    joined: ast.Call | None = None  # of an anchor: the ``os.path.join`` that it starts
 
     @property
     def key(self) -> tuple[str, str, object]:
@@ -116,7 +117,7 @@ class Values:
         finally:
             self._active.discard(id(node))
         if not found:
-            found = [hole(type(node).__name__, node)]
+            found = [hole(f"`{ast.unparse(node)[:60]}`, which is not followed", node)]
         result = _distinct(found)
         if not self._active:  # what was cut short by a cycle is true only for the one who asked
             self._known[id(node)] = result
@@ -446,7 +447,7 @@ class Values:
         name = self.program.qualified(module, node.func) or ""
         if name in ("os.path.join", "posixpath.join", "ntpath.join", "pathlib.Path", "pathlib.PurePath") and len(node.args) > 1:
             values = _joined([self.of(module, a.value if isinstance(a, ast.Starred) else a) for a in node.args])
-            return [self._anchored(module, node.args[0], value) for value in values] if name.endswith("path.join") else values
+            return [self._anchored(module, node, value) for value in values] if name.endswith("path.join") else values
         if name in PASS_THROUGH and node.args:
             return self.of(module, node.args[0])
         if name in ("open", "io.open") and node.keywords:
@@ -477,10 +478,12 @@ class Values:
         local = self._of_local_call(module, node)
         return local or self._of_method(module, node)
 
-    def _anchored(self, module: Module, head: ast.expr, value: Value) -> Value:
+    def _anchored(self, module: Module, call: ast.Call, value: Value) -> Value:
         """A path joined to the working folder or the code's own starts at the argument of this join: there it can be given another start."""
         if value and value[0].kind == "anchor":
-            return (Part("anchor", value[0].text, module, head), *value[1:])
+            if value[0].joined is not None and isinstance(call.args[0], (ast.Name, ast.Attribute)):
+                return value  # a folder below the anchor has a name already: there it starts
+            return (Part("anchor", value[0].text, module, call.args[0], joined=call), *value[1:])
         return value
 
     def _of_local_call(self, module: Module, node: ast.Call) -> list[Value]:
@@ -668,7 +671,7 @@ def _folder(part: Part) -> Value:
     if part.kind == "literal":
         head, slash, _ = part.text.rpartition("/")
         return (Part("literal", head if slash else ".", part.module, part.node if slash else None),)
-    return (part,)
+    return (part, Part("hole", "its folder"))
 
 
 def _is_none(value: Value) -> bool:

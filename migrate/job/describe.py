@@ -45,6 +45,8 @@ def key_of(option: Option) -> str:
 
 def _hyperparameters(arguments: Arguments, paths: Paths) -> tuple[Hyperparameter, ...]:
     on_paths = {r.option.dest for r in [*paths.redirects, *paths.migrated] if r.option is not None}
+    literals = {(r.place.path, r.span.line, r.default) for r in paths.redirects if r.span is not None}
+    on_paths |= {o.dest for o in arguments.options if _stands_at(o, literals)}
     found: dict[str, Hyperparameter] = {}
     for option in arguments.options:
         name = key_of(option)
@@ -53,7 +55,9 @@ def _hyperparameters(arguments: Arguments, paths: Paths) -> tuple[Hyperparameter
         flag = option.action in FLAGS or option.action.endswith("BooleanOptionalAction")
         default = option.default if option.default_known else None
         if option.action in FLAGS and option.default_span is None:
-            default = FLAGS[option.action]
+            # a key that is spelt as the option means its presence, one spelt as a differing dest the value
+            spelt = any(re.sub(r"[^A-Za-z0-9_]", "_", o.lstrip("-")) == name for o in option.options)
+            default = False if spelt else FLAGS[option.action]
         found[name] = Hyperparameter(
             name=name,
             option=_preferred(option),
@@ -69,6 +73,12 @@ def _hyperparameters(arguments: Arguments, paths: Paths) -> tuple[Hyperparameter
             is_path=option.dest in on_paths,
         )
     return tuple(found.values())
+
+
+def _stands_at(option: Option, literals: set[tuple[str, int, str | None]]) -> bool:
+    """Whether a setting that is a constant is one of the redirected literals."""
+    line = option.default_span.line if option.default_span is not None else option.place.span.line
+    return isinstance(option.default, str) and (option.place.path, line, option.default) in literals
 
 
 def _preferred(option: Option) -> str | None:

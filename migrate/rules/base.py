@@ -1,6 +1,8 @@
-"""What a rule is given, and the registry. A rule is one file of this folder that holds ``CODE``, ``EXAMPLES``, ``UNTOUCHED`` and ``check``.
+"""What a rule is given, and the registry. A rule is one file of this folder that holds ``CODE``, ``EXAMPLES``, ``UNTOUCHED`` and
+``check``.
 
-The module's docstring is the rule's documentation, under the headings: What it finds / Why it matters on SageMaker / Fix and its safety / Source.
+The module's docstring is the rule's documentation, under the headings: What it finds / Why it matters on SageMaker / Fix and its
+safety / Source.
 Its name (``boolean-flag``) is the module's name with dashes, and says the fault.
 """
 

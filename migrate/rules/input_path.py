@@ -1,14 +1,17 @@
 """An input path of the EC2 machine's disk.
 
 What it finds
-    A literal or an option's default that ends in a call which reads data: ``open``, pandas, torchvision datasets, ``glob`` and the others of the table.
+    A literal or an option's default that ends in a call which reads data: ``open``, pandas, torchvision datasets, ``glob`` and the
+    others of the table.
 
 Why it matters on SageMaker
-    The disk of the EC2 machine is not there. Data arrives in channels, mounted under /opt/ml/input/data, and ``SM_CHANNEL_<NAME>`` tells where.
+    The disk of the EC2 machine is not there. Data arrives in channels, mounted under /opt/ml/input/data; ``SM_CHANNEL_<NAME>`` tells
+    where.
 
 Fix and its safety
-    Safe. The path takes its default from the channel's variable and keeps its EC2 value, to the byte, where the variable is not set. A required option stops
-    being required, and a positional one may be left out, only where the variable is set. An explicit value always wins.
+    Safe. The path takes its default from the channel's variable and keeps its EC2 value, to the byte, where the variable is not set.
+    A required option stops being required, and a positional one may be left out, only where the variable is set. An explicit value
+    always wins.
 
 Source
     SageMaker training toolkit, ``SM_CHANNEL_*``: https://github.com/aws/sagemaker-training-toolkit#sm_channel_channel_name
@@ -64,7 +67,8 @@ frame = pd.read_csv(os.path.join(args.data_dir, "train.csv"))
 import numpy as np
 
 def load():
-    return np.load("/home/ubuntu/mnist/train.npy"), np.load("/home/ubuntu/mnist/test.npy")
+    x = np.load("/home/ubuntu/mnist/train.npy")
+    return x, np.load("/home/ubuntu/mnist/test.npy")
 
 load()
 """,
@@ -73,7 +77,8 @@ import os
 import numpy as np
 
 def load():
-    return np.load(os.path.join(os.environ.get("SM_CHANNEL_TRAINING", "/home/ubuntu/mnist"), "train.npy")), np.load(os.path.join(os.environ.get("SM_CHANNEL_TRAINING", "/home/ubuntu/mnist"), "test.npy"))
+    x = np.load(os.path.join(os.environ.get("SM_CHANNEL_TRAINING", "/home/ubuntu/mnist"), "train.npy"))
+    return x, np.load(os.path.join(os.environ.get("SM_CHANNEL_TRAINING", "/home/ubuntu/mnist"), "test.npy"))
 
 load()
 """,

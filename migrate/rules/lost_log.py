@@ -1,13 +1,15 @@
 """A log that is written where SageMaker does not keep it.
 
 What it finds
-    A path that ends in a log writer: ``logging.FileHandler``, ``SummaryWriter``, ``CSVLogger``, TensorBoard callbacks and the others of the table.
+    A path that ends in a log writer: ``logging.FileHandler``, ``SummaryWriter``, ``CSVLogger``, TensorBoard callbacks and the
+    others of the table.
 
 Why it matters on SageMaker
     What a job prints is kept in CloudWatch, but its log files in the working folder are lost.
 
 Fix and its safety
-    Safe. The path goes below ``SM_OUTPUT_DATA_DIR`` where that is set, and keeps its EC2 value, to the byte, where it is not. A ``SummaryWriter()`` with no
+    Safe. The path goes below ``SM_OUTPUT_DATA_DIR`` where that is set, and keeps its EC2 value, to the byte, where it is not. A
+    ``SummaryWriter()`` with no
     folder gets the variable, which is None on EC2: the library's own default.
 
 Source

@@ -1,17 +1,21 @@
 """A model that is written where SageMaker does not keep it.
 
 What it finds
-    A path that ends in a call which saves a model or a checkpoint: ``torch.save``, ``model.save``, ``save_npz`` and the others of the table.
+    A path that ends in a call which saves a model or a checkpoint: ``torch.save``, ``model.save``, ``save_npz`` and the others of
+    the table.
 
 Why it matters on SageMaker
-    When the job ends, only /opt/ml/model, /opt/ml/output/data and /opt/ml/checkpoints are kept. A model saved in the working folder is lost.
+    When the job ends, only /opt/ml/model, /opt/ml/output/data and /opt/ml/checkpoints are kept. A model saved in the working folder
+    is lost.
 
 Fix and its safety
-    Safe. The path goes below ``SM_MODEL_DIR`` where that is set, and keeps its EC2 value, to the byte, where it is not. Weights that are only saved as
+    Safe. The path goes below ``SM_MODEL_DIR`` where that is set, and keeps its EC2 value, to the byte, where it is not. Weights
+    that are only saved as
     checkpoints go there too, so that the model artifact is never empty.
 
 Source
-    CreateTrainingJob, OutputDataConfig; SageMaker training toolkit, ``SM_MODEL_DIR``: https://github.com/aws/sagemaker-training-toolkit#sm_model_dir
+    CreateTrainingJob, OutputDataConfig; SageMaker training toolkit, ``SM_MODEL_DIR``:
+    https://github.com/aws/sagemaker-training-toolkit#sm_model_dir
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """A result that is written where SageMaker does not keep it.
 
 What it finds
-    A path that ends in a call which writes: ``open(..., "w")``, ``to_csv``, ``savefig``, ``np.save``, ``makedirs`` and the others of the table.
+    A path that ends in a call which writes: ``open(..., "w")``, ``to_csv``, ``savefig``, ``np.save``, ``makedirs`` and the others
+    of the table.
 
 Why it matters on SageMaker
     The working folder goes with the job. What is below /opt/ml/output/data is packed into output.tar.gz.

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from migrate.rules.base import Context
+from migrate.rules.base import Context, Example
 from migrate.rules.model import Finding
 
 CODE = "SM106"
@@ -31,7 +31,15 @@ def check(context: Context) -> Iterator[Finding]:
             )
 
 
-EXAMPLES = ()
+SOURCE = """\
+import json
+import numpy as np
+
+settings = json.loads(input())
+np.load(settings["data"])
+"""
+
+EXAMPLES = (Example(before=SOURCE, after=SOURCE),)
 
 UNTOUCHED = (
     """\

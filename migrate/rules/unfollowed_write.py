@@ -1,13 +1,15 @@
 """A write whose place could not be found out.
 
 What it finds
-    A call that writes a file, whose path starts at something that is not known from the source, or that cannot be redirected without a change on EC2.
+    A call that writes a file, whose path starts at something that is not known from the source, or that cannot be redirected
+    without a change on EC2.
 
 Why it matters on SageMaker
     If the path lies outside /opt/ml/model, /opt/ml/output/data and /opt/ml/checkpoints, what is written is lost when the job ends.
 
 Fix and its safety
-    None: a guess could change what the script does on EC2. The reason names what defeated it; ``migrate verify`` shows whether a file is lost.
+    None: a guess could change what the script does on EC2. The reason names what defeated it; ``migrate verify`` shows whether a
+    file is lost.
 
 Source
     CreateTrainingJob, OutputDataConfig: https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_OutputDataConfig.html
@@ -17,7 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from migrate.rules.base import Context
+from migrate.rules.base import Context, Example
 from migrate.rules.model import Finding
 
 CODE = "SM105"
@@ -38,7 +40,15 @@ def check(context: Context) -> Iterator[Finding]:
             )
 
 
-EXAMPLES = ()
+SOURCE = """\
+import json
+
+settings = json.loads(input())
+with open(settings["out"], "w") as out:
+    out.write("1.0")
+"""
+
+EXAMPLES = (Example(before=SOURCE, after=SOURCE),)
 
 UNTOUCHED = (
     """\

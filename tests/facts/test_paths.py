@@ -24,13 +24,29 @@ OUTPUT = 'os.environ.get("SM_OUTPUT_DATA_DIR", '
         ('import torch\nDIR = "/home/ubuntu/models"\ntorch.save({}, DIR + "/m.pt")\n', 2, f'{MODEL}"/home/ubuntu/models")'),
         ('import torch\nfor e in range(3):\n    torch.save({}, "epoch_%d.pt" % e)\n', 3, f'os.path.join({MODEL}""), "epoch_%d.pt")'),
         ('import torch\nfor e in range(3):\n    torch.save({}, "e_{}.pt".format(e))\n', 3, f'os.path.join({MODEL}""), "e_{{}}.pt")'),
-        ('import torch\nfor e in range(3):\n    torch.save({}, f"/data1/m/e_{e}.pt")\n', 3, f'os.path.join({MODEL}"/data1/m"), f"e_{{e}}.pt")'),
+        (
+            'import torch\nfor e in range(3):\n    torch.save({}, f"/data1/m/e_{e}.pt")\n',
+            3,
+            f'os.path.join({MODEL}"/data1/m"), f"e_{{e}}.pt")',
+        ),
         ('open("a.txt", "w").write("x")\n', 1, f'os.path.join({OUTPUT}""), "a.txt")'),
-        ('from pathlib import Path\nOUT = Path("results")\nOUT.mkdir(exist_ok=True)\n(OUT / "a.txt").write_text("x")\n', 2, f'os.path.join({OUTPUT}""), "results")'),
+        (
+            'from pathlib import Path\nOUT = Path("results")\nOUT.mkdir(exist_ok=True)\n(OUT / "a.txt").write_text("x")\n',
+            2,
+            f'os.path.join({OUTPUT}""), "results")',
+        ),
         ('import numpy as np\nx = np.load("data/x.npy")\n', 2, 'os.path.join(os.environ.get("SM_CHANNEL_TRAINING", "data"), "x.npy")'),
         ('import numpy as np\nx = np.load("x.npy")\n', 2, 'os.path.join(os.environ.get("SM_CHANNEL_TRAINING", ""), "x.npy")'),
-        ('import pandas as pd\nclass C:\n    test_dir = "/mnt/t"\npd.read_csv(C.test_dir + "/x.csv")\n', 3, 'os.environ.get("SM_CHANNEL_TEST", "/mnt/t")'),
-        ('import pandas as pd\ncfg = {"data_dir": "inputs/"}\npd.read_csv(cfg["data_dir"] + "x.csv")\n', 2, 'os.path.join(os.environ.get("SM_CHANNEL_TRAINING", "inputs"), "")'),
+        (
+            'import pandas as pd\nclass C:\n    test_dir = "/mnt/t"\npd.read_csv(C.test_dir + "/x.csv")\n',
+            3,
+            'os.environ.get("SM_CHANNEL_TEST", "/mnt/t")',
+        ),
+        (
+            'import pandas as pd\ncfg = {"data_dir": "inputs/"}\npd.read_csv(cfg["data_dir"] + "x.csv")\n',
+            2,
+            'os.path.join(os.environ.get("SM_CHANNEL_TRAINING", "inputs"), "")',
+        ),
         ('import torch\ndef save(state, name="ck.pt"):\n    torch.save(state, name)\nsave({})\n', 2, f'os.path.join({MODEL}""), "ck.pt")'),
         ('import os\nHERE = os.path.dirname(__file__)\nopen(os.path.join(HERE, "log.csv"), "w")\n', 3, f"{OUTPUT}HERE)"),
     ],
@@ -92,7 +108,9 @@ def test_a_write_that_starts_at_the_unknown_is_told_with_its_reason() -> None:
     assert left.loses and left.act == "write" and "cfg" in left.reason
 
 
-@given(st.lists(st.sampled_from(["a", "b.c", "..", ".", "", "data"]), min_size=1, max_size=5).map("/".join), st.sampled_from(["", "/", "./"]))
+@given(
+    st.lists(st.sampled_from(["a", "b.c", "..", ".", "", "data"]), min_size=1, max_size=5).map("/".join), st.sampled_from(["", "/", "./"])
+)
 def test_a_split_joins_to_the_very_text(tail: str, head: str) -> None:
     text = head + tail
     for base in {normal(text), posixpath.dirname(normal(text)), ""}:
