@@ -52,6 +52,7 @@ def _action(parser: argparse.ArgumentParser, action: argparse.Action, group: int
         "nargs": action.nargs,
         "type": getattr(action.type, "__name__", str(action.type)) if action.type is not None else None,
         "default": plain(action.default),
+        "const": action.const if isinstance(action.const, bool) else None,
         "required": action.required,
         "choices": [plain(choice) for choice in action.choices] if action.choices is not None else None,
         "group": group,

@@ -206,7 +206,7 @@ def main() -> int:
     options.out.mkdir(parents=True, exist_ok=True)
     head = trees.git(ROOT, "rev-parse", "--short", "HEAD").stdout.decode().strip()
     dirty = bool(trees.git(ROOT, "status", "--porcelain", "--", "migrate", "templates").stdout.strip())
-    for name, told in wanted.items():
+    for name, told in sorted(wanted.items(), key=lambda item: item[1].get("py_files", 0)):  # small ones first: what is common shows early
         source = options.corpus / name.replace("/", "+")
         if options.only and not any(text in name for text in options.only):
             continue

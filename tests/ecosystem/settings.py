@@ -197,13 +197,14 @@ class Sending:
 
 
 def key_of(action: Action, hyperparameters: Sequence[dict[str, Any]]) -> str | None:
-    """The launcher's key for an action, as scan tells it."""
+    """The launcher's key for an action, as scan tells it: its own, or that of its dest where two flags share one."""
     for told in hyperparameters:
         if set(action["options"]) & {told.get("option"), *told.get("options", ())}:
             return str(told["name"])
+    same = [told for told in hyperparameters if told["dest"] == action["dest"]]
     if not action["options"]:
-        return next((str(told["name"]) for told in hyperparameters if told["dest"] == action["dest"] and not told.get("option")), None)
-    return None
+        return next((str(told["name"]) for told in same if not told.get("option")), None)
+    return str(same[0]["name"]) if same and action["nargs"] == 0 else None
 
 
 def _is_spelling(name: str, action: Action) -> bool:
@@ -223,8 +224,11 @@ def sendings(option: Option, name: str) -> list[Sending]:
     if action["kind"] == "Count":
         return [Sending(option, name, 2, tuple(spelt * 2))]
     if action["kind"] in FLAGS or action["nargs"] == 0:
-        present = not (action["kind"] == "StoreFalse" and not _is_spelling(name, action))
-        return [Sending(option, name, present, tuple(spelt)), Sending(option, name, not present, ())]
+        present = True if _is_spelling(name, action) or action["const"] is None else action["const"]
+        found = [Sending(option, name, present, tuple(spelt))]
+        # Where another flag has the same dest, "not given" has no value of its own to send.
+        alone = [one["dest"] for one in option.parser["actions"]].count(action["dest"]) == 1
+        return [*found, Sending(option, name, not present, ())] if alone else found
     sample = action.get("sample")
     if not sample:
         return []
