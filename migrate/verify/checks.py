@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 # Failures that the framework's version explains, not the migration: text of the exception -> what to do.
 _HINTS = {
     "Weights only load failed": "torch.load reads weights alone since torch 2.6: give it weights_only=False for a checkpoint of your own",
+    "the following arguments are required": "the launchers pass what has no default only where it is given: --hp NAME=VALUE",
     "CUDA": "no GPU is used here: choose the device by torch.cuda.is_available() or SM_NUM_GPUS, or give --hp",
 }
 _MOST = 50  # lines of evidence that one check carries
@@ -53,7 +55,8 @@ def literal_paths(root: Path, entry: EntryPoint) -> Check | None:
         if Path(path).name == "sagemaker_support.py":
             continue
         for number, line in enumerate(text.splitlines(), 1):
-            if b"/opt/ml" in line and not line.lstrip().startswith(b"#"):
+            # as the default of an SM_* variable it is never used here
+            if b"/opt/ml" in line and b"SM_" not in line and not line.lstrip().startswith(b"#"):
                 places.append(Evidence(line.strip().decode("utf-8", "replace")[:120], f"{path}:{number}"))
     if not places:
         return None
@@ -89,7 +92,7 @@ def watched_roots(place: Layout, entry: EntryPoint, trust: bool) -> dict[Path, t
     return roots
 
 
-def settings_proof(seen: Seen, values: Mapping[str, object], left: Sequence[str], entry: EntryPoint) -> Check:
+def settings_proof(seen: Seen, values: Mapping[str, object], left: Sequence[str], entry: EntryPoint, channels: Mapping[str, bool]) -> Check:
     """The verdict on the run that stopped after parsing."""
     style = seen.run.style
     found = settings.answers(seen.events)
@@ -105,7 +108,9 @@ def settings_proof(seen: Seen, values: Mapping[str, object], left: Sequence[str]
     if not found and failure:
         if failure.missing and not _local(failure.missing, seen.layout):
             return Check("settings", style, "not run", f"the script ended before it parsed: {_missing(failure.missing)}")
-        return Check("settings", style, "fail", f"the script ended before it parsed its settings: {failure.message}", _at(failure))
+        text = f"the script ended before it parsed its settings: {failure.message}"
+        advice = _without_data(failure.message, channels)
+        return Check("settings", style, "not run" if advice else "fail", text, _at(failure), advice=advice)
     if not found:
         why = "time was over" if seen.run.timed_out else f"it ended with exit code {seen.run.exit_code}"
         return Check("settings", style, "fail", f"no argument parser was seen at work before {why}", tuple(faults[:_MOST]))
@@ -118,7 +123,7 @@ def judge(
     seen: Seen, entry: EntryPoint, root: Path, options: Options, values: Mapping[str, object], channels: Mapping[str, bool]
 ) -> list[Check]:
     """All checks on a contract run. ``channels`` says of each channel of the job whether it had data here."""
-    out = [_ended(seen, options)]
+    out = [_ended(seen, options, channels)]
     if out[0].verdict == "not run":
         return out
     out += [
@@ -134,7 +139,14 @@ def judge(
     return [check for check in out if check.message]
 
 
-def _ended(seen: Seen, options: Options) -> Check:
+def _without_data(message: str, channels: Mapping[str, bool]) -> str | None:
+    """What to give, where a run failed for want of a file in a channel that has no data here."""
+    absent = sorted(name for name, there in channels.items() if not there)
+    named = [name for name in absent if re.search(rf"/input/data/{re.escape(name)}\b", message)]
+    return f"no data was given for it: --channel {' --channel '.join(f'{name}=DIR' for name in named)}" if named else None
+
+
+def _ended(seen: Seen, options: Options, channels: Mapping[str, bool]) -> Check:
     run = seen.run
     took = f"{run.seconds:.1f} s, {run.peak_memory / 2**20:.0f} MiB at most"
     if run.timed_out:
@@ -148,7 +160,7 @@ def _ended(seen: Seen, options: Options) -> Check:
         return Check("run", run.style, "not run", _missing(failure.missing), _at(failure), run.seconds)
     refused = settings.refused(seen.events)
     message = refused or (failure.message if failure else next((line for line in reversed(run.tail)), ""))
-    advice = next((hint for text, hint in _HINTS.items() if text in message), None)
+    advice = _without_data(message, channels) or next((hint for text, hint in _HINTS.items() if text in message), None)
     if failure and failure.missing:
         advice = (
             f"{failure.missing} lies in the repo, but not where this convention looks for modules: set PYTHONPATH in the job's environment"

@@ -51,7 +51,7 @@ class Verifier:
         self.scratch = Path(tempfile.mkdtemp(prefix="migrate-verify-")).resolve()
         self.job = launched.of(self.root, entry)
         self.environment = options.environment if options.environment is not None else self.job.environment
-        self.values = {**self.job.hyperparameters, **options.hyperparameters}
+        self.values = settings.merged(entry, self.job.hyperparameters, options.hyperparameters)
         self.channels = {**self.job.local, **options.channels}
         self.runs: list[Run] = []
         self.notes: list[str] = []
@@ -141,7 +141,7 @@ class Verifier:
     def _container(self, place: Layout) -> Container:
         return Container(
             entry=self._script(),
-            channels=tuple(sorted(self.channels)),
+            channels=tuple(sorted(self._declared())),
             base=str(self.engine.seen_base(place)),
             gpus=checks.gpu_count(),
             python_path=self.python.path,
@@ -175,6 +175,8 @@ class Verifier:
         container = self._container(place)
         layout.prepare(place, values, container)
         self._place_code(place)
+        for name in self._declared():
+            (place.data / name).mkdir(exist_ok=True)  # the job has every channel, with data or, here, without
         log = place.top / ("settings.log" if stop else "run.log")
         calls = place.top / "calls.txt"
         calls.unlink(missing_ok=True)
@@ -256,6 +258,11 @@ class Verifier:
             if better != values:
                 values = better
                 continue
+            texts = settings.harmful(values, self.values, seen.events) if seen.run.exit_code else []
+            if texts:
+                left += texts
+                values |= {name: self.values[name] for name in texts if name in self.values}
+                continue
             message = settings.refused(seen.events)
             name = settings.culprit(message, self.entry, values) if message else None
             if name is None or name in left:
@@ -264,7 +271,7 @@ class Verifier:
             values.pop(name)
             if name in self.values and "not allowed with" not in (message or ""):
                 values[name] = self.values[name]
-        check = checks.settings_proof(seen, values, left, self.entry)
+        check = checks.settings_proof(seen, values, left, self.entry, self._declared())
         return replace(check, seconds=time.monotonic() - clock)
 
     def _clean(self, found: list[Check]) -> None:

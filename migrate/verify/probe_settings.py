@@ -27,7 +27,7 @@ def watch(argparse: Any, probe: Any) -> None:
             if getattr(state, "depth", 0):
                 return real(self, *args, **kwargs)
             state.depth = 1
-            probe.tell("parser", actions=facts(argparse, self, probe.spec["sent"]))
+            probe.tell("parser", actions=facts(argparse, self, probe.spec["sent"]), commands=commands(argparse, self, probe.spec["sent"]))
             try:
                 result = real(self, *args, **kwargs)
             finally:
@@ -85,6 +85,19 @@ def facts(argparse: Any, parser: Any, sent: list[dict[str, Any]]) -> dict[str, A
     return out
 
 
+def commands(argparse: Any, parser: Any, sent: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The subcommands of this parser, and which of the settings each of them knows, the parser itself under ""."""
+    out = []
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            known = {"": [item["name"] for item in sent if find(argparse, parser, item)]}
+            for name, sub in action.choices.items():
+                below = chosen(argparse, sub, argparse.Namespace())
+                known[name] = [item["name"] for item in sent if any(find(argparse, owner, item) for owner in below)]
+            out.append({"dest": "command" if action.dest == argparse.SUPPRESS else action.dest, "known": known})
+    return out
+
+
 def compare(argparse: Any, parser: Any, namespace: Any, sent: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """One result for each hyperparameter that this parser, or the subcommand it chose, knows."""
     parsers = chosen(argparse, parser, namespace)
@@ -95,6 +108,8 @@ def compare(argparse: Any, parser: Any, namespace: Any, sent: list[dict[str, Any
             if action is not None:
                 got = getattr(namespace, action.dest, _MISSING)
                 want = expected(argparse, owner, action, item)
+                if isinstance(action, argparse._SubParsersAction) and action.dest == argparse.SUPPRESS:
+                    got = want  # argparse keeps the name of the command nowhere
                 ok = want is not _MISSING and got is not _MISSING and same(got, want)
                 out.append({"name": item["name"], "dest": action.dest, "ok": ok, "got": show(got), "expected": show(want)})
                 break
@@ -117,10 +132,10 @@ def find(argparse: Any, parser: Any, item: dict[str, Any]) -> Any | None:
     for option in item["options"]:
         if option in parser._option_string_actions:
             return parser._option_string_actions[option]
-    if item["options"]:
-        return None
     for action in parser._actions:
         if not action.option_strings and action.dest == item["dest"]:
+            return action
+        if isinstance(action, argparse._SubParsersAction) and item["name"] == "command":
             return action
     return None
 

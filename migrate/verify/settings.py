@@ -28,6 +28,26 @@ def shortened(values: Mapping[str, object], entry: EntryPoint) -> tuple[dict[str
     return out, changed
 
 
+def merged(entry: EntryPoint, base: Mapping[str, object], given: Mapping[str, object]) -> dict[str, object]:
+    """The values of ``base`` with the ``given`` ones in place of theirs, however a person spells the keys.
+
+    Dashes and underscores are the same; another spelling of an option (``noplot`` for ``plot``) keeps its own meaning as a key, and
+    takes the place of the one value that both would set.
+    """
+    out = dict(base)
+    for key, value in given.items():
+        named = [item for item in entry.hyperparameters if _plainly(item.name) == _plainly(key)]
+        meant = [item for item in entry.hyperparameters if _plainly(key) in {_plainly(word) for word in (*item.options, item.dest)}]
+        for item in named or meant:
+            out.pop(item.name, None)
+        out[named[0].name if named else key] = value
+    return out
+
+
+def _plainly(key: str) -> str:
+    return key.lstrip("-").replace("-", "_")
+
+
 def changed(entry: EntryPoint, overrides: Mapping[str, object]) -> dict[str, object]:
     """A value other than the default for every hyperparameter that allows one: what the settings proof sends.
 
@@ -40,7 +60,9 @@ def changed(entry: EntryPoint, overrides: Mapping[str, object]) -> dict[str, obj
         value = _other(item)
         if value is not None:
             out[item.name] = value
-    return out | {name: value for name, value in overrides.items() if name not in out}
+    # What only the caller knows of is sent too; for the rest, another value than the default proves more than the caller's.
+    known = {_plainly(word) for item in entry.hyperparameters for word in (item.name, item.dest, *item.options)}
+    return out | {name: value for name, value in overrides.items() if _plainly(name) not in known}
 
 
 def _other(item: Hyperparameter) -> object:
@@ -89,6 +111,8 @@ def informed(values: Mapping[str, object], events: Iterable[Mapping[str, Any]]) 
     for event in events:
         if event["kind"] == "parser":
             told |= event["actions"]
+            for command in event["commands"]:
+                _choose(command, out)
     for name, fact in told.items():
         value = out.get(name)
         if fact["choices"] and not fact["command"] and value not in fact["choices"] and not isinstance(value, list):
@@ -100,6 +124,21 @@ def informed(values: Mapping[str, object], events: Iterable[Mapping[str, Any]]) 
     return out
 
 
+def _choose(command: Mapping[str, Any], out: dict[str, object]) -> None:
+    """Take the subcommand that knows most of the settings, unless one is given; what only others know is not sent."""
+    known: Mapping[str, list[str]] = command["known"]
+    names = [name for name in known if name]
+    given = out.get(command["dest"], out.get("command"))
+    if not names:
+        return
+    if given not in names:
+        given = max(names, key=lambda name: len(known[name]))
+        out[command["dest"]] = given
+    others = {name for other in names for name in known[other]} - set(known[str(given)]) - set(known[""])
+    for name in others:
+        out.pop(name, None)
+
+
 def describe(entry: EntryPoint, values: Mapping[str, object]) -> list[dict[str, object]]:
     """What the probe needs to know of the values that are sent."""
     known = {item.name: item for item in entry.hyperparameters}
@@ -109,6 +148,14 @@ def describe(entry: EntryPoint, values: Mapping[str, object]) -> list[dict[str, 
         options = list(item.options or ((item.option,) if item.option else ())) if item else [f"--{name}"]
         out.append({"name": name, "value": value, "options": options, "dest": item.dest if item else name.replace("-", "_")})
     return out
+
+
+def harmful(values: Mapping[str, object], usual: Mapping[str, object], events: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The made-up texts that a script had taken when it died before its last parser: a name to import, a class to look up."""
+    found = answers(events)
+    if not found or refused(events) or all(name in found for name in values):
+        return []
+    return [name for name in found if isinstance(values.get(name), str) and values[name] != usual.get(name)]
 
 
 def refused(events: Iterable[Mapping[str, Any]]) -> str | None:
@@ -125,17 +172,25 @@ def culprit(message: str, entry: EntryPoint, values: Mapping[str, object]) -> st
     found = re.match(r"argument (?P<option>[^:]+): (?P<why>.*)", message, re.DOTALL)
     if not found or re.match(r"expected |ignored explicit|ambiguous|invalid (int|float) value", found["why"]):
         return None
-    spellings = set(re.split(r"[/,]\s*", found["option"]))
-    name = next(
-        (item.name for item in entry.hyperparameters if item.name in values and spellings & {*item.options, item.option, item.dest}), None
-    )
-    if name is None or found["why"].startswith("not allowed with"):
-        return name
+    name = _named(found["option"], entry, values)
+    exclusive = re.match(r"not allowed with argument (.*)", found["why"])
+    if exclusive:
+        return name or _named(exclusive[1], entry, values)
+    if name is None:
+        return None
     value = values[name]
     parts = value if isinstance(value, list) else [value]
     if found["why"].startswith("invalid "):
         return name if any(f": {text}" in found["why"] for part in parts for text in (repr(part), repr(str(part)))) else None
     return None if isinstance(value, (list, bool)) else name
+
+
+def _named(spelling: str, entry: EntryPoint, values: Mapping[str, object]) -> str | None:
+    """The setting that a message of argparse names: ``-a/--arch``."""
+    words = set(re.split(r"[/,]\s*", spelling.strip()))
+    return next(
+        (item.name for item in entry.hyperparameters if item.name in values and words & {*item.options, item.option, item.dest}), None
+    )
 
 
 def answers(events: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:

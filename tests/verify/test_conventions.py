@@ -177,3 +177,77 @@ def test_a_member_of_a_package_is_started_as_a_module(repo: Repo) -> None:
     report = repo.verify("from .helper import work\n" + GOOD + "print('ARGV', sys.argv[0][-8:])\n", entry, styles=("toolkit", "v3"))
     assert verdicts(report) == {} and report.notes == ()
     assert contract_run(report).tail[-1] == "ARGV train.py"
+
+
+COMMANDS = """
+import argparse, json, os, sys
+parser = argparse.ArgumentParser()
+parser.add_argument("--lr", type=float, default=0.1)
+commands = parser.add_subparsers(dest="task", required=True)
+small = commands.add_parser("small")
+small.add_argument("--depth", type=int, default=1)
+large = commands.add_parser("large")
+large.add_argument("--width", type=int, default=2)
+large.add_argument("--height", type=int, default=3)
+argv = sys.argv[1:]
+sent = dict(zip(argv[::2], argv[1::2]))
+task = sent.pop("--task")
+own = [word for name in ("--lr",) if name in sent for word in (name, sent.pop(name))]
+args = parser.parse_args(own + [task] + [word for pair in sent.items() for word in pair])
+"""
+
+
+def test_subcommands_are_chosen_and_others_settings_left_out(repo: Repo) -> None:
+    settings = (
+        hyperparameter("lr", "float", 0.1),
+        hyperparameter("depth", "int", 1),
+        hyperparameter("width", "int", 2),
+        hyperparameter("height", "int", 3),
+    )
+    script = COMMANDS.replace('sent.pop("--task")', 'sent.pop("--task", "large")')
+    report = repo.verify(script, entry_point(settings))
+    assert check(report, "settings").verdict == "pass"
+    last = [run for run in report.runs if run.purpose == "settings"][-1]
+    assert last.hyperparameters == {"lr": 1.1, "task": "large", "width": 3, "height": 4}
+
+
+def test_every_channel_of_the_job_is_there_with_or_without_data(repo: Repo) -> None:
+    report = repo.verify(GOOD, channels={})
+    found = check(report, "run")
+    assert found.verdict == "fail" and found.advice == "no data was given for it: --channel training=DIR"
+    assert [evidence.where for evidence in found.evidence] == ["train.py:14"]
+    report = repo.verify("open(os.environ['SM_CHANNEL_TRAINING'] + '/x')\n".join(["import os\n", GOOD]), channels={})
+    assert check(report, "settings").verdict == "not run"
+
+
+def test_data_where_the_launcher_has_it_is_used(repo: Repo) -> None:
+    repo.write({"data/rows.txt": "1\n"})
+    report = repo.verify(GOOD, channels={})
+    assert verdicts(report) == {} and report.notes == (f"channel training: {repo.root}/data, as sagemaker_job/job.toml or the script says",)
+
+
+JOB = """
+[job.train]
+entry = "train.py"
+[job.train.channels]
+training = "s3://{bucket}/x"
+[job.train.local]
+training = "here"
+[job.train.hyperparameters]
+epochs = 5
+[job.train.environment]
+MINE = "/opt/ml/checkpoints/a"
+"""
+
+
+def test_the_job_file_says_what_is_sent(repo: Repo) -> None:
+    repo.write({"sagemaker_job/job.toml": JOB, "here/rows.txt": "1\n"})
+    report = repo.verify(GOOD + "print('MINE', os.environ['MINE'].endswith('ml/checkpoints/a'))\n", channels={})
+    assert verdicts(report) == {} and contract_run(report).hyperparameters == {"epochs": 5}
+    assert contract_run(report).tail[-1] == "MINE True"
+
+
+def test_a_broken_job_file(repo: Repo) -> None:
+    repo.write({"sagemaker_job/job.toml": "[job"})
+    with pytest.raises(UserError, match="job.toml: cannot be read"):
+        repo.verify(GOOD)

@@ -65,6 +65,7 @@ def test_names_that_do_not(name: str) -> None:
         ("argument -a/--arch: invalid known value: 'x'", "arch"),
         ("argument --arch: not allowed with argument --other", "arch"),
         ("argument --arch: no such model", "arch"),
+        ("argument --no-other: not allowed with argument --arch", "arch"),
         ("argument --arch: invalid choice: \"['x']\" (choose from 'a')", None),
         ("argument --arch: invalid int value: 'x'", None),
         ("argument --arch: ignored explicit argument 'x'", None),
