@@ -69,7 +69,12 @@ def show(title: str, words: tuple[str, ...], python: Path) -> int:
     """Run one command in the demo's repo, with the environment's programs first on the PATH. Returns its exit code."""
     print(f"\n=== {title}\n$ {shlex.join(words)}", flush=True)
     environment = {**os.environ, "PATH": os.pathsep.join([str(python.parent), os.environ.get("PATH", "")])}
-    return subprocess.run(words, cwd=REPO, env=environment).returncode
+    if "--diff" not in words:
+        return subprocess.run(words, cwd=REPO, env=environment).returncode
+    done = subprocess.run(words, cwd=REPO, env=environment, stdout=subprocess.PIPE, text=True, encoding="utf-8")
+    script, _, support = done.stdout.partition("diff --git a/sagemaker_support.py")
+    print(f"{script}... and the new file sagemaker_support.py, {support.count(chr(10) + '+')} lines", flush=True)
+    return done.returncode
 
 
 if __name__ == "__main__":

@@ -261,7 +261,10 @@ class Verifier:
             texts = settings.harmful(values, self.values, seen.events) if seen.run.exit_code else []
             if texts:
                 left += texts
-                values |= {name: self.values[name] for name in texts if name in self.values}
+                for name in texts:
+                    values.pop(name)
+                    if name in self.values:
+                        values[name] = self.values[name]
                 continue
             message = settings.refused(seen.events)
             name = settings.culprit(message, self.entry, values) if message else None
