@@ -13,7 +13,7 @@ from migrate.errors import UserError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from migrate.scan import Request
+    from migrate.scan import Request, Scan
 
 app = typer.Typer(
     add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]}
@@ -171,7 +171,7 @@ def verify_command(
             timeout=timeout,
             python=python,
             trust=trust,
-            hyperparameters={name: _value(value) for name, value in (_pair(h, "--hp") for h in hp or [])},
+            hyperparameters={_key(found, name): _value(value) for name, value in (_pair(h, "--hp") for h in hp or [])},
             dangerous=found.dangerous,
             tell=tell,
         )
@@ -230,6 +230,13 @@ def _pair(text: str, option: str) -> tuple[str, str]:
     if not equals or not name:
         raise UserError(f"{option} {text}: write it as NAME=VALUE")
     return name, value
+
+
+def _key(found: Scan, name: str) -> str:
+    """The hyperparameter that a person means: dashes, dots and underscores are the same."""
+    plain = name.lstrip("-").replace("-", "_").replace(".", "_")
+    names = {h.name for point in found.entry_points for h in point.hyperparameters}
+    return plain if plain in names else name
 
 
 def _value(text: str) -> object:

@@ -56,7 +56,7 @@ def _variable(program: Program, module: Module, node: ast.AST) -> str | None:
 def _read(module: Module, node: ast.Call | ast.Subscript, env: str, options: dict[tuple[str, Span], Option]) -> Migrated:
     root = None
     if isinstance(node, ast.Call) and len(node.args) > 1:
-        root = node.args[1].value if isinstance(node.args[1], ast.Constant) and isinstance(node.args[1].value, str) else None
+        root = _known_text(node.args[1])
     default = root
     parent = module.parent(node)
     if (
@@ -76,6 +76,16 @@ def _read(module: Module, node: ast.Call | ast.Subscript, env: str, options: dic
         role = "log" if kind_of("text", default or "", names_around(module, node)) == "log" else "data"
     place = option.place if option is not None else module.place(node)
     return Migrated(role, place, env, default, root, channel, option)
+
+
+def _known_text(node: ast.expr) -> str | None:
+    """The text of a literal; of ``os.path.join(ROOT, "input")`` what stands behind the folder of the code."""
+    if isinstance(node, ast.Constant):
+        return node.value if isinstance(node.value, str) else None
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "join":
+        texts = [a.value for a in node.args[1:] if isinstance(a, ast.Constant) and isinstance(a.value, str)]
+        return "/".join(texts) if texts and len(texts) == len(node.args) - 1 else None
+    return None
 
 
 def _calls_around(module: Module, node: ast.AST) -> Iterator[Span]:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 
 from migrate.facts.model import Arguments, Option
-from migrate.facts.paths import Paths
+from migrate.facts.paths import Paths, Redirect
 from migrate.facts.program import Program
 from migrate.job.model import Channel, EntryPoint, Hyperparameter, Output
 from migrate.repo.commands import Command
@@ -45,8 +45,8 @@ def key_of(option: Option) -> str:
 
 def _hyperparameters(arguments: Arguments, paths: Paths) -> tuple[Hyperparameter, ...]:
     on_paths = {r.option.dest for r in [*paths.redirects, *paths.migrated] if r.option is not None}
-    literals = {(r.place.path, r.span.line, r.default) for r in paths.redirects if r.span is not None}
-    on_paths |= {o.dest for o in arguments.options if _stands_at(o, literals)}
+    literals = [r for r in paths.redirects if r.span is not None]
+    on_paths |= {o.dest for o in arguments.options if any(_stands_at(o, r) for r in literals)}
     found: dict[str, Hyperparameter] = {}
     for option in arguments.options:
         name = key_of(option)
@@ -75,10 +75,18 @@ def _hyperparameters(arguments: Arguments, paths: Paths) -> tuple[Hyperparameter
     return tuple(found.values())
 
 
-def _stands_at(option: Option, literals: set[tuple[str, int, str | None]]) -> bool:
-    """Whether a setting that is a constant is one of the redirected literals."""
-    line = option.default_span.line if option.default_span is not None else option.place.span.line
-    return isinstance(option.default, str) and (option.place.path, line, option.default) in literals
+def _stands_at(option: Option, redirect: Redirect) -> bool:
+    """Whether a redirected literal stands in the option's default, or is the constant that a setting is."""
+    if redirect.place.path != option.place.path or redirect.span is None:
+        return False
+    home, inner = option.default_span, redirect.span
+    if (
+        home is not None
+        and (home.line, home.column) <= (inner.line, inner.column)
+        and (inner.end_line, inner.end_column) <= (home.end_line, home.end_column)
+    ):
+        return True
+    return isinstance(option.default, str) and option.default == redirect.default and option.place.span.line == inner.line
 
 
 def _preferred(option: Option) -> str | None:

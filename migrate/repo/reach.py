@@ -4,6 +4,7 @@ parse."""
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from typing import cast
@@ -13,7 +14,7 @@ from migrate.repo import outline as outlines
 from migrate.repo.outline import IMPORTED, Body, Outline
 from migrate.repo.tree import Tree
 
-LIMIT = 300  # files opened for one script
+LIMIT = 40  # files opened for one script, nearest first
 SPECIAL = ("__init__", "__call__", "__post_init__", "__enter__", "training_step", "setup")
 CHOOSERS = frozenset({"globals", "locals", "eval", "getattr", "Fire"})
 _EMPTY = Outline()
@@ -42,8 +43,9 @@ class Reach:
         self.seen: dict[tuple[str, str], None] = {}
         self.attributes: set[str] = set()
         self.classes: dict[tuple[str, str], None] = {}
+        self._methods: dict[str, list[tuple[str, str]]] = {}  # of the classes in use, by name
         self.methods_named: set[str] = set()
-        self._waiting: list[tuple[str, str]] = []
+        self._waiting: deque[tuple[str, str]] = deque()
         self._local: dict[str, frozenset[str]] = {}
 
     def outline(self, path: str) -> Outline:
@@ -58,6 +60,8 @@ class Reach:
         """Whether parameters are stepped: asked when all is followed."""
         if any(act.method == "step" for _, _, body in self.bodies() for act in body.acts):
             return True
+        if any({"grad", "parameters"} <= body.attributes for _, _, body in self.bodies()):
+            return True  # by hand: `for p in model.parameters(): p.add_(p.grad, alpha=-lr)`
         return any(
             "optim" in name.lower() or name in {"SGD", "Adam", "AdamW"}
             for _, _, body in self.bodies()
@@ -74,19 +78,26 @@ class Reach:
         for key in starts:
             self._add(self.path, key)
         while self._waiting:
-            path, key = self._waiting.pop()
-            body = self.outline(path).bodies[key]
-            for name in body.names:
-                self._name(path, name)
-            for name in body.dotted:
+            path, key = self._waiting.popleft()
+            own = self.outline(path)
+            body = own.bodies[key]
+            if key != IMPORTED or path == self.path:
+                self._follow(path, own, body)
+
+    def _follow(self, path: str, own: Outline, body: Body) -> None:
+        """Reaches what one body uses. What a module runs when it is imported is looked at, not followed: it leads through libraries."""
+        for name in body.names if own.stars else body.names & own.known:
+            self._name(path, name)
+        for name in body.dotted:
+            if name.partition(".")[0] in own.imported:
                 self._dotted(path, name)
-            for text in body.strings:
-                self._text(path, text)
-            if body.names & CHOOSERS or "Fire" in body.attributes:
-                self._choose(path, body)
-            if "run" in body.attributes and any(name.endswith("app.run") for name in body.dotted):
-                self._add(path, "main")
-            self._note(body.attributes)
+        for text in body.strings:
+            self._text(path, text)
+        if body.names & CHOOSERS or "Fire" in body.attributes:
+            self._choose(path, body)
+        if "run" in body.attributes and any(name.endswith("app.run") for name in body.dotted):
+            self._add(path, "main")
+        self._note(body.attributes)
 
     def local_names(self, path: str) -> frozenset[str]:
         """Imported names of a file that mean files of the repository."""
@@ -136,6 +147,7 @@ class Reach:
         self.classes[path, name] = None
         self.methods_named |= own.methods[name]
         for method in own.methods[name]:
+            self._methods.setdefault(method, []).append((path, f"{name}.{method}"))
             if method in SPECIAL or method in self.attributes:
                 self._add(path, f"{name}.{method}")
         for base in own.bases[name]:
@@ -144,11 +156,9 @@ class Reach:
     def _note(self, attributes: set[str]) -> None:
         fresh = attributes - self.attributes
         self.attributes |= fresh
-        if not fresh:
-            return
-        for path, name in list(self.classes):
-            for method in self.outline(path).methods[name] & fresh:
-                self._add(path, f"{name}.{method}")
+        for name in fresh & self._methods.keys():
+            for path, key in list(self._methods[name]):
+                self._add(path, key)
 
     def _choose(self, path: str, body: Body) -> None:
         """Code that picks functions by their names may run any of the file; with getattr, any method of the classes in use."""
@@ -194,6 +204,8 @@ class Reach:
 
     def _symbol(self, path: str, name: str | None, depth: int = 0) -> None:
         """Reaches ``name`` of the file ``path``, through re-exports; a module by itself only runs its import code."""
+        if path not in self.files and len(self.files) >= LIMIT:
+            return
         if name is None:
             self._add(path, IMPORTED)
             return
