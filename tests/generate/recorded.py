@@ -29,9 +29,13 @@ def answer(self: Any, operation: str, parameters: dict[str, Any]) -> dict[str, A
         region = self.meta.region_name
         return {"TrainingJobArn": f"arn:aws:sagemaker:{region}:111122223333:training-job/{parameters['TrainingJobName']}"}
     if operation == "DescribeTrainingJob":
-        return {"TrainingJobName": parameters["TrainingJobName"], "TrainingJobStatus": "Completed", "SecondaryStatus": "Completed"}
+        status = os.environ.get("RECORDED_STATUS", "Completed")
+        job = {"TrainingJobName": parameters["TrainingJobName"], "TrainingJobStatus": status, "SecondaryStatus": status}
+        return {**job, **({"FailureReason": "AlgorithmError: out of memory"} if status == "Failed" else {})}
     if operation == "GetCallerIdentity":
         return {"Account": "111122223333", "Arn": "arn:aws:iam::111122223333:user/someone", "UserId": "AIDA"}
+    if operation in ("DescribeLogStreams", "GetLogEvents"):
+        return {"logStreams": [], "events": [], "nextForwardToken": "end"}
     if operation == "ListBuckets":
         return {"Buckets": []}
     return {"ResponseMetadata": {"HTTPStatusCode": 200}, "ETag": '"0"'}

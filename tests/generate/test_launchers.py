@@ -17,6 +17,7 @@ from tests.generate.small import ROLE, SENDABLE, entry_point, setting, write
 
 RECORDED = Path(__file__).with_name("recorded.py")
 ON_MOTO = Path(__file__).with_name("on_moto.py")
+NO_TELEMETRY = "SchemaVersion: '1.0'\nSageMaker:\n  PythonSDK:\n    Modules:\n      TelemetryOptOut: true\n"
 AWS = {
     "AWS_ACCESS_KEY_ID": "testing",
     "AWS_SECRET_ACCESS_KEY": "testing",
@@ -30,7 +31,13 @@ def run(environment: str, root: Path, *words: str | Path, **variables: str) -> s
     """A command in an environment's Python, away from the repo's folder, with a HOME of its own."""
     home = root.parent / "home"
     home.mkdir(exist_ok=True)
-    inherited = {"PATH": os.environ["PATH"], "HOME": str(home), "TMPDIR": str(home)}
+    (home / "sdk.yaml").write_text(NO_TELEMETRY)
+    inherited = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(home),
+        "TMPDIR": str(home),
+        "SAGEMAKER_USER_CONFIG_OVERRIDE": str(home / "sdk.yaml"),
+    }
     command = [str(python_of(environment)), *map(str, words)]
     return subprocess.run(command, cwd=root, env={**inherited, **AWS, **variables}, capture_output=True, text=True, timeout=300)
 
@@ -118,9 +125,8 @@ def test_the_code_goes_without_what_gitignore_names(repo: Path) -> None:
     code = {key.split("/input/code/")[1] for key in keys if "/input/code/" in key}
     assert {"tools/train.py", "sagemaker_job/requirements.txt", "input/precious.txt"} <= code
     assert not any(name.startswith("data/") for name in code)
-    assert done.stdout.splitlines()[-1].startswith(
-        "https://us-east-1.console.aws.amazon.com/sagemaker/home?region=us-east-1#/jobs/demo-train-"
-    )
+    link = next(line for line in done.stdout.splitlines() if line.startswith("https"))
+    assert link.startswith("https://us-east-1.console.aws.amazon.com/sagemaker/home?region=us-east-1#/jobs/demo-train-")
 
 
 @pytest.mark.parametrize(
@@ -160,6 +166,15 @@ def test_what_aws_refuses_ends_in_one_line(repo: Path) -> None:
     done = run("main", repo, "sagemaker_job/launch_boto3.py", *SENDABLE, AWS_ENDPOINT_URL="http://127.0.0.1:9", AWS_MAX_ATTEMPTS="1")
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(("environment", "launcher"), [("sdk3", "launch.py"), ("main", "launch_boto3.py")])
+def test_a_job_that_failed_says_why(repo: Path, environment: str, launcher: str) -> None:
+    variables = {"SAGEMAKER_VALIDATE_ROLE": "false", "RECORDED_STATUS": "Failed"}
+    done = run(environment, repo, RECORDED, f"sagemaker_job/{launcher}", *SENDABLE, "--wait", **variables)
+    assert done.returncode == 1, done.stderr[-3000:]
+    assert "AlgorithmError: out of memory" in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_started_from_anywhere_it_hides_no_package(repo: Path) -> None:
