@@ -1,0 +1,92 @@
+"""A number of workers or GPUs that is fixed to those of the EC2 machine.
+
+What it finds
+    An option whose name says that it counts data-loading workers or GPUs, with a number above zero as its default. An index
+    (``--gpu 0``) is no count.
+
+Why it matters on SageMaker
+    The instance may have other numbers of CPUs and GPUs. More workers than CPUs slow a job down, and Docker's small shared memory kills
+    it; a GPU that is not there ends it, and one that is not used costs money.
+
+Fix and its safety
+    Safe. Workers are capped by ``SM_NUM_CPUS``, GPUs are ``SM_NUM_GPUS``, where these are set; without them the number is what it was.
+
+Source
+    SageMaker training toolkit, ``SM_NUM_CPUS`` and ``SM_NUM_GPUS``: https://github.com/aws/sagemaker-training-toolkit#sm_num_cpus
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from migrate.edits.imports import local_name
+from migrate.edits.model import Edit, Replace
+from migrate.facts.model import Option
+from migrate.rules.base import Context, Example
+from migrate.rules.model import Finding
+
+CODE = "SM107"
+
+WORKERS = re.compile(r"^(?:(?:num|n|nb|data|loader|dataloader|load|num_data|number_of)_?)?(?:workers?|threads|num_cpus|nthreads|njobs)$|^loaderjob$")
+GPUS = re.compile(r"^(?:num|n|nb|number_of)_?(?:gpus?|devices)$|^(?:ngpus?(?:_per_node)?|gpu_count|nproc_per_node|num_gpus_per_node)$")
+
+
+def check(context: Context) -> Iterator[Finding]:
+    for option in context.arguments.options:
+        variable = "SM_NUM_CPUS" if WORKERS.match(option.dest.lower()) else "SM_NUM_GPUS" if GPUS.match(option.dest.lower()) else None
+        if variable is not None and option.default_span is not None and _is_count(option):
+            yield _finding(context, option, variable)
+
+
+def _is_count(option: Option) -> bool:
+    number = isinstance(option.default, int) and not isinstance(option.default, bool) and option.default > 0
+    return number and option.default_known and option.type == "int" and option.nargs is None and bool(option.options)
+
+
+def _finding(context: Context, option: Option, variable: str) -> Finding:
+    path, span = option.place.path, option.default_span
+    assert span is not None
+    name, needed = local_name(context.program.modules[path].tree, path, "os", before=span)
+    count = f'int({name}.environ.get("{variable}", {option.default}))'
+    code = f"min({option.default}, {count})" if variable == "SM_NUM_CPUS" else count
+    edits: list[Edit] = [needed] if needed is not None else []
+    edits.append(Replace(path, span, code))
+    message = f"{option.options[-1]} is fixed to {option.default}, whatever the instance has ({variable})"
+    return Finding(CODE, "fixed-count", option.place, "warning", message, "safe", None, 1, tuple(edits))
+
+
+EXAMPLES = (
+    Example(
+        before="""\
+import argparse
+import os
+
+parser = argparse.ArgumentParser()
+parser.add_argument("-j", "--workers", type=int, default=8)
+parser.add_argument("--ngpu", type=int, default=4)
+args = parser.parse_args()
+""",
+        after="""\
+import argparse
+import os
+
+parser = argparse.ArgumentParser()
+parser.add_argument("-j", "--workers", type=int, default=min(8, int(os.environ.get("SM_NUM_CPUS", 8))))
+parser.add_argument("--ngpu", type=int, default=int(os.environ.get("SM_NUM_GPUS", 4)))
+args = parser.parse_args()
+""",
+    ),
+)
+
+UNTOUCHED = (
+    """\
+import argparse
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--gpu", type=int, default=0)
+parser.add_argument("--workers", type=int, default=0)
+parser.add_argument("--n_gpu_hours", type=int, default=4)
+args = parser.parse_args()
+""",
+)
