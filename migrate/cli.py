@@ -112,7 +112,7 @@ def apply_command(
         dirty = [] if force else dirty_paths(root)
         if dirty and planned.changes:
             raise UserError(
-                f"{root} has uncommitted changes ({', '.join(dirty[:3])}{' ...' if len(dirty) > 3 else ''}): commit them first, or use --force"
+                f"{root} has uncommitted changes ({', '.join(dirty[:3])}{' ...' if len(dirty) > 3 else ''}): commit them first, or --force"
             )
         write(root, planned.changes)
     show_applied(planned, _console(), only_check=check)
@@ -125,8 +125,8 @@ def apply_command(
 def undo_command(path: Where = Path(".")) -> None:
     """Take the last apply back, to the byte."""
     from migrate.edits.journal import undo
-    from migrate.report.text import show_undone
     from migrate.repo.tree import find_files
+    from migrate.report.text import show_undone
 
     undone = undo(find_files(path).root)
     show_undone(undone, _console())

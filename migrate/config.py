@@ -22,7 +22,7 @@ class Settings:
 
 
 def load(path: Path, given: Path | None) -> Settings:
-    """The settings for ``path``. ``given`` is a file that the user named. Raises UserError for a broken file, unknown keys and wrong types."""
+    """The settings for ``path``. ``given`` is a file that the user named. Raises UserError for what it cannot read in it."""
     if given is not None and not given.is_file():
         raise UserError(f"--config {given}: no such file")
     for file in [given] if given is not None else _candidates(path):

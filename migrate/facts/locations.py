@@ -7,16 +7,21 @@ import re
 
 REMOTE = re.compile(r"^[a-zA-Z][a-zA-Z0-9+.-]*://")
 WORD = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
-MODEL_ENDINGS = (
-    ".pth", ".pt", ".tar", ".ckpt", ".h5", ".hdf5", ".model", ".params", ".npz", ".joblib", ".onnx", ".keras", ".caffemodel", ".weights", ".bin",
-    ".safetensors", ".pb", ".tflite", ".mlmodel", ".bst", ".json.gz",
-)  # fmt: skip
+MODEL_ENDINGS = tuple(
+    """
+    .pth .pt .tar .ckpt .h5 .hdf5 .model .params .npz .joblib .onnx .keras .caffemodel .weights .bin .safetensors
+    .pb .tflite .mlmodel .bst .json.gz
+    """.split()
+)
 LOG_ENDINGS = (".log",)
-PATH_WORDS = {
-    "dir", "dirs", "directory", "path", "paths", "folder", "folders", "root", "roots", "file", "files", "filename", "fname", "out", "output", "outputs", "save", "saved",
-    "log", "logs", "logdir", "ckpt", "checkpoint", "checkpoints", "data", "dataset", "datadir", "datapath", "dataroot", "outdir", "outf", "savedir", "savepath", "prefix", "result", "results", "corpus",
-    "csv", "json", "weights", "snapshot", "snapshots", "runs", "workdir", "cache", "vocab", "images", "imgs", "labels", "annotations", "tmp",
-}  # fmt: skip
+PATH_WORDS = frozenset(
+    """
+    dir dirs directory path paths folder folders root roots file files filename fname out output outputs save
+    saved log logs logdir ckpt checkpoint checkpoints data dataset datadir datapath dataroot outdir outf savedir
+    savepath prefix result results corpus csv json weights snapshot snapshots runs workdir cache vocab images imgs
+    labels annotations tmp
+    """.split()
+)
 DATA_WORDS = {
     "data",
     "dataset",

@@ -1,7 +1,7 @@
 """What each path of a program is for, and where it belongs on SageMaker.
 
-An origin (a literal or an option) is an input, which becomes a channel; an output, which goes below SM_MODEL_DIR or SM_OUTPUT_DATA_DIR; or it
-stays, with a reason. Every redirect keeps its EC2 value to the byte: ``os.path.join(folder, rest)`` spells what the literal spelt.
+An origin (a literal or an option) is an input, which becomes a channel; an output, which goes below SM_MODEL_DIR or
+SM_OUTPUT_DATA_DIR; or it stays, with a reason. Every redirect keeps its EC2 value to the byte: ``os.path.join(folder, rest)`` spells what the literal spelt.
 """
 
 from __future__ import annotations
@@ -11,7 +11,19 @@ from dataclasses import dataclass, field
 
 from migrate.facts.calls import Table
 from migrate.facts.locations import (
-    DATA_WORDS, LOG_WORDS, MODEL_WORDS, PATH_WORDS, folder_of, is_below, is_file_like, is_trivial, kind_of, normal, split_at, split_of, words,
+    DATA_WORDS,
+    LOG_WORDS,
+    MODEL_WORDS,
+    PATH_WORDS,
+    folder_of,
+    is_below,
+    is_file_like,
+    is_trivial,
+    kind_of,
+    normal,
+    split_at,
+    split_of,
+    words,
 )  # fmt: skip
 from migrate.facts.migrated import Migrated, find_migrated
 from migrate.facts.model import Arguments, Option, Place, Span
@@ -27,8 +39,8 @@ OUTPUT_DIR = "SM_OUTPUT_DATA_DIR"
 class Redirect:
     """One place that takes its default from a variable of SageMaker's.
 
-    The new expression is ``os.environ.get(env, folder)``, or ``os.path.join(that, rest)`` where ``rest`` is not None. ``folder`` and ``rest`` are
-    source text. ``span`` is what is replaced; None where an argument is added to the call ``place`` instead.
+    The new expression is ``os.environ.get(env, folder)``, or ``os.path.join(that, rest)`` where ``rest`` is not None; both are source
+    text. ``span`` is what is replaced; None where an argument is added to the call ``place`` instead.
     """
 
     role: str  # channel, model, checkpoint, data, log
@@ -104,7 +116,7 @@ class _Decider:
         self.wrapped: dict[str, str] = {}  # texts written through a wrapped argument, and their variable
 
     def _anchored_input(self, origin: Origin) -> None:
-        """A folder beside the code that is read, and that the repository does not hold, is a channel: ``os.path.join(ROOT, "input")`` is its default."""
+        """A folder beside the code that is read, and that the repository does not hold, is a channel; the join is its default."""
         call = origin.joined
         names = [a.value for a in call.args[1:] if isinstance(a, ast.Constant) and isinstance(a.value, str)] if call is not None else []
         if call is None or not names or len(names) != len(call.args) - 1 or not any(u.act in ("read", "list") for u, _ in origin.uses):

@@ -195,7 +195,7 @@ class Program:
         if home is None or not dotted:
             return []
         first, _, rest = dotted.partition(".")
-        result = []
+        result: list[Function | Class] = []
         for binding in home.names.root.bindings.get(first, []):
             definition = self._defined(binding.node) if binding.kind in ("function", "class") else None
             if definition is not None and rest and isinstance(definition, Class):

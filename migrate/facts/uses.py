@@ -12,7 +12,6 @@ from migrate.facts.program import Module, Program
 from migrate.facts.reach import dormant, reached
 from migrate.facts.values import Value, Values
 
-
 NO_FILE = ("os.devnull", "sys.stdout", "sys.stderr", "sys.stdin")
 
 

@@ -17,10 +17,13 @@ from migrate.facts.scopes import Binding, Scope
 MOST_VALUES = 8  # alternatives kept of one expression
 MOST_DEPTH = 40  # expressions followed in a row
 
-PASS_THROUGH = {
-    "str", "os.fspath", "os.path.abspath", "os.path.expanduser", "os.path.expandvars", "os.path.normpath", "os.path.realpath", "repr",
-    "pathlib.Path", "pathlib.PurePath", "pathlib.PosixPath", "copy.copy", "copy.deepcopy", "py.path.local", "path.Path", "open", "io.open", "codecs.open", "gzip.open", "bz2.open",
-}  # fmt: skip
+PASS_THROUGH = frozenset(
+    """
+    str os.fspath os.path.abspath os.path.expanduser os.path.expandvars os.path.normpath os.path.realpath repr
+    pathlib.Path pathlib.PurePath pathlib.PosixPath copy.copy copy.deepcopy py.path.local path.Path open io.open
+    codecs.open gzip.open bz2.open
+    """.split()
+)
 PASS_METHODS = {
     "strip",
     "rstrip",
@@ -479,7 +482,7 @@ class Values:
         return local or self._of_method(module, node)
 
     def _anchored(self, module: Module, call: ast.Call, value: Value) -> Value:
-        """A path joined to the working folder or the code's own starts at the argument of this join: there it can be given another start."""
+        """A path joined to the working folder or the code's own starts at this join's argument: there it can be given another start."""
         if value and value[0].kind == "anchor":
             if value[0].joined is not None and isinstance(call.args[0], (ast.Name, ast.Attribute)):
                 return value  # a folder below the anchor has a name already: there it starts

@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Sequence
 
+from migrate.facts.migrated import Migrated
 from migrate.facts.model import Arguments, Option
 from migrate.facts.paths import Paths, Redirect
 from migrate.facts.program import Program
@@ -44,7 +45,7 @@ def key_of(option: Option) -> str:
 
 
 def _hyperparameters(arguments: Arguments, paths: Paths) -> tuple[Hyperparameter, ...]:
-    on_paths = {r.option.dest for r in [*paths.redirects, *paths.migrated] if r.option is not None}
+    on_paths = {r.option.dest for r in _told(paths) if r.option is not None}
     literals = [r for r in paths.redirects if r.span is not None]
     on_paths |= {o.dest for o in arguments.options if any(_stands_at(o, r) for r in literals)}
     found: dict[str, Hyperparameter] = {}
@@ -75,6 +76,11 @@ def _hyperparameters(arguments: Arguments, paths: Paths) -> tuple[Hyperparameter
     return tuple(found.values())
 
 
+def _told(paths: Paths) -> list[Redirect | Migrated]:
+    """What would be redirected, and what is already."""
+    return [*paths.redirects, *paths.migrated]
+
+
 def _stands_at(option: Option, redirect: Redirect) -> bool:
     """Whether a redirected literal stands in the option's default, or is the constant that a setting is."""
     if redirect.place.path != option.place.path or redirect.span is None:
@@ -91,7 +97,7 @@ def _stands_at(option: Option, redirect: Redirect) -> bool:
 
 def _preferred(option: Option) -> str | None:
     long = [o for o in option.options if o.startswith("--")]
-    return (long or list(option.options) or [None])[0]
+    return next(iter((*long, *option.options)), None)
 
 
 def _plain(value: object) -> object:
@@ -104,13 +110,13 @@ def _plain(value: object) -> object:
 
 def _channels(paths: Paths) -> tuple[Channel, ...]:
     found: dict[str, Channel] = {}
-    for redirect in [*paths.redirects, *paths.migrated]:
+    for redirect in _told(paths):
         if redirect.role != "channel" or redirect.channel is None:
             continue
         option = redirect.option
         channel = Channel(
             redirect.channel,
-            redirect.root if redirect.root is not None else redirect.default,
+            redirect.default if redirect.root is None else redirect.root,
             redirect.place.path,
             redirect.place.span.line,
             None,
@@ -124,7 +130,7 @@ def _channels(paths: Paths) -> tuple[Channel, ...]:
 
 def _outputs(paths: Paths) -> tuple[Output, ...]:
     found: dict[tuple[object, ...], Output] = {}
-    for redirect in [*paths.redirects, *paths.migrated]:
+    for redirect in _told(paths):
         if redirect.role != "channel":
             option = redirect.option
             output = Output(
@@ -142,7 +148,7 @@ def _outputs(paths: Paths) -> tuple[Output, ...]:
 def _checkpoint_kind(entry: Entry, program: Program, paths: Paths) -> str:
     """none, save-only, partial, full or framework, as far as the saves and loads of the program tell."""
     text = "\n".join(module.text for module in program.modules.values())
-    saves = any(r.role in ("model", "checkpoint") for r in [*paths.redirects, *paths.migrated]) or any(
+    saves = any(r.role in ("model", "checkpoint") for r in _told(paths)) or any(
         left.kind in ("model", "checkpoint") and left.act == "write" for left in paths.left
     )
     if entry.framework in FRAMEWORK_LOOPS:
@@ -156,7 +162,7 @@ def _checkpoint_kind(entry: Entry, program: Program, paths: Paths) -> str:
 
 
 def loop_line(program: Program) -> int | None:
-    """The line of the entry's outermost loop which trains, in the entry itself; None when it stands in another module or a framework runs it."""
+    """The line of the outermost loop of the entry that trains; None when it stands in another module or a framework runs it."""
     trains = _training_functions(program)
     for node in ast.walk(program.main.tree):
         if isinstance(node, (ast.For, ast.While)) and any(

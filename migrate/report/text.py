@@ -84,7 +84,8 @@ def _summary(found: Scan, console: Console) -> None:
     console.print(f"{points} entry point{'s' if points != 1 else ''}, {total} finding{'s' if total != 1 else ''}", end="")
     if total:
         console.print(
-            f": {fixes['safe']} fixed by `migrate apply` ({fixes['safe'] * 100 // total} %), {fixes['unsafe']} that need a look, {fixes['none']} by hand"
+            f": {fixes['safe']} fixed by `migrate apply` ({fixes['safe'] * 100 // total} %), {fixes['unsafe']} that need a look,"
+            f" {fixes['none']} by hand"
         )
     else:
         console.print()

@@ -28,7 +28,9 @@ from migrate.rules.model import Finding
 
 CODE = "SM107"
 
-WORKERS = re.compile(r"^(?:(?:num|n|nb|data|loader|dataloader|load|num_data|number_of)_?)?(?:workers?|threads|num_cpus|nthreads|njobs)$|^loaderjob$")
+WORKERS = re.compile(
+    r"^(?:(?:num|n|nb|data|loader|dataloader|load|num_data|number_of)_?)?(?:workers?|threads|num_cpus|nthreads|njobs)$|^loaderjob$"
+)
 GPUS = re.compile(r"^(?:num|n|nb|number_of)_?(?:gpus?|devices)$|^(?:ngpus?(?:_per_node)?|gpu_count|nproc_per_node|num_gpus_per_node)$")
 
 

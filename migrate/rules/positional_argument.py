@@ -29,7 +29,7 @@ CODE = "SM204"
 
 def check(context: Context) -> Iterator[Finding]:
     for option in context.arguments.options if pending(context) else ():
-        if option.positional:
+        if option.positional and option.action != "subcommand":
             yield option_finding(
                 context,
                 (CODE, "positional-argument"),

@@ -318,7 +318,14 @@ test.add_argument("weights")
 args = parser.parse_args()
 args.func(args)
 """)
-    assert [(option.dest, option.subcommand) for option in arguments.options] == [("seed", None), ("lr", "fit"), ("weights", "test")]
+    assert [(option.dest, option.subcommand) for option in arguments.options] == [
+        ("seed", None),
+        ("task", None),
+        ("lr", "fit"),
+        ("weights", "test"),
+    ]
+    task = arguments.options[1]
+    assert (task.action, task.options, task.choices, task.required) == ("subcommand", (), ("fit", "test"), True)
     assert arguments.command_dest == "task"
 
 

@@ -93,7 +93,10 @@ def test_a_path_of_another_module_is_followed() -> None:
 
 
 def test_an_option_without_a_default_is_required_unless_the_channel_is_there() -> None:
-    source = "import argparse, numpy as np\np = argparse.ArgumentParser()\np.add_argument('--data', required=True)\na = p.parse_args()\nnp.load(a.data + '/x.npy')\n"
+    source = (
+        "import argparse, numpy as np\np = argparse.ArgumentParser()\np.add_argument('--data', required=True)\n"
+        "a = p.parse_args()\nnp.load(a.data + '/x.npy')\n"
+    )
     (redirect,) = paths_of(source).redirects
     assert (redirect.channel, redirect.folder, redirect.span) == ("training", None, None)
 

@@ -306,6 +306,10 @@ class Expressions(ABC):
                 owner.attributes[target.attr] = value
             elif isinstance(owner, (ClassValue, ModuleValue)):
                 owner.env.names[target.attr] = value
+            elif isinstance(owner, Subparsers) and target.attr == "required":
+                owner.parser.command_required = value is True
+            elif isinstance(owner, Subparsers) and target.attr == "dest" and isinstance(value, str):
+                owner.parser.command_dest = value
         elif isinstance(target, ast.Subscript):
             container, index = self.evaluate(target.value, env), self.evaluate(target.slice, env)
             known = isinstance(container, list) and isinstance(index, int) and -len(container) <= index < len(container)

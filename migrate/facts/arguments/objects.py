@@ -146,6 +146,8 @@ class Parser:
     prefix: str = "-"
     subcommand: str | None = None
     command_dest: str | None = None
+    command_place: Place | None = None  # the add_subparsers call
+    command_required: bool = False
 
 
 @dataclass(frozen=True, eq=False)

@@ -220,6 +220,8 @@ def initialise(parser: Parser, call: Call) -> None:
 def add_subparsers(parser: Parser, call: Call) -> Subparsers:
     dest = call.keywords.get("dest")
     parser.command_dest = dest if isinstance(dest, str) else parser.command_dest
+    parser.command_place = call.place
+    parser.command_required = call.keywords.get("required") is True
     return Subparsers(parser)
 
 
@@ -240,8 +242,28 @@ def collect(parser: Parser) -> Iterator[Option]:
     """Every option of a parser and its subparsers, in the order of their declaration."""
     for declared in parser.declared:
         yield declared.option
+    if parser.command_place is not None:
+        yield _command(parser, parser.command_place)
     for child in parser.children:
         yield from collect(child)
+
+
+def _command(parser: Parser, place: Place) -> Option:
+    """The subcommand itself, as an option: its key is its dest, or ``command``."""
+    return Option(
+        dest=parser.command_dest or "command",
+        options=(),
+        action="subcommand",
+        type=None,
+        nargs="A...",
+        choices=tuple(child.subcommand for child in parser.children),
+        default=None,
+        default_known=True,
+        required=parser.command_required,
+        help=None,
+        place=place,
+        subcommand=parser.subcommand,
+    )
 
 
 def owner(receiver: object) -> Parser | None:
