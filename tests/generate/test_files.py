@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
+import pytest
 import tomllib
 
 from migrate.facts.model import Place, Span
@@ -127,3 +130,14 @@ def document(root: Path) -> dict[str, dict[str, dict[str, object]]]:
 
 def job(root: Path, key: str) -> dict[str, object]:
     return document(root)["job"][key]
+
+
+@pytest.mark.parametrize("framework", ["pytorch", "fortran"])
+def test_generated_python_is_clean(tmp_path: Path, framework: str) -> None:
+    """People review it in a pull request, and their linters read it."""
+    write(tmp_path, [entry_point("pkg/train.py", as_module=True, framework=framework)])
+    ruff = [sys.executable, "-m", "ruff"]
+    style = ["--isolated", "--line-length", "140", str(tmp_path / "sagemaker_job")]
+    for command in ([*ruff, "format", "--check", *style], [*ruff, "check", "--select", "E,F,W,B,I", *style]):
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout

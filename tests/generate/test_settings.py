@@ -217,10 +217,12 @@ def test_links_out_of_the_repo_are_not_followed(tmp_path: Path) -> None:
     write(root)
     (root / "linked").symlink_to(outside)
     (root / "broken").symlink_to(root / "absent")
+    (root / "round").symlink_to(root)
     (root / "inside").symlink_to(root / "train.py")
     module = load(root)
     source = module.copy_source(arguments(module), tmp_path / "scratch")
     assert not (source / "linked").exists()
+    assert not (source / "round").exists()
     assert (source / "inside").read_text() == (root / "train.py").read_text()
 
 
