@@ -72,7 +72,7 @@ def repo_files(root: Path) -> tuple[str, ...]:
 def _walk(root: Path) -> list[str]:
     out = []
     for folder, folders, files in os.walk(root):
-        folders[:] = [name for name in folders if name not in _VENDORED]
+        folders[:] = [name for name in folders if name not in _VENDORED and not os.path.exists(os.path.join(folder, name, "pyvenv.cfg"))]
         out += [os.path.relpath(os.path.join(folder, name), root).replace(os.sep, "/") for name in files]
     return out
 

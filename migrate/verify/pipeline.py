@@ -48,7 +48,6 @@ class Verifier:
         self.engine: Engine = choose(options.engine)
         self.python: Interpreter = interpreter.find(options.python)
         self.files = layout.repo_files(self.root)
-        self.scratch = Path(tempfile.mkdtemp(prefix="migrate-verify-")).resolve()
         self.job = launched.of(self.root, entry)
         self.environment = options.environment if options.environment is not None else self.job.environment
         self.values = settings.merged(entry, self.job.hyperparameters, options.hyperparameters)
@@ -57,6 +56,7 @@ class Verifier:
         self.notes: list[str] = []
         self._filled: dict[str, Path] = {}
         self._code: tuple[Path, snapshot.Snapshot] | None = None
+        self.scratch = Path(tempfile.mkdtemp(prefix="migrate-verify-")).resolve()
 
     def report(self) -> Report:
         """Run it all. The scratch folder is gone afterwards, but for the logs of runs that failed."""
@@ -258,22 +258,16 @@ class Verifier:
             if better != values:
                 values = better
                 continue
-            texts = settings.harmful(values, self.values, seen.events) if seen.run.exit_code else []
-            if texts:
-                left += texts
-                for name in texts:
-                    values.pop(name)
-                    if name in self.values:
-                        values[name] = self.values[name]
-                continue
-            message = settings.refused(seen.events)
-            name = settings.culprit(message, self.entry, values) if message else None
-            if name is None or name in left:
+            fair = settings.harmful(values, self.values, seen.events) if seen.run.exit_code else []
+            message = settings.refused(seen.events) or ""
+            fair = fair or [name for name in (settings.culprit(message, self.entry, values),) if name is not None]
+            if not fair or set(fair) & set(left):
                 break
-            left.append(name)
-            values.pop(name)
-            if name in self.values and "not allowed with" not in (message or ""):
-                values[name] = self.values[name]
+            left += fair
+            for name in fair:
+                del values[name]
+                if name in self.values and "not allowed with" not in message:
+                    values[name] = self.values[name]
         check = checks.settings_proof(seen, values, left, self.entry, self._declared())
         return replace(check, seconds=time.monotonic() - clock)
 
@@ -301,8 +295,10 @@ def _events(path: Path) -> tuple[Mapping[str, Any], ...]:
 
 def verify(root: Path, entry: EntryPoint, options: Options) -> Report:
     """Run one entry point under each serialiser and report. Raises UserError where not even a start was possible."""
-    verifier = Verifier(root, entry, options)
-    return verifier.report()
+    try:
+        return Verifier(root, entry, options).report()
+    except OSError as error:  # no room for the copies, a file that cannot be read, no temporary folder
+        raise UserError(f"verify cannot work here: {error}") from error
 
 
 def unable(entry: EntryPoint, options: Options, reason: str) -> Report:

@@ -11,6 +11,8 @@ import pytest
 
 from migrate.errors import UserError
 from migrate.verify import cli
+from migrate.verify.model import Options
+from migrate.verify.pipeline import verify
 from tests.verify.repos import GOOD, HEAD, READ, SAVE, SETTINGS, Repo, check, contract_run, entry_point, hyperparameter, verdicts
 
 
@@ -251,3 +253,19 @@ def test_a_broken_job_file(repo: Repo) -> None:
     repo.write({"sagemaker_job/job.toml": "[job"})
     with pytest.raises(UserError, match="job.toml: cannot be read"):
         repo.verify(GOOD)
+
+
+def test_no_room_for_the_copies(repo: Repo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "nowhere"))
+    with pytest.raises(UserError, match="verify cannot work here"):
+        repo.verify(GOOD)
+
+
+def test_a_folder_outside_git(repo: Repo, tmp_path: Path) -> None:
+    plain = tmp_path / "plain"
+    (plain / "myenv").mkdir(parents=True)
+    (plain / "myenv" / "pyvenv.cfg").write_text("")
+    (plain / "train.py").write_text(GOOD + "print('HERE', sorted(os.listdir('.')))\n")
+    options = Options(channels={"training": repo.data}, styles=("toolkit",))
+    report = verify(plain, entry_point(), options)
+    assert verdicts(report) == {} and contract_run(report).tail[-1] == "HERE ['train.py']"
