@@ -18,6 +18,7 @@ from migrate.repo.tree import Tree
 from migrate.repo.unreadable import reason_of
 
 _NAMED_TRAIN = re.compile(r"^(?:train|finetune|pretrain)|_train\.py$", re.IGNORECASE)
+_WORK = re.compile(r"train|fit|main|run|learn|optimi|solve|go\b|experiment|start|launch|cli\b|app\b|exec|loop", re.IGNORECASE)
 _SCRIPT = re.compile(r"[\w.-]+\s*=\s*[\"']?\s*([\w.]+)\s*:\s*(\w+)")
 
 
@@ -64,7 +65,11 @@ def _look(tree: Tree, path: str, function: str | None) -> tuple[Entry | None, st
         source = tree.read(path)
     except OSError as error:
         return None, f"cannot be read: {error.strerror}"
-    if function is None and tree.only is None and not candidates.may_train(source):
+    if (
+        function is None
+        and tree.only is None
+        and (is_test(path, source) or not candidates.may_train(source) or _is_package_file(path, source))
+    ):
         return None, None
     try:
         module = imports.parse(source)
@@ -72,7 +77,7 @@ def _look(tree: Tree, path: str, function: str | None) -> tuple[Entry | None, st
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         return None, reason_of(source, error)
     tree.memory.setdefault("outline", {})[path] = own
-    if tree.only is None and is_test(path, source):
+    if function is None and tree.only is None and _defines_only(tree, path, own):
         return None, None
     framework = framework_of(tree, path, function)
     if framework is None or (function is None and tree.only is None and is_smoke_test(tree, path, own)):
@@ -80,6 +85,20 @@ def _look(tree: Tree, path: str, function: str | None) -> tuple[Entry | None, st
     files, dirs = imports.closure(tree, path)
     version = requirements.framework_version(tree, path, framework)
     return Entry(path, framework, version, files, dirs, _needs_module(module, own)), None
+
+
+def _is_package_file(path: str, source: bytes) -> bool:
+    """Files that are imported or run by tools, never by a person who trains."""
+    name = posixpath.basename(path)
+    return name in {"setup.py", "conftest.py"} or name == "__init__.py" and b"__main__" not in source
+
+
+def _defines_only(tree: Tree, path: str, own: Outline) -> bool:
+    """Whether a member of a package, without a main guard, only sets things up when it is imported: no act, no call that is named for work."""
+    if own.guarded or posixpath.join(posixpath.dirname(path), "__init__.py") not in tree.names:
+        return False
+    body = own.bodies[RUNNING]
+    return not body.acts and not any(_WORK.search(name) for name in body.names | body.attributes)
 
 
 def _needs_module(module: ast.Module, own: Outline) -> bool:

@@ -46,6 +46,8 @@ class IgnoreFile:
     def verdict(self, path: str, is_dir: bool) -> bool | None:
         """True: ignored; False: kept by a ``!`` line; None: this file says nothing. ``path`` is relative to the git root."""
         below = path[len(self.base) :]
+        if not below.isascii():
+            below = os.fsencode(below).decode("latin-1")
         for pattern in self.patterns:
             if pattern.matches(below, is_dir):
                 return not pattern.keeps
@@ -77,7 +79,7 @@ def _pattern(line: str) -> Pattern | None:
 
 def parse(text: bytes, base: str) -> IgnoreFile | None:
     """The ignore file with this content, None when it ignores nothing."""
-    lines = text.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape").split("\n")
+    lines = text.removeprefix(b"\xef\xbb\xbf").decode("latin-1").split("\n")  # one character a byte: git matches bytes
     patterns = tuple(p for p in map(_pattern, (line.removesuffix("\r") for line in reversed(lines) if line)) if p is not None)
     return IgnoreFile(base, patterns) if patterns else None
 

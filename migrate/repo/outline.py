@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 
 RUNNING = "<main>"  # what runs when the file is started as a script
 IMPORTED = "<import>"  # what runs when it is imported
@@ -19,6 +20,7 @@ ACTS = frozenset(
 )
 
 
+_PLAIN_FIELDS = frozenset({"ctx", "op"})
 _NAMES = re.compile(r"^[A-Za-z_]\w{0,60}(?:\.[A-Za-z_]\w{0,60}){1,6}$")
 
 
@@ -61,6 +63,11 @@ class Outline:
     made: dict[str, set[str]] = field(default_factory=dict)
     libraries: set[str] = field(default_factory=set)  # first names of absolute imports
     guarded: bool = False
+
+    @cached_property
+    def known(self) -> frozenset[str]:
+        """Names that mean something of this file or an import."""
+        return frozenset(self.bodies) | self.imported.keys()
 
 
 def dotted(node: ast.AST) -> str | None:
@@ -173,7 +180,12 @@ def _collect(outline: Outline, roots: Iterable[ast.AST], body: Body, also: Body 
             for item in node.items:
                 if item.optional_vars is not None:
                     _made(outline, [item.optional_vars], item.context_expr)
-        waiting.extend(ast.iter_child_nodes(node))
+        for name in node._fields:
+            value = getattr(node, name, None)
+            if type(value) is list:
+                waiting += [part for part in value if isinstance(part, ast.AST)]
+            elif isinstance(value, ast.AST) and name not in _PLAIN_FIELDS:
+                waiting.append(value)
     for each in (body, also):
         if each is not None:
             each.names |= target.names

@@ -11,6 +11,7 @@ from typing import cast
 
 from migrate.repo import imports
 from migrate.repo import outline as outlines
+from migrate.repo.candidates import THIN
 from migrate.repo.outline import IMPORTED, Body, Outline
 from migrate.repo.tree import Tree
 
@@ -18,15 +19,18 @@ LIMIT = 40  # files opened for one script, nearest first
 SPECIAL = ("__init__", "__call__", "__post_init__", "__enter__", "training_step", "setup")
 CHOOSERS = frozenset({"globals", "locals", "eval", "getattr", "Fire"})
 _EMPTY = Outline()
+_TRAINING = re.compile(rb"[^e][Tt]rain|backward\(|\.fit|\.learn\(|inimize\(|apply_gradients|ptimizer|\.step\(")
 STEP_NAMES = re.compile(r"train(?!ing_phase|able)|optim|update|minimi|(?<!global_)step|solver", re.IGNORECASE)
 
 
 def outline_of(tree: Tree, path: str) -> Outline:
-    """The outline of a file of the tree, read once; an empty one when it cannot be parsed."""
+    """The outline of a file of the tree, read once; an empty one when it cannot be parsed, or holds no word of training."""
     known = tree.memory.setdefault("outline", {})
     if path not in known:
         try:
-            known[path] = outlines.read(imports.parse(tree.read(path)))
+            source = tree.read(path)
+            opaque = not path.endswith("/__init__.py") and len(source) > THIN and _TRAINING.search(source) is None
+            known[path] = _EMPTY if opaque else outlines.read(imports.parse(source))
         except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
             known[path] = _EMPTY
     return cast(Outline, known[path])
