@@ -21,25 +21,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from migrate.rules.base import Context, Example
-from migrate.rules.hooks import option_finding, pending, spelling
+from migrate.rules.hooks import option_finding, pending
 from migrate.rules.model import Finding
 
 CODE = "SM205"
 
 
 def check(context: Context) -> Iterator[Finding]:
-    seen = set()
     for option in context.arguments.options if pending(context) else ():
-        if option.subcommand is not None and option.subcommand not in seen:
-            seen.add(option.subcommand)
-            yield option_finding(
-                context,
-                (CODE, "subcommand"),
-                option,
-                "error",
-                f"{spelling(option)} belongs to the subcommand {option.subcommand}, which no hyperparameter can choose; "
-                f"the key {context.arguments.command_dest} will",
-            )
+        if option.action == "subcommand":
+            names = ", ".join(str(name) for name in option.choices or ())
+            message = f"the subcommand ({names}) is a word without a name, which no hyperparameter can give; the key {option.dest} will"
+            yield option_finding(context, (CODE, "subcommand"), option, "error", message)
 
 
 EXAMPLES = (
