@@ -194,7 +194,8 @@ def _channels(entry: EntryPoint, project: str) -> tuple[JobChannel, ...]:
         source = channel.source if known and channel.source else f"s3://{{bucket}}/{project}/{channel.name}"
         if channel.name not in found or (known and not found[channel.name].known):
             found[channel.name] = JobChannel(channel.name, source, channel.default, known)
-    return tuple(found.values())
+    # By name: the order in which a scan meets them changes with the edits, and a second apply has to change nothing.
+    return tuple(found[name] for name in sorted(found))
 
 
 def _environment(entry: EntryPoint, module: str | None) -> dict[str, str]:

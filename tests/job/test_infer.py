@@ -93,8 +93,8 @@ def test_channels_keep_a_location_that_is_known() -> None:
     known = Channel("train", "./data", "train.py", 3, "s3://somewhere/train")
     job = infer(entry_point(channels=(known, Channel("test", "./test", "train.py", 4))), project="demo")
     assert [(channel.source, channel.known) for channel in job.channels] == [
-        ("s3://somewhere/train", True),
         ("s3://{bucket}/demo/test", False),
+        ("s3://somewhere/train", True),
     ]
 
 
