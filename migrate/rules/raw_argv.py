@@ -29,6 +29,7 @@ from migrate.rules.model import Finding
 from migrate.rules.no_command_line import _free
 
 CODE = "SM211"
+BARE = r'prefix_chars="\0", add_help=False'  # only positions: -1e-5 is a value, and no text begins with a null
 
 
 def check(context: Context) -> Iterator[Finding]:
@@ -65,7 +66,7 @@ def _edits(context: Context, options: tuple[Option, ...]) -> tuple[tuple[Edit, .
     argv, added = support_name(context, main, "sagemaker_argv", before)
     edits += added
     function = _free(context.program, "name_arguments")
-    lines = [*blank_lines(main, first), f"def {function}():", f"    parser = {names['argparse']}.ArgumentParser()"]
+    lines = [*blank_lines(main, first), f"def {function}():", f"    parser = {names['argparse']}.ArgumentParser({BARE})"]
     for option in options:
         kind = f", type={option.type}" if option.type else ""
         nargs = ', nargs="?"' if option.nargs else ""
@@ -100,7 +101,7 @@ from sagemaker_support import sagemaker_argv
 
 
 def name_arguments():
-    parser = argparse.ArgumentParser()
+    parser = argparse.ArgumentParser(prefix_chars="\\0", add_help=False)
     parser.add_argument("epochs", type=int)
     parser.add_argument("model_file")
     return parser
