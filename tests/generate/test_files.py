@@ -12,6 +12,7 @@ import tomllib
 from migrate.facts.model import Place, Span
 from migrate.generate import generate
 from migrate.generate.mark import read_mark
+from migrate.job.model import Channel
 from migrate.rules.model import Finding
 from tests.generate.small import entry_point, setting, write
 
@@ -52,6 +53,12 @@ def test_the_page_keeps_what_it_told_and_adds_what_is_new(tmp_path: Path) -> Non
     changed = page.split("## What changed and why")[1].split("## ")[0]
     assert changed.split("\n")[1:3] == ["- `train.py` SM101 first \\`a\\` \\| b", "- `train.py` SM101 second"]
     assert "- [ ] `train.py` SM101 left" in page
+
+
+def test_the_page_tells_how_the_data_gets_there(tmp_path: Path) -> None:
+    write(tmp_path, [entry_point(channels=(Channel("training", "/data/my set", "train.py", 3),))])
+    page = (tmp_path / "sagemaker_job" / "MIGRATION.md").read_text()
+    assert "\naws s3 sync '/data/my set' s3://BUCKET/demo/training\n" in page
 
 
 def test_an_edited_file_is_kept_and_the_new_one_shown(tmp_path: Path) -> None:

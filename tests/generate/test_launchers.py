@@ -131,10 +131,13 @@ def test_the_code_goes_without_what_gitignore_names(repo: Path) -> None:
 
 @pytest.mark.parametrize(
     ("words", "said"),
-    [(("--dry-run",), "SAGEMAKER_TRAINING_JOB, 1 channels"), (("--dry-run", "--local"), "LOCAL_CONTAINER, 1 channels")],
+    [
+        (("--dry-run",), "SAGEMAKER_TRAINING_JOB on ml.g5.xlarge, 1 channels"),
+        (("--dry-run", "--local"), "LOCAL_CONTAINER on local_cpu, 1 channels"),
+    ],
 )
-def test_dry_run_constructs_with_the_sdk(repo: Path, words: tuple[str, ...], said: str) -> None:
-    done = run("sdk3", repo, RECORDED, "sagemaker_job/launch.py", *words)
+def test_dry_run_constructs_with_the_sdk(repo: Path, tmp_path: Path, words: tuple[str, ...], said: str) -> None:
+    done = run("sdk3", repo, RECORDED, "sagemaker_job/launch.py", *words, PATH=str(tmp_path))
     assert done.returncode == 0, done.stderr[-3000:]
     assert f"constructed: {said}; nothing sent" in done.stderr
     assert "CALL" not in done.stdout
@@ -143,6 +146,13 @@ def test_dry_run_constructs_with_the_sdk(repo: Path, words: tuple[str, ...], sai
         assert "not yet: fill in role and bucket" in done.stderr
         request = json.loads(done.stdout)
         assert {problem.where.split(".")[0] for problem in validate(request)} == {"RoleArn"}
+
+
+def test_local_mode_takes_the_gpu_that_is_there(repo: Path, tmp_path: Path) -> None:
+    (tmp_path / "nvidia-smi").write_text("#!/bin/sh\n")
+    (tmp_path / "nvidia-smi").chmod(0o755)
+    done = run("sdk3", repo, RECORDED, "sagemaker_job/launch.py", "--local", "--dry-run", PATH=str(tmp_path))
+    assert "constructed: LOCAL_CONTAINER on local_gpu, 1 channels; nothing sent" in done.stderr
 
 
 def test_without_the_sdk(repo: Path) -> None:
