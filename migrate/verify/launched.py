@@ -61,14 +61,17 @@ def _mapping(table: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 
 def _there(root: Path, entry: EntryPoint, paths: Mapping[str, object]) -> dict[str, Path]:
-    """Those of the local paths that exist, seen from the repo's root or from the script's folder; the root itself is no data."""
+    """Those of the local paths that exist, seen from the repo's root or the script's folder.
+
+    What holds the repo itself or the whole home folder is not taken for data.
+    """
     out: dict[str, Path] = {}
     for name, value in paths.items():
         if not isinstance(value, str) or not value:
             continue
         for start in (root, (root / entry.path).parent):
             path = start / os.path.expanduser(value)
-            if path.exists() and not root.resolve().is_relative_to(path.resolve()):
+            if path.exists() and not any(place.resolve().is_relative_to(path.resolve()) for place in (root, Path.home())):
                 out[name] = path
                 break
     return out

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from migrate.errors import UserError
-from migrate.verify import cli
+from migrate.verify import cli, launched
 from migrate.verify.model import Options
 from migrate.verify.pipeline import verify
 from tests.verify.repos import GOOD, HEAD, READ, SAVE, SETTINGS, Repo, check, contract_run, entry_point, hyperparameter, verdicts
@@ -269,3 +269,9 @@ def test_a_folder_outside_git(repo: Repo, tmp_path: Path) -> None:
     options = Options(channels={"training": repo.data}, styles=("toolkit",))
     report = verify(plain, entry_point(), options)
     assert verdicts(report) == {} and contract_run(report).tail[-1] == "HERE ['train.py']"
+
+
+@pytest.mark.parametrize("folder", ["~", "/", ".", "..", "~/no-such-folder-here", ""])
+def test_what_is_not_taken_for_data(repo: Repo, folder: str) -> None:
+    repo.write({"sagemaker_job/job.toml": JOB.replace('"here"', f'"{folder}"'), "train.py": GOOD})
+    assert launched.of(repo.root, entry_point()).local == {}
