@@ -7,9 +7,9 @@ import re
 # Code that runs at top level, and a word or call of training. Names of frameworks do not count: scripts train through wrappers.
 # Every pattern starts with the line's end before it: ``re`` looks for one fixed character much faster than for a line's start.
 _CALL = re.compile(rb"\n(?:__name__\b|[A-Za-z_][\w.]*(?:\[[^\]\n]*\])?[ ]?\(|@[\w.]+\.automain|await )")
-_NO_CALL = re.compile(rb"\n(?:if|elif|while|for|with|except|assert|return|raise|del|print|import|from|class|def|and|or|not|in) ?\(")
+_NO_CALL = re.compile(rb"\n(?:if|elif|while|for|with|except|assert|return|raise|del|import|from|class|def|and|or|not|in) ?\(")
 _BLOCK = re.compile(rb"\n(?:for|while|with|if|elif|else|try|except|finally|async)\b")
-_ACT_ASSIGNED = re.compile(rb"\n[A-Za-z_(\[][^\n=]*=[^\n]*?(?:train|fit|learn|minimize|run|main|solve|optimi)\w*\(", re.IGNORECASE)
+_ACT_ASSIGNED = re.compile(rb"\n[A-Za-z_(\[][^\n=]*=[^\n]*?(?:train|fit|learn|minimize|run|main|solve|optimi|grad)\w*\(", re.IGNORECASE)
 _STATEMENT = re.compile(rb"[ \t]+(?!(?:import|from|class|raise|pass|def|assert|@|#)\b)(?:[^\n#]*[\w\])])\(")
 _WORDS = (
     b"train",
@@ -17,7 +17,7 @@ _WORDS = (
     b"fit",
     b"backward",
     b"minimize",
-    b"gradient",
+    b"grad",
     b"optimi",
     b"epoch",
     b"solver",

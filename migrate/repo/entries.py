@@ -94,7 +94,7 @@ def _is_package_file(path: str, source: bytes) -> bool:
 
 
 def _defines_only(tree: Tree, path: str, own: Outline) -> bool:
-    """Whether a member of a package, without a main guard, only sets things up when it is imported: no act, no call that is named for work."""
+    """Whether a member of a package, without a main guard, only sets things up when it is imported: no act, no call named for work."""
     if own.guarded or posixpath.join(posixpath.dirname(path), "__init__.py") not in tree.names:
         return False
     body = own.bodies[RUNNING]

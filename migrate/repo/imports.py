@@ -50,7 +50,7 @@ def resolve(tree: Tree, from_path: str, module: str | None, level: int, search_d
                 return None
             folder = posixpath.dirname(folder)
         return _file(tree, folder, parts)
-    if not parts:
+    if not parts or parts[0] not in tree.modules:
         return None
     for folder in search_dirs:
         found = _file(tree, folder, parts)
@@ -68,7 +68,12 @@ def _shadows(from_path: str, folder: str, name: str) -> bool:
 
 
 def _file(tree: Tree, folder: str, parts: list[str]) -> str | None:
-    path = "/".join([*([folder] if folder else []), *parts])
+    path = "/".join([folder, *parts] if folder else parts)
+    if parts:
+        if f"{path}.py" in tree.names:
+            return f"{path}.py"
+        if not tree.links:
+            return f"{path}/__init__.py" if f"{path}/__init__.py" in tree.names else None
     for _ in range(8):  # a link may lead to a link
         for candidate in ([f"{path}.py"] if parts else []) + [f"{path}/__init__.py" if path else "__init__.py"]:
             if candidate in tree.names:

@@ -20,7 +20,10 @@ ACTS = frozenset(
 )
 
 
-_PLAIN_FIELDS = frozenset({"ctx", "op"})
+_PLAIN_FIELDS = frozenset(
+    "ctx op ops id attr arg name asname names module level kind type_comment conversion simple is_async type_ignores".split()
+)
+_STATEMENTS = frozenset({ast.Import, ast.ImportFrom, ast.Assign, ast.AnnAssign, ast.NamedExpr, ast.With, ast.AsyncWith})
 _NAMES = re.compile(r"^[A-Za-z_]\w{0,60}(?:\.[A-Za-z_]\w{0,60}){1,6}$")
 
 
@@ -121,11 +124,18 @@ def _statements(outline: Outline, statements: Iterable[ast.stmt], running: Body,
             _collect(outline, [node], running, imported)
 
 
-def _defines(node: ast.stmt) -> bool:
-    return any(isinstance(part, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)) or is_guard_like(part) for part in ast.walk(node))
+def _defines(node: ast.AST) -> bool:
+    """Whether a block holds definitions or a main guard, at any depth of blocks."""
+    for name in ("body", "orelse", "finalbody", "handlers"):
+        for part in getattr(node, name, ()):
+            if isinstance(part, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+                return True
+            if isinstance(part, (ast.If, ast.Try, ast.With, ast.For, ast.While, ast.ExceptHandler)) and (_is_guard(part) or _defines(part)):
+                return True
+    return False
 
 
-def is_guard_like(node: ast.AST) -> bool:
+def _is_guard(node: ast.AST) -> bool:
     return isinstance(node, ast.If) and is_main_guard(node)
 
 
@@ -157,34 +167,30 @@ def _collect(outline: Outline, roots: Iterable[ast.AST], body: Body, also: Body 
     waiting = list(roots)
     while waiting:
         node = waiting.pop()
-        if isinstance(node, ast.Name):
-            if isinstance(node.ctx, ast.Load):
-                target.names.add(node.id)
-        elif isinstance(node, ast.Attribute):
-            target.attributes.add(node.attr)
+        kind = type(node)
+        if kind is ast.Name:
+            if type(node.ctx) is ast.Load:  # type: ignore[attr-defined]
+                target.names.add(node.id)  # type: ignore[attr-defined]
+            continue
+        if kind is ast.Constant:
+            text = node.value  # type: ignore[attr-defined]
+            if type(text) is str and "." in text and _NAMES.match(text):
+                target.strings.add(text)
+            continue
+        if kind is ast.Attribute:
+            target.attributes.add(node.attr)  # type: ignore[attr-defined]
             name = dotted(node)
             if name is not None:
                 target.dotted.add(name)
-        elif isinstance(node, ast.Constant):
-            if isinstance(node.value, str) and "." in node.value and _NAMES.match(node.value):
-                target.strings.add(node.value)
-        elif isinstance(node, ast.Call):
-            _call(node, target)
-        elif isinstance(node, (ast.Import, ast.ImportFrom)):
-            _import(outline, node)
-        elif isinstance(node, ast.Assign):
-            _made(outline, node.targets, node.value)
-        elif isinstance(node, (ast.AnnAssign, ast.NamedExpr)) and node.value is not None:
-            _made(outline, [node.target], node.value)
-        elif isinstance(node, (ast.With, ast.AsyncWith)):
-            for item in node.items:
-                if item.optional_vars is not None:
-                    _made(outline, [item.optional_vars], item.context_expr)
-        for name in node._fields:
-            value = getattr(node, name, None)
+        elif kind is ast.Call:
+            _call(node, target)  # type: ignore[arg-type]
+        elif kind in _STATEMENTS:
+            _statement(outline, node)
+        for field_name in _fields(kind):
+            value = getattr(node, field_name, None)
             if type(value) is list:
                 waiting += [part for part in value if isinstance(part, ast.AST)]
-            elif isinstance(value, ast.AST) and name not in _PLAIN_FIELDS:
+            elif isinstance(value, ast.AST):
                 waiting.append(value)
     for each in (body, also):
         if each is not None:
@@ -193,6 +199,32 @@ def _collect(outline: Outline, roots: Iterable[ast.AST], body: Body, also: Body 
             each.dotted |= target.dotted
             each.acts += target.acts
             each.strings |= target.strings
+
+
+def _statement(outline: Outline, node: ast.AST) -> None:
+    """Notes imports, and which calls fill which names."""
+    if isinstance(node, (ast.Import, ast.ImportFrom)):
+        _import(outline, node)
+    elif isinstance(node, ast.Assign):
+        _made(outline, node.targets, node.value)
+    elif isinstance(node, (ast.AnnAssign, ast.NamedExpr)):
+        if node.value is not None:
+            _made(outline, [node.target], node.value)
+    elif isinstance(node, (ast.With, ast.AsyncWith)):
+        for item in node.items:
+            if item.optional_vars is not None:
+                _made(outline, [item.optional_vars], item.context_expr)
+
+
+_FIELDS: dict[type[ast.AST], tuple[str, ...]] = {}
+
+
+def _fields(kind: type[ast.AST]) -> tuple[str, ...]:
+    """The fields of a node that hold nodes with names: no operators, contexts, plain texts or numbers."""
+    found = _FIELDS.get(kind)
+    if found is None:
+        found = _FIELDS[kind] = tuple(name for name in kind._fields if name not in _PLAIN_FIELDS)
+    return found
 
 
 def _call(node: ast.Call, body: Body) -> None:

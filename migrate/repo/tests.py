@@ -48,10 +48,12 @@ def _is_imported(tree: Tree, path: str) -> bool:
     name = re.escape(stem.encode())
     member = rb"(?:from[ \t]+[\w.]+[ \t]+)?import\b[^\n]*\b%b\b" % name
     pattern = re.compile(rb"^[ \t]*(?:from[ \t]+[\w.]*\b%b[ \t]+import|%b)" % (name, member), re.MULTILINE)
+    top = path[: path.find("/") + 1]
     for other in tree.python_files:
-        if other != path:
+        if other != path and other.startswith(top):
             try:
-                if pattern.search(tree.read(other)):
+                source = tree.read(other)
+                if name in source and pattern.search(source):
                     return True
             except OSError:
                 continue

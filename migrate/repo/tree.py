@@ -63,6 +63,14 @@ class Tree:
         return frozenset(found)
 
     @cached_property
+    def modules(self) -> frozenset[str]:
+        """Every name that an import may begin with and mean a file of the tree: folders, modules and links, wherever they stand."""
+        found = {folder.rpartition("/")[2] for folder in self.folders}
+        found.update(path[path.rfind("/") + 1 : -3] for path in self.python_files)
+        found.update(link.rpartition("/")[2].removesuffix(".py") for link in self.links)
+        return frozenset(found)
+
+    @cached_property
     def memory(self) -> dict[str, dict[str, object]]:
         """What the room has read of the files, by kind and path, so that each is read once."""
         return {}
