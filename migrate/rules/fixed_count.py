@@ -17,6 +17,7 @@ Source
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator
 
@@ -24,6 +25,7 @@ from migrate.edits.imports import local_name
 from migrate.edits.model import Edit, Replace
 from migrate.facts.model import Option
 from migrate.rules.base import Context, Example
+from migrate.rules.hooks import expression_at
 from migrate.rules.model import Finding
 
 CODE = "SM107"
@@ -35,10 +37,33 @@ GPUS = re.compile(r"^(?:num|n|nb|number_of)_?(?:gpus?|devices)$|^(?:ngpus?(?:_pe
 
 
 def check(context: Context) -> Iterator[Finding]:
+    if context.arguments.cli == "constants":
+        return  # SM210 makes options of them, with these defaults
     for option in context.arguments.options:
-        variable = "SM_NUM_CPUS" if WORKERS.match(option.dest.lower()) else "SM_NUM_GPUS" if GPUS.match(option.dest.lower()) else None
-        if variable is not None and option.default_span is not None and _is_count(option):
+        variable = variable_of(option)
+        if variable is not None and option.default_span is not None and not _follows(context, option, variable):
             yield _finding(context, option, variable)
+
+
+def _follows(context: Context, option: Option, variable: str) -> bool:
+    """Whether the default asks for the variable already."""
+    module = context.program.modules[option.place.path]
+    assert option.default_span is not None
+    return variable in ast.unparse(expression_at(module, option.default_span))
+
+
+def variable_of(option: Option) -> str | None:
+    """The variable that tells how many of it the instance has, where the option is a count."""
+    if not _is_count(option):
+        return None
+    name = option.dest.lower()
+    return "SM_NUM_CPUS" if WORKERS.match(name) else "SM_NUM_GPUS" if GPUS.match(name) else None
+
+
+def count_code(default: object, variable: str, os_name: str) -> str:
+    """The default that follows the instance, and is ``default`` where nothing tells what the instance has."""
+    count = f'int({os_name}.environ.get("{variable}", {default}))'
+    return f"min({default}, {count})" if variable == "SM_NUM_CPUS" else count
 
 
 def _is_count(option: Option) -> bool:
@@ -50,8 +75,7 @@ def _finding(context: Context, option: Option, variable: str) -> Finding:
     path, span = option.place.path, option.default_span
     assert span is not None
     name, needed = local_name(context.program.modules[path].tree, path, "os", before=span)
-    count = f'int({name}.environ.get("{variable}", {option.default}))'
-    code = f"min({option.default}, {count})" if variable == "SM_NUM_CPUS" else count
+    code = count_code(option.default, variable, name)
     edits: list[Edit] = [needed] if needed is not None else []
     edits.append(Replace(path, span, code))
     message = f"{option.options[-1]} is fixed to {option.default}, whatever the instance has ({variable})"

@@ -24,10 +24,11 @@ from collections.abc import Iterator
 
 from migrate.edits.imports import local_name
 from migrate.edits.model import Edit, Insert, Replace
-from migrate.facts.constants import Constant, find_constants
+from migrate.facts.constants import Constant, find_constants, option_of
 from migrate.facts.model import Span
 from migrate.facts.program import Module, Program
 from migrate.rules.base import Context, Example
+from migrate.rules.fixed_count import count_code, variable_of
 from migrate.rules.hooks import blank_lines, support_name
 from migrate.rules.model import Finding
 
@@ -69,12 +70,14 @@ def _edits(context: Context, module: Module, constants: list[Constant]) -> tuple
 
 
 def _default(context: Context, module: Module, constant: Constant, before: Span) -> tuple[str, list[Edit]]:
-    """The default's code: the constant's own, or for a path the environment's variable before it."""
+    """The default's code: the constant's own, or for a path or a count the environment's variable before it."""
     redirect = context.paths.redirect_at(module.path, constant.value_span)
-    if redirect is None:
+    variable = variable_of(option_of(constant))
+    if redirect is None and variable is None:
         return constant.code, []
     name, needed = local_name(module.tree, module.path, "os", before=before)
-    return redirect.code(name), [needed] if needed else []
+    code = redirect.code(name) if redirect is not None else count_code(constant.value, variable or "", name)
+    return code, [needed] if needed else []
 
 
 def _arguments(constant: Constant, default: str) -> str:
@@ -107,11 +110,12 @@ import numpy as np
 EPOCHS = 10
 LEARNING_RATE = 1e-3  # for Adam
 AUGMENT = True
+NUM_WORKERS = 4
 DATA_FILE = "/home/ubuntu/data/train.npy"
 
 data = np.load(DATA_FILE)
 for epoch in range(EPOCHS):
-    print(epoch, LEARNING_RATE, AUGMENT, data.shape)
+    print(epoch, LEARNING_RATE, AUGMENT, NUM_WORKERS, data.shape)
 """,
         after="""\
 import argparse
@@ -125,6 +129,7 @@ def parse_settings():
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--learning-rate", type=float, default=1e-3)
     parser.add_argument("--augment", type=lambda text: text.lower() == "true", default=True)
+    parser.add_argument("--num-workers", type=int, default=min(4, int(os.environ.get("SM_NUM_CPUS", 4))))
     parser.add_argument("--data-file", default=os.path.join(os.environ.get("SM_CHANNEL_TRAINING", "/home/ubuntu/data"), "train.npy"))
     return parser.parse_known_args(script_argv(parser, __name__))[0]
 
@@ -135,11 +140,12 @@ settings = parse_settings()
 EPOCHS = settings.epochs
 LEARNING_RATE = settings.learning_rate  # for Adam
 AUGMENT = settings.augment
+NUM_WORKERS = settings.num_workers
 DATA_FILE = settings.data_file
 
 data = np.load(DATA_FILE)
 for epoch in range(EPOCHS):
-    print(epoch, LEARNING_RATE, AUGMENT, data.shape)
+    print(epoch, LEARNING_RATE, AUGMENT, NUM_WORKERS, data.shape)
 """,
     ),
     Example(
