@@ -26,7 +26,7 @@ class Command:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How it went. ``touched`` are the watched folders that some process has opened something in, None where it cannot be seen.
+    """How it went. ``touched`` are the watched folders that some process has opened something in; all of them if ``saw_all``.
 
     ``survivors`` are the command lines of processes that were still there after their parent had ended; they are gone now.
     """
@@ -39,7 +39,8 @@ class Outcome:
     output_bytes: int
     tail: tuple[str, ...]
     survivors: tuple[str, ...]
-    touched: frozenset[str] | None
+    touched: frozenset[str]
+    saw_all: bool
 
 
 class Engine(Protocol):

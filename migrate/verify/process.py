@@ -67,7 +67,7 @@ class ProcessEngine:
                 survivors = () if timed_out else follower.linger()
             finally:
                 follower.end_all()
-            touched = watch.touched()
+            touched, saw_all = watch.touched(), watch.complete
         code = child.returncode
         return Outcome(
             exit_code=code if code is not None and code >= 0 else None,
@@ -79,6 +79,7 @@ class ProcessEngine:
             tail=output.last_lines(60),
             survivors=survivors,
             touched=touched,
+            saw_all=saw_all,
         )
 
 

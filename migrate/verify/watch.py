@@ -19,7 +19,7 @@ _MOST_FOLDERS = 4000
 
 
 class Watch:
-    """Watches named folders from its start to its end. Where it cannot, ``touched`` answers None and the audit events are all."""
+    """Watches named folders from its start to its end. Where it cannot, ``complete`` is False and the audit events are all."""
 
     def __init__(self, folders: Mapping[str, Path]) -> None:
         self._folders = folders
@@ -77,9 +77,12 @@ class Watch:
                 if number in self._names:
                     self._touched.add(self._names[number])
 
-    def touched(self) -> frozenset[str] | None:
-        """The names of the folders in which something was opened; None where this could not be seen in full."""
+    def touched(self) -> frozenset[str]:
+        """The names of the folders in which something was opened."""
         self.poll()
-        if self._fd < 0 and self._folders:
-            return None
-        return frozenset(self._touched) if self._complete else None
+        return frozenset(self._touched)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every opening, by compiled code too, was seen."""
+        return self._complete and (self._fd >= 0 or not self._folders)
