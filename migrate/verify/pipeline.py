@@ -231,6 +231,8 @@ class Verifier:
             "code": str(place.code),
             "inside": [str(self.scratch)],
             "quiet": list(self.python.quiet),
+            "root": str(self.root),
+            "interpreter": list(self.python.roots),
             "protected": [str(self.root), *(str(path.resolve()) for path in self.channels.values()), str(Path.home())],
             "temporary": sorted({tempfile.gettempdir(), "/tmp", "/var/tmp"}),
             "channels": {name: str(place.data / name) for name in self.channels},

@@ -296,6 +296,22 @@ def _load(name: str, path: str) -> Any:
     return module
 
 
+def _forget_installed(probe: Probe) -> None:
+    """Where the repo itself is installed for editing, its modules would come from there, not from the copy; a container has neither."""
+
+    def original(path: str) -> bool:
+        real = os.path.realpath(path)
+        return probe.within(real, [probe.spec["root"]]) and not probe.within(real, probe.spec["interpreter"])
+
+    sys.path[:] = [path for path in sys.path if not path or not original(path)]
+    for finder in list(sys.meta_path):
+        module = sys.modules.get(getattr(finder, "__module__", "") or "")
+        mapping = getattr(module, "MAPPING", None)
+        if module is not None and module.__name__.startswith("__editable__") and isinstance(mapping, dict):
+            if any(original(str(path)) for path in mapping.values()):
+                sys.meta_path.remove(finder)
+
+
 def _hand_on() -> None:
     """Load the ``sitecustomize`` that this one hides, if there is one."""
     rest = [path for path in sys.path if os.path.abspath(path or ".") != _HERE]
@@ -317,6 +333,7 @@ def start() -> None:
         table.pop("argparse")(sys.modules["argparse"])
     sys.meta_path.insert(0, AfterImport(table))
     sys.path[:] = [path for path in sys.path if os.path.abspath(path or ".") != _HERE]
+    _forget_installed(probe)
     atexit.register(lambda: probe.tell("exit", peak=_peak_memory()))
     _hand_on()
     sys.addaudithook(probe.audit)

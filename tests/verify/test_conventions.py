@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -275,3 +276,35 @@ def test_a_folder_outside_git(repo: Repo, tmp_path: Path) -> None:
 def test_what_is_not_taken_for_data(repo: Repo, folder: str) -> None:
     repo.write({"sagemaker_job/job.toml": JOB.replace('"here"', f'"{folder}"'), "train.py": GOOD})
     assert launched.of(repo.root, entry_point()).local == {}
+
+
+@pytest.mark.parametrize("way", ["pth", "finder"])
+def test_a_repo_installed_for_editing_is_not_used(repo: Repo, tmp_path: Path, way: str) -> None:
+    """A container has only the source folder: what is found here through the installation would be missing there."""
+    home = tmp_path / "venv"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(home)], check=True)
+    site = next(home.glob("lib/python3*/site-packages"))
+    repo.write({"src/mine/__init__.py": "", "src/mine/work.py": ""})
+    if way == "pth":
+        (site / "mine.pth").write_text(f"{repo.root}/src\n")
+    else:
+        (site / "__editable___mine_finder.py").write_text(FINDER.format(path=str(repo.root / "src" / "mine")))
+        (site / "mine.pth").write_text("import __editable___mine_finder; __editable___mine_finder.install()\n")
+    python = str(home / "bin" / "python")
+    assert subprocess.run([python, "-c", "import mine"]).returncode == 0
+    report = repo.verify("import mine\n" + GOOD, python=python)
+    found = check(report, "run")
+    assert found.verdict == "fail" and found.message == "exit code 1: ModuleNotFoundError: No module named 'mine'"
+
+
+FINDER = """
+import importlib.util, sys
+MAPPING = {{"mine": {path!r}}}
+class Finder:
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        if name in MAPPING:
+            return importlib.util.spec_from_file_location(name, MAPPING[name] + "/__init__.py")
+def install():
+    sys.meta_path.append(Finder)
+"""
