@@ -436,6 +436,22 @@ if __name__ == "__main__":
     assert [option.dest for option in arguments.options] == ["lr"]
 
 
+def test_deep_programs_are_followed_as_far_as_they_can_be() -> None:
+    chain = "".join(f"def f{n}(parser):\n    if parser:\n        for _ in range(1):\n            f{n + 1}(parser)\n" for n in range(100))
+    arguments = read(f"""
+import argparse
+{chain}
+def f100(parser):
+    parser.add_argument("--deep")
+parser = argparse.ArgumentParser()
+parser.add_argument("--lr")
+parser.parse_args()
+f0(parser)
+text = {" + ".join(["'x'"] * 900)}
+""")
+    assert [option.dest for option in arguments.options] == ["lr"]
+
+
 def test_a_recursive_program_ends() -> None:
     arguments = read("""
 import argparse

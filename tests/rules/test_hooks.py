@@ -68,6 +68,19 @@ opt = Parser().parse()
     assert "        return super().parse_args(sagemaker_argv(self))\n" in after({"train.py": source})["train.py"]
 
 
+def test_dataclasses_of_transformers() -> None:
+    source = """from dataclasses import dataclass
+from transformers import HfArgumentParser
+@dataclass
+class Args:
+    lr: float = 0.1
+parser = HfArgumentParser(Args)
+(args,) = parser.parse_args_into_dataclasses()
+"""
+    changed = after({"train.py": source})["train.py"]
+    assert "(args,) = parser.parse_args_into_dataclasses(sagemaker_argv(parser))\n" in changed
+
+
 def test_a_name_that_clashes_gets_another() -> None:
     source = """import argparse
 def parse_args():

@@ -34,7 +34,7 @@ from migrate.facts.arguments.statements import STEPS, STOP, Return, Statements
 from migrate.facts.model import ParseSite, Place, Span
 from migrate.facts.program import Program, all_arguments
 
-DEPTH = 40
+DEPTH = 30  # of calls
 SUPPORT = "sagemaker_support"
 SUPPORT_ARGV = External(f"{SUPPORT}.argv")
 
@@ -60,8 +60,12 @@ class Machine(Statements):
         self.stack: list[int] = []  # ids of the functions that are being followed
 
     def run(self) -> None:
-        """Follow the entry from its first line."""
-        self.run_module(self.program.main, main=True)
+        """Follow the entry from its first line, as far as Python's own stack reaches."""
+        try:
+            self.run_module(self.program.main, main=True)
+        except RecursionError:
+            main = self.program.main
+            self.notes[main.place(main.tree.body[0])] = "the program nests too deep to be followed to its end"
 
     def call(self, node: ast.Call, env: Env) -> object:
         """The value of a call, with what it does to parsers."""
