@@ -13,7 +13,7 @@ from typing import cast
 from migrate.repo import syspath
 from migrate.repo.tree import Tree
 
-CLOSURE_LIMIT = 400  # files; past it a script is the front of a library, and the files nearest to it are what it sets up
+CLOSURE_LIMIT = 160  # files; past it a script is the front of a library, and the files nearest to it are what it sets up
 # A repository may hold the source of one of these; to the scripts beside it, it is still the installed library.
 LIBRARIES = frozenset(
     """
