@@ -309,9 +309,12 @@ class Program:
 
 def parse_module(path: str, source: bytes) -> Module:
     """Parse one file. Raises SyntaxError or ValueError (null bytes) as ``ast.parse`` does."""
-    tree = ast.parse(source)
     encoding, _ = tokenize.detect_encoding(io.BytesIO(source).readline)
-    return Module(path, tree, source, ScopeBuilder(tree), source.decode(encoding))
+    try:
+        tree = ast.parse(source)
+        return Module(path, tree, source, ScopeBuilder(tree), source.decode(encoding))
+    except RecursionError:
+        raise ValueError("an expression nests too deep to be read") from None
 
 
 def load_program(

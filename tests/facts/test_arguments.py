@@ -447,7 +447,7 @@ parser = argparse.ArgumentParser()
 parser.add_argument("--lr")
 parser.parse_args()
 f0(parser)
-text = {" + ".join(["'x'"] * 900)}
+text = {" + ".join(["'x'"] * 150)}
 """)
     assert [option.dest for option in arguments.options] == ["lr"]
 
