@@ -127,6 +127,14 @@ def fill_channel(name: str, source: Path, layout: Layout, limit: int) -> Path:
     return target
 
 
+def move_channel(filled: Path, target: Path) -> None:
+    """Hand a filled channel on to another run. A folder that is read-only cannot be moved, except by root."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    os.chmod(filled, stat.S_IMODE(filled.stat().st_mode) | 0o200)
+    filled.rename(target)
+    _chmod(os.fspath(target), ~0o222)
+
+
 def _size(source: Path, limit: int) -> int:
     if source.is_file():
         return source.stat().st_size

@@ -133,8 +133,7 @@ class Verifier:
             target = place.data / name
             ready = self._filled.pop(name, None)
             if ready is not None and ready.exists():
-                target.parent.mkdir(parents=True, exist_ok=True)
-                ready.rename(target)
+                layout.move_channel(ready, target)
             else:
                 layout.fill_channel(name, source, place, self.options.copy_limit)
 

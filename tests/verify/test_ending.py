@@ -19,7 +19,7 @@ from pathlib import Path
 from migrate.verify import cli
 from tests.verify.repos import entry_point
 root, data = map(Path, sys.argv[1:])
-cli.run(root, [entry_point()], channels={"training": data}, styles=("toolkit",), tell=lambda entry, line: print(line, flush=True))
+reports = cli.run(root, [entry_point()], channels={"training": data}, styles=("toolkit",), tell=lambda entry, line: print(line, flush=True))
 """
 SCRIPT = (
     GOOD
@@ -66,3 +66,14 @@ def test_a_failed_run_keeps_its_logs_alone(repo: Repo, tmp_path: Path) -> None:
     report = repo.verify(GOOD + "raise SystemExit(1)\n")
     files = sorted(str(path) for path in (tmp_path / "scratch").rglob("*") if path.is_file())
     assert files == sorted({str(run.log) for run in report.runs}) and len(files) == 2
+
+
+def test_without_the_rights_of_root(repo: Repo, tmp_path: Path) -> None:
+    """Root may move and remove what is read-only; a person may not, and is no worse off."""
+    repo.write({"train.py": GOOD})
+    drop = ["setpriv", "--bounding-set=-dac_override,-dac_read_search,-fowner"] if os.geteuid() == 0 else []
+    env = os.environ | {"TMPDIR": str(tmp_path / "scratch"), "PYTHONPATH": str(Path(__file__).parents[2])}
+    both = DRIVER.replace('("toolkit",)', '("toolkit", "v3")') + "assert [r.exit_code for r in reports] == [0], reports\n"
+    done = subprocess.run([*drop, sys.executable, "-c", both, str(repo.root), str(repo.data)], capture_output=True, text=True, env=env)
+    assert done.returncode == 0, done.stderr
+    assert list((tmp_path / "scratch").iterdir()) == []
