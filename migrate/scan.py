@@ -68,7 +68,11 @@ def scan(request: Request) -> Scan:
     seen: set[str] = set()
     parsed: dict[str, Module] = {}
     for entry in entries:
-        program = _program(tree, entry, parsed)
+        try:
+            program = _program(tree, entry, parsed)
+        except (SyntaxError, ValueError) as error:  # entries are found by a shallower look than facts need
+            unreadable.append(Unreadable(entry.path, str(error)))
+            continue
         point, more = _look(tree, entry, program, commands.get(entry.path, ()), request)
         points.append(point)
         seen.update(program.modules)
