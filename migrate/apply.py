@@ -18,7 +18,7 @@ from migrate.scan import Request, Scan, scan
 
 @dataclass(frozen=True)
 class Plan:
-    """What ``apply`` would do. ``left`` are the findings that stay open; ``kept`` the generated files that a person edited, each with a diff."""
+    """What ``apply`` would do. ``left`` are the findings that stay open; ``kept`` are generated files that a person edited."""
 
     scan: Scan
     changes: tuple[Change, ...]

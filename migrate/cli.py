@@ -235,8 +235,8 @@ def _pair(text: str, option: str) -> tuple[str, str]:
 def _key(found: Scan, name: str) -> str:
     """The hyperparameter that a person means: dashes, dots and underscores are the same."""
     plain = name.lstrip("-").replace("-", "_").replace(".", "_")
-    names = {h.name for point in found.entry_points for h in point.hyperparameters}
-    return plain if plain in names else name
+    names = {h.name.lower(): h.name for point in found.entry_points for h in point.hyperparameters}
+    return names.get(plain.lower(), name)
 
 
 def _value(text: str) -> object:

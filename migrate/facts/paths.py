@@ -1,7 +1,8 @@
 """What each path of a program is for, and where it belongs on SageMaker.
 
 An origin (a literal or an option) is an input, which becomes a channel; an output, which goes below SM_MODEL_DIR or
-SM_OUTPUT_DATA_DIR; or it stays, with a reason. Every redirect keeps its EC2 value to the byte: ``os.path.join(folder, rest)`` spells what the literal spelt.
+SM_OUTPUT_DATA_DIR; or it stays, with a reason.
+Every redirect keeps its EC2 value to the byte: ``os.path.join(folder, rest)`` spells what the literal spelt.
 """
 
 from __future__ import annotations
@@ -174,7 +175,18 @@ class _Decider:
             return
         role = self._output_role(origin)
         env = MODEL_DIR if role in ("model", "checkpoint") else OUTPUT_DIR
-        self.result.redirects.append(Redirect(role, origin.module.place(origin.node), env, source, None, Span.of(origin.node), source))
+        node = self._whole(origin.module, origin.node)
+        source = ast.get_source_segment(origin.module.text, node) or source
+        self.result.redirects.append(Redirect(role, origin.module.place(node), env, source, None, Span.of(node), source))
+
+    def _whole(self, module: Module, node: ast.expr) -> ast.expr:
+        """The f-string that ``node`` stands in, since the inside of one is no place to edit; else itself."""
+        current: ast.AST | None = node
+        while current is not None and not isinstance(current, ast.stmt):
+            if isinstance(current, ast.JoinedStr):
+                return current
+            current = module.parent(current)
+        return node
 
     def _is_path(self, origin: Origin) -> bool:
         """Whether the origin itself is a path, rather than a name that goes into one."""

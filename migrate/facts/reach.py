@@ -29,7 +29,8 @@ def reached(program: Program) -> set[int]:
     """The ids of the nodes of all functions that may run, and of nothing else.
 
     Module-level code of every module runs, but for the ``__main__`` block of a module that is imported. A function may run once code
-    that may run names it; a method also when its class is named and it is special, or when the class has a base from a library, which may call it.
+    that may run names it;
+    a method also when its class is named and it is special, or when the class has a base from a library, which may call it.
     """
     found: set[int] = set()
     names: set[str] = set()

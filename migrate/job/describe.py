@@ -46,8 +46,7 @@ def key_of(option: Option) -> str:
 
 def _hyperparameters(arguments: Arguments, paths: Paths) -> tuple[Hyperparameter, ...]:
     on_paths = {r.option.dest for r in _told(paths) if r.option is not None}
-    literals = [r for r in paths.redirects if r.span is not None]
-    on_paths |= {o.dest for o in arguments.options if any(_stands_at(o, r) for r in literals)}
+    on_paths |= {o.dest for o in arguments.options if any(_stands_at(o, r) for r in _told(paths))}
     found: dict[str, Hyperparameter] = {}
     for option in arguments.options:
         name = key_of(option)
@@ -81,18 +80,18 @@ def _told(paths: Paths) -> list[Redirect | Migrated]:
     return [*paths.redirects, *paths.migrated]
 
 
-def _stands_at(option: Option, redirect: Redirect) -> bool:
-    """Whether a redirected literal stands in the option's default, or is the constant that a setting is."""
-    if redirect.place.path != option.place.path or redirect.span is None:
+def _stands_at(option: Option, told: Redirect | Migrated) -> bool:
+    """Whether a path stands in the option's default, or is the constant that a setting is."""
+    if told.place.path != option.place.path:
         return False
-    home, inner = option.default_span, redirect.span
-    if (
-        home is not None
-        and (home.line, home.column) <= (inner.line, inner.column)
-        and (inner.end_line, inner.end_column) <= (home.end_line, home.end_column)
-    ):
-        return True
-    return isinstance(option.default, str) and option.default == redirect.default and option.place.span.line == inner.line
+    home, inner = option.default_span, told.place.span
+    if isinstance(told, Redirect) and told.span is not None:
+        inner = told.span
+    if home is not None and (home.line, home.column) <= (inner.line, inner.column):
+        if (inner.end_line, inner.end_column) <= (home.end_line, home.end_column):
+            return True
+    same = isinstance(option.default, str) and option.default == told.default
+    return same and option.place.span.line == inner.line
 
 
 def _preferred(option: Option) -> str | None:
@@ -125,7 +124,7 @@ def _channels(paths: Paths) -> tuple[Channel, ...]:
         )
         if redirect.channel not in found or (found[redirect.channel].option is None and channel.option is not None):
             found[redirect.channel] = channel
-    return tuple(found.values())
+    return tuple(found[name] for name in sorted(found))
 
 
 def _outputs(paths: Paths) -> tuple[Output, ...]:

@@ -35,7 +35,7 @@ for line in sys.stdin:
     environment.main()
     # "set -e" ends sm_train.sh where a line of the file fails
     script = "set -e; source /opt/ml/input/sm_training.env; env -0"
-    done = subprocess.run(["/bin/bash", "-c", script], capture_output=True, env=own)
+    done = subprocess.run(["/bin/bash", "-c", script], capture_output=True, env=own, cwd="/opt/ml/input")  # a name may hold a `>`
     if done.returncode:
         print(json.dumps({"died": done.stderr.decode("utf-8", "replace")}), file=out, flush=True)
         continue
