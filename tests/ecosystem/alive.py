@@ -11,7 +11,7 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 def live_nodes(trees: Mapping[str, ast.Module], entry: str) -> dict[str, list[ast.AST]]:
     """The nodes of each file that may run when ``entry`` does: its own main guard counts, those of the modules it imports do not.
 
-    A function counts once live code mentions its name, wherever it is defined; dunder methods count with their class. Too many rather than too few.
+    A function counts once live code mentions its name, wherever it is defined; dunder methods always do. Too many rather than too few.
     """
     pending = [(path, function) for path, tree in trees.items() for function in ast.walk(tree) if isinstance(function, Function)]
     found = {path: list(_own(tree, path == entry)) for path, tree in trees.items()}

@@ -66,7 +66,7 @@ def _action(parser: argparse.ArgumentParser, action: argparse.Action, group: int
 
 
 def _sample(parser: argparse.ArgumentParser, action: argparse.Action) -> dict[str, Any] | None:
-    """A value that is not the default: ``tokens`` as typed on EC2, ``value`` as a person would give it in Python. None where none was found."""
+    """A value that is not the default, or None: ``tokens`` as typed on EC2, ``value`` as a person would give it in Python."""
     if action.nargs == 0:
         return {"tokens": [], "value": True}
     for text, value in _candidates(action):

@@ -38,10 +38,10 @@ def freeze() -> None:
     strftime, localtime, gmtime, ctime, asctime = time.strftime, time.localtime, time.gmtime, time.ctime, time.asctime
     time.time = lambda: MOMENT
     time.time_ns = lambda: int(MOMENT * 1e9)
-    time.localtime = lambda seconds=None: localtime(MOMENT if seconds is None else seconds)  # type: ignore[assignment]
-    time.gmtime = lambda seconds=None: gmtime(MOMENT if seconds is None else seconds)  # type: ignore[assignment]
-    time.strftime = lambda form, moment=now: strftime(form, moment)  # type: ignore[assignment]
+    time.localtime = lambda seconds=None: localtime(MOMENT if seconds is None else seconds)
+    time.gmtime = lambda seconds=None: gmtime(MOMENT if seconds is None else seconds)
+    time.strftime = lambda form, moment=now: strftime(form, moment)
     time.ctime = lambda seconds=None: ctime(MOMENT if seconds is None else seconds)
-    time.asctime = lambda moment=now: asctime(moment)  # type: ignore[assignment]
+    time.asctime = lambda moment=now: asctime(moment)
     datetime.datetime = _Datetime  # type: ignore[misc]
     datetime.date = _Date  # type: ignore[misc]

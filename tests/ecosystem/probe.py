@@ -1,7 +1,7 @@
 """What settings a script ends up with for a command line, without its libraries, its data or the network.
 
-``probe(copy, script, cases)`` runs the script's own code as far as ``parse_args`` in a sandbox (bubblewrap: no network, nothing writable but the
-copy and a scratch /opt/ml) and gives each case's namespace. It never trains: the process ends at the parse, or at the time limit.
+``probe(start, cases)`` runs the script's own code as far as ``parse_args`` in a sandbox (bubblewrap: no network, nothing writable but
+the copy and a scratch /opt/ml) and gives each case's namespace. It never trains: the process ends at the parse, or at the time limit.
 """
 
 from __future__ import annotations
@@ -47,8 +47,9 @@ class Start:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a case: ``parsed``, ``exit`` (argparse refused, or help), ``error``, ``timeout``, ``killed``, or ``ended`` without any parser.
+    """What came of a case.
 
+    ``parsed``, ``exit`` (argparse refused, or help), ``error``, ``timeout``, ``killed``, or ``ended`` without any parser.
     Values in ``namespaces`` keep their type (``describe.plain``); ``namespaces`` has one dict for each parse, in order.
     """
 

@@ -1,7 +1,7 @@
 """Runs a script as far as its settings, once for each case, and writes down what it parsed. Started by ``probe.py``, inside a sandbox.
 
-The script is run for real up to the first look at ``sys.argv`` or the first parser; there the process forks once for each case, so that a hundred
-command lines cost one start. Standard library alone.
+The script is run for real up to the first look at ``sys.argv`` or the first parser; there the process forks once for each case, so
+that a hundred command lines cost one start. Standard library alone.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ import types
 from typing import Any
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from describe import describe, plain  # noqa: E402
-from frozen import freeze  # noqa: E402
-from stubs import install  # noqa: E402
+from describe import describe, plain  # type: ignore[import-not-found]
+from frozen import freeze  # type: ignore[import-not-found]
+from stubs import install  # type: ignore[import-not-found]
 
 del sys.path[0], sys.modules["describe"], sys.modules["frozen"], sys.modules["stubs"]  # the script may have modules of these names
 

@@ -2,8 +2,8 @@
 
     python tests/ecosystem/run.py --corpus DIR --list public.json [--whole] [--only TEXT] [--work DIR] [--out DIR]
 
-DIR holds one checkout OWNER+NAME for each repository of the list; the list maps OWNER/NAME to ``commit`` and ``entry_points``. Nothing of the
-corpus is changed: every step works on a copy. Needs bubblewrap and the environments of ``tests/environments.py``.
+DIR holds one checkout OWNER+NAME for each repository of the list; the list maps OWNER/NAME to ``commit`` and ``entry_points``.
+Nothing of the corpus is changed: every step works on a copy. Needs bubblewrap and the environments of ``tests/environments.py``.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if str(ROOT) not in sys.path:
 from tests.ecosystem import trees  # noqa: E402
 from tests.ecosystem.commands import usual_commands  # noqa: E402
 from tests.ecosystem.probe import Start  # noqa: E402
-from tests.ecosystem.settings import Verdict, judge  # noqa: E402
+from tests.ecosystem.settings import judge  # noqa: E402
 from tests.ecosystem.table import markdown  # noqa: E402
 from tests.ecosystem.writes import audit, closure  # noqa: E402
 

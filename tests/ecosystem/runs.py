@@ -1,4 +1,4 @@
-"""Scripts of public repositories that train here in seconds: the same on EC2's command line before and after, then under ``migrate verify``.
+"""Scripts of public repositories that train here in seconds: on EC2's command line before and after, then under ``migrate verify``.
 
     python tests/ecosystem/runs.py --corpus DIR [--only TEXT] [--work DIR] [--out FILE] [--extra DIR]
 
@@ -17,16 +17,15 @@ import subprocess
 import sys
 import time
 import zipfile
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
-from tests.ecosystem import tiny, trees  # noqa: E402
+from tests.ecosystem import trees  # noqa: E402
+from tests.ecosystem.recipes import RECIPES, Recipe  # noqa: E402
 from tests.environments import python_of  # noqa: E402
 
 SECONDS = 240.0
@@ -34,53 +33,6 @@ SECONDS = 240.0
 CLOCKS = re.compile(
     r"(\d+\.?\d*\s*(ms|s|sec|seconds)\b|ms/batch\s+\d+\.\d+|time:?\s+\d+\.\d+\w*|mfu -?\d+\.\d+%|\d+\.\d+it/s|\d+:\d\d(:\d\d)?)"
 )
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How one script is run in seconds. ``folder`` is what a person would call the repository, and where the command is typed."""
-
-    repo: str
-    folder: str
-    entry: str
-    argv: tuple[str, ...]
-    data: Callable[[Path], None]
-    hyperparameters: dict[str, Any] = field(default_factory=dict)
-    channel: str = ""  # the folder, from ``folder``, that holds the data
-    python: str = "main"
-    extra: bool = False
-    unstable: tuple[str, ...] = ()  # output lines (regular expressions) that are never the same twice
-
-
-def _nothing(folder: Path) -> None:
-    """Data that the script makes up itself."""
-
-
-EXAMPLES = "pytorch/examples"
-TINY_GPT = {"device": "cpu", "compile": False, "eval_iters": 1, "eval_interval": 2, "max_iters": 4, "block_size": 16, "batch_size": 4}
-TINY_GPT |= {"n_layer": 1, "n_head": 2, "n_embd": 16, "dataset": "tiny", "gradient_accumulation_steps": 1, "dtype": "float32"}
-TINY_LM = {"epochs": 2, "emsize": 8, "nhid": 8, "batch_size": 4, "bptt": 5}
-RECIPES = (
-    Recipe(EXAMPLES, "word_language_model", "main.py", ("--epochs", "2", "--emsize", "8", "--nhid", "8", "--batch_size", "4", "--bptt", "5"),
-           lambda at: tiny.texts(at / "data/wikitext-2"), TINY_LM, "data/wikitext-2"),
-    Recipe(EXAMPLES, "word_language_model", "main.py", ("--model", "Transformer", "--epochs", "1", "--emsize", "8", "--nhid", "8", "--use-optimizer"),
-           lambda at: tiny.texts(at / "data/wikitext-2"), {"model": "Transformer", "epochs": 1, "emsize": 8, "nhid": 8, "use-optimizer": True}, "data/wikitext-2"),
-    Recipe(EXAMPLES, "regression", "main.py", (), _nothing),
-    Recipe(EXAMPLES, "mnist", "main.py", ("--epochs", "2", "--save-model", "--no-accel"), lambda at: tiny.mnist(at.parent / "data"),
-           {"epochs": 2, "save-model": True}, "../data", extra=True),
-    Recipe(EXAMPLES, "vae", "main.py", ("--epochs", "2"), lambda at: tiny.mnist(at.parent / "data"), {"epochs": 2}, "../data", extra=True),
-    Recipe(EXAMPLES, "mnist_rnn", "main.py", ("--epochs", "1", "--save-model"), lambda at: tiny.mnist(at.parent / "data"),
-           {"epochs": 1, "save-model": True}, "../data", extra=True),
-    Recipe(EXAMPLES, "siamese_network", "main.py", ("--epochs", "1", "--save-model", "--no-accel"), lambda at: tiny.mnist(at.parent / "data"),
-           {"epochs": 1, "save-model": True}, "../data", extra=True),
-    Recipe("karpathy/nanoGPT", ".", "train.py", tuple(f"--{k}={v}" for k, v in TINY_GPT.items()), lambda at: tiny.tokens(at / "data/tiny"),
-           TINY_GPT, "data"),
-    Recipe("salesforce/awd-lstm-lm", ".", "main.py", ("--data", "data/penn", "--epochs", "2", "--emsize", "8", "--nhid", "8", "--nlayers", "2",
-           "--batch_size", "4", "--cuda", "--save", "PTB.pt"), lambda at: tiny.texts(at / "data/penn"),
-           {"epochs": 2, "emsize": 8, "nhid": 8, "nlayers": 2, "batch_size": 4, "cuda": True, "save": "PTB.pt"}, "data/penn"),
-    Recipe("chainer/chainer", "examples/sentiment", "train_sentiment.py", ("--epoch", "2", "--epocheval", "1", "--unit", "4"),
-           lambda at: tiny.trees(at / "trees"), {"epoch": 2, "epocheval": 1, "unit": 4}, "trees", python="chainer"),
-)  # fmt: skip
 
 
 @dataclass
@@ -100,12 +52,15 @@ class Seen:
 
 
 def _python(recipe: Recipe, extra: Path | None, work: Path) -> Path:
-    """An interpreter that has what the script needs, as one file, so that ``verify --python`` can be told of it."""
+    """An interpreter that has what the script needs, as one file, so that ``verify --python`` can be told of it.
+
+    Scripts older than torch 2.6 load whole modules without saying so, which the variable allows again.
+    """
     paths = [str(ROOT / "tests" / "ecosystem" / "site"), *([str(extra)] if recipe.extra and extra else [])]
     wrapper = work / "python"
-    wrapper.write_text(
-        f'#!/bin/sh\nPYTHONPATH="{":".join(paths)}${{PYTHONPATH:+:$PYTHONPATH}}" exec "{python_of(recipe.python)}" "$@"\n', encoding="utf-8"
-    )
+    found = f'PYTHONPATH="${{PYTHONPATH:+$PYTHONPATH:}}{":".join(paths)}"'
+    started = f'TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD=1 {found} exec "{python_of(recipe.python)}" "$@"'
+    wrapper.write_text(f"#!/bin/sh\n{started}\n", encoding="utf-8")
     wrapper.chmod(0o755)
     return wrapper
 
@@ -124,7 +79,7 @@ def _train(recipe: Recipe, python: Path, copy: Path) -> tuple[int, list[str], di
     }
     env["PYTHONWARNINGS"] = "ignore"
     ran = subprocess.run(
-        [str(python), recipe.entry, *recipe.argv], cwd=at, env=env, capture_output=True, text=True, timeout=SECONDS, check=False
+        [str(python), recipe.entry, *recipe.options.split()], cwd=at, env=env, capture_output=True, text=True, timeout=SECONDS, check=False
     )
     after = trees.snapshot(copy)
     made = {name: digest(copy / name) for name in sorted(after) if before.get(name) != after[name]}
@@ -172,9 +127,8 @@ def follow(recipe: Recipe, corpus: Path, work: Path, extra: Path | None) -> Seen
     if made != made2:
         seen.faults.append(f"artifacts differ: {sorted(n for n in set(made) | set(made2) if made.get(n) != made2.get(n))[:6]}")
     if printed != printed2:
-        seen.faults.append(
-            f"output differs: {[(a, b) for a, b in zip(printed, printed2, strict=False) if a != b][:2]} {len(printed)} {len(printed2)} lines"
-        )
+        unlike = [(old, new) for old, new in zip(printed, printed2, strict=False) if old != new][:2]
+        seen.faults.append(f"output differs: {unlike} ({len(printed)} and {len(printed2)} lines)")
     _verify(recipe, target, python, seen)
     seen.seconds = round(time.monotonic() - began, 1)
     return seen
@@ -195,6 +149,8 @@ def _verify(recipe: Recipe, target: Path, python: Path, seen: Seen) -> None:
         "verify", str(target), "--entry", recipe.entry, *words, "--python", str(python), "--timeout", str(SECONDS), "--format", "json"
     )
     seen.verify = {0: "passed", 1: "failed", 2: "could not"}.get(ran.returncode, f"exit {ran.returncode}")
+    if ran.returncode and recipe.verify:
+        seen.verify = f"{seen.verify}, as it has to: {recipe.verify}"
     if ran.returncode:
         seen.faults.append(f"verify {seen.verify}: {_checks(ran.stdout) or ran.stderr[-600:]}")
 
@@ -205,27 +161,19 @@ def _checks(text: str) -> str:
         told = json.loads(text)
     except ValueError:
         return text[-600:]
-    found: list[str] = []
-
-    def walk(node: Any) -> None:
-        if isinstance(node, dict):
-            if str(node.get("status", node.get("outcome", ""))).lower() in ("failed", "fail", "error"):
-                found.append(json.dumps({k: v for k, v in node.items() if not isinstance(v, (dict, list)) or k == "details"})[:500])
-            for value in node.values():
-                walk(value)
-        elif isinstance(node, list):
-            for value in node:
-                walk(value)
-
-    walk(told)
-    return " | ".join(dict.fromkeys(found)) or text[-600:]
+    failed = [
+        check for report in told["reports"] for check in report["checks"] if check["verdict"] not in ("pass", "ok", "not run", "skip")
+    ]
+    rows = [f"{c['name']} ({c['style']}): {c['message']} {[e['text'] for e in c.get('evidence') or []][:3]}" for c in failed]
+    return " | ".join(dict.fromkeys(rows))
 
 
 def table(rows: list[Seen]) -> str:
     """The recipes as Markdown."""
     head = ["| repository | script | trains | artifacts | same artifacts | same output | verify | s |", "|---" * 8 + "|"]
     lines = [
-        f"| {r.repo} | {r.folder}/{r.entry} | {r.trains} | {r.artifacts} | {r.same_artifacts} | {r.same_output} | {r.verify} | {r.seconds} |"
+        f"| {r.repo} | {r.folder}/{r.entry} | {r.trains} | {r.artifacts} | {r.same_artifacts} | {r.same_output} | "
+        f"{r.verify} | {r.seconds} |"
         for r in rows
     ]
     faults = [f"- {r.repo} {r.folder}/{r.entry}: {fault}".replace("\n", " ")[:1200] for r in rows for fault in r.faults]

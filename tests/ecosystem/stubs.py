@@ -1,4 +1,4 @@
-"""Stand-ins for modules that are not here: enough of an object to import, subclass, decorate and call, so that a script reaches its settings.
+"""Stand-ins for modules that are not here: enough to import, subclass, decorate and call, so that a script reaches its settings.
 
 Runs inside the probed process and therefore uses the standard library alone.
 """
@@ -19,8 +19,8 @@ from typing import Any
 
 # Always replaced, even where the repository is the library's own or it is installed here: slow to import and not what is measured.
 FRAMEWORKS = frozenset(
-    "torch torchvision torchaudio torchtext tensorflow keras chainer chainermn cupy jax flax mxnet gluon pytorch_lightning lightning transformers "
-    "accelerate datasets sklearn xgboost lightgbm numpy scipy pandas matplotlib".split()
+    "torch torchvision torchaudio torchtext tensorflow keras chainer chainermn cupy jax flax mxnet gluon pytorch_lightning lightning "
+    "transformers accelerate datasets sklearn xgboost lightgbm numpy scipy pandas matplotlib".split()
 )
 
 # Scripts build choices from ``torchvision.models.__dict__``; the real names make an argv such as ``-a resnet50`` mean something.
@@ -151,8 +151,8 @@ class Stub:
     def __enter__(self) -> Any:
         return self
 
-    def __exit__(self, *exc: object) -> bool:
-        return False
+    def __exit__(self, *exc: object) -> None:
+        pass
 
     def __lt__(self, other: object) -> bool:
         return False
@@ -254,7 +254,7 @@ class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         return not self._local(name)
 
     def _local(self, name: str) -> bool:
-        """Whether the repository itself has the module. A bare folder counts only if Python files lie in it: else ``data`` hides a package."""
+        """Whether the repository itself has the module; a bare folder only if Python files lie in it: else ``data`` hides a package."""
         roots = [
             entry for entry in (os.path.realpath(entry or ".") for entry in sys.path) if (entry + os.sep).startswith(self.root + os.sep)
         ]
@@ -275,6 +275,6 @@ class Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
 
 def install(root: str) -> None:
-    """Put the stand-ins in place. ``root`` is the repository; what lies in it is imported for real, and nothing outside it but the standard library."""
+    """Put the stand-ins in place: what lies in the repository ``root`` is imported for real, and of the rest only the standard library."""
     sys.meta_path.insert(0, Finder(root, first=True))
     sys.meta_path.append(Finder(root, first=False))

@@ -68,7 +68,8 @@ def _repositories(repos: list[Row]) -> list[str]:
     head = ["| repository | commit | files changed | " + " | ".join(keys) + " | scan s | apply s |", "|---" * (len(keys) + 5) + "|"]
     cell: Callable[[Row, str], str] = lambda repo, label: f"{repo['seconds'].get(label, 0):.1f}"  # noqa: E731
     rows = [
-        f"| {r['name']} | {r['commit'][:8]} | {r['changed']} | {' | '.join(_mark(r[k]) for k in keys)} | {cell(r, 'scan')} | {cell(r, 'apply')} |"
+        f"| {r['name']} | {r['commit'][:8]} | {r['changed']} | {' | '.join(_mark(r[k]) for k in keys)} | "
+        f"{cell(r, 'scan')} | {cell(r, 'apply')} |"
         for r in repos
     ]
     return ["## Repositories", "", *head, *rows, ""]
@@ -111,14 +112,14 @@ def _entry_failures(entry: Row) -> list[str]:
     if verdict["why"] and (entry["argparse"] or verdict["judged"]):
         told.append(f"- `{entry['path']}`: {verdict['why']}".replace("\n", " ")[:300])
     for case in verdict["differ"][:SHOWN]:
-        told.append(
-            f"- `{entry['path']}`: EC2 case {case['case']!r} differs: {case['before']['outcome']} {case['before']['message']} -> {case['after']['outcome']} {case['after']['message']}"[
-                :400
-            ]
-        )
+        told.append(f"- `{entry['path']}`: EC2 case {case['case']!r} differs: {_told(case['before'])} -> {_told(case['after'])}"[:400])
     for lost in [one for one in verdict["lost"] if not one.get("text")][:SHOWN]:
         detail = f"{lost.get('serialiser', '')} expected {lost.get('expected')} got {lost.get('got')} {lost.get('said', '')}".replace(
             "\n", " "
         )
         told.append(f"- `{entry['path']}` {lost['option']}: {lost['why']} {detail}"[:400])
     return told + [f"- write neither redirected nor reported: {row}" for row in entry["writes"]["missed"][:SHOWN]]
+
+
+def _told(outcome: Row) -> str:
+    return f"{outcome['outcome']} {outcome['message']}"

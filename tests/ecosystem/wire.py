@@ -1,4 +1,4 @@
-"""Hyperparameters as they really arrive: the real ``sagemaker-training`` toolkit, and the real drivers of SDK v3, asked for argv and environment.
+"""Hyperparameters as they really arrive: the ``sagemaker-training`` toolkit and the drivers of SDK v3, asked for argv and environment.
 
 Each is asked in a process of its own, in the sandbox with a scratch /opt/ml, because both read fixed paths there.
 """

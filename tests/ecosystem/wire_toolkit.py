@@ -1,4 +1,4 @@
-"""Asks the real toolkit (``sagemaker_training``, v2 containers) what a script gets for each set of hyperparameters. Started by ``wire.py``."""
+"""Asks the real toolkit (``sagemaker_training``, v2 containers) what a script gets for some hyperparameters. Started by ``wire.py``."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def main() -> None:
         with open(f"{config}/{name}.json", "w", encoding="utf-8") as handle:
             json.dump(content, handle)
     os.environ["AWS_DEFAULT_REGION"] = "us-east-1"
-    from sagemaker_training import environment  # reads /opt/ml, so only now
+    from sagemaker_training import environment  # type: ignore[import-untyped]  # reads /opt/ml, so only now
 
     told = []
     for wire in order["sets"]:

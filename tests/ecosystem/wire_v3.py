@@ -33,7 +33,11 @@ def _load(path: Path) -> Any:
 
 def _sourced(path: str) -> dict[str, str]:
     ran = subprocess.run(
-        ["/bin/bash", "-c", f"source {path} && env -0"], capture_output=True, env={"PATH": os.environ["PATH"]}, check=False
+        ["/bin/bash", "-c", f"source {path} && env -0"],
+        capture_output=True,
+        env={"PATH": os.environ["PATH"]},
+        check=False,
+        cwd=os.path.dirname(path),
     )
     pairs = (entry.partition("=") for entry in ran.stdout.decode().split("\0") if entry)
     return {name: value for name, _, value in pairs if name.startswith("SM_")}

@@ -1,0 +1,104 @@
+"""How public training scripts are run in seconds: made-up data, the EC2 command shortened, and the same as hyperparameters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.ecosystem import tiny
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One script. ``folder`` is what a person would call the repository, and where the command is typed.
+
+    ``data`` fills that folder; ``channel`` is the folder, from there, that the job's channels are filled from.
+    ``extra``: torchvision is needed.
+    """
+
+    repo: str
+    folder: str
+    entry: str
+    options: str
+    data: Callable[[Path], None]
+    hyperparameters: dict[str, Any] = field(default_factory=dict)
+    channel: str = ""
+    python: str = "main"
+    extra: bool = False
+    verify: str = ""  # why ``verify`` cannot pass, where it cannot
+
+
+def _nothing(folder: Path) -> None:
+    """The script makes its data up itself."""
+
+
+def _words(place: str) -> Callable[[Path], None]:
+    return lambda folder: tiny.texts(folder / place)
+
+
+def _digits(folder: Path) -> None:
+    tiny.mnist(folder.parent / "data")
+
+
+EXAMPLES = "pytorch/examples"
+_LM = {"epochs": 2, "emsize": 8, "nhid": 8, "batch_size": 4}
+_GPT = {"device": "cpu", "compile": False, "eval_iters": 1, "eval_interval": 2, "max_iters": 4, "block_size": 16, "batch_size": 4}
+_GPT |= {"n_layer": 1, "n_head": 2, "n_embd": 16, "dataset": "tiny", "gradient_accumulation_steps": 1, "dtype": "float32"}
+_ONE = {"epochs": 1, "save-model": True}
+
+RECIPES = (
+    Recipe(
+        EXAMPLES,
+        "word_language_model",
+        "main.py",
+        "--epochs 2 --emsize 8 --nhid 8 --batch_size 4",
+        _words("data/wikitext-2"),
+        _LM,
+        "data/wikitext-2",
+    ),
+    Recipe(
+        EXAMPLES,
+        "word_language_model",
+        "main.py",
+        "--model Transformer --epochs 1 --emsize 8 --nhid 8 --use-optimizer --lr 0.01",
+        _words("data/wikitext-2"),
+        {"model": "Transformer", "epochs": 1, "emsize": 8, "nhid": 8, "use-optimizer": True, "lr": 0.01},
+        "data/wikitext-2",
+    ),
+    Recipe(EXAMPLES, "regression", "main.py", "", _nothing, verify="the script saves no model"),
+    Recipe(EXAMPLES, "mnist", "main.py", "--epochs 1 --save-model --no-accel", _digits, _ONE, "../data", extra=True),
+    Recipe(EXAMPLES, "vae", "main.py", "--epochs 1", _digits, {"epochs": 1}, "../data", extra=True, verify="the script saves no model"),
+    Recipe(EXAMPLES, "mnist_rnn", "main.py", "--epochs 1 --save-model", _digits, _ONE, "../data", extra=True),
+    Recipe(EXAMPLES, "siamese_network", "main.py", "--epochs 1 --save-model --no-accel", _digits, _ONE, "../data", extra=True),
+    Recipe(
+        "karpathy/nanoGPT",
+        ".",
+        "train.py",
+        " ".join(f"--{key}={value}" for key, value in _GPT.items()),
+        lambda folder: tiny.tokens(folder / "data/tiny"),
+        _GPT,
+        "data",
+        verify="its settings are no argparse: exec of a file",
+    ),
+    Recipe(
+        "salesforce/awd-lstm-lm",
+        ".",
+        "main.py",
+        "--data data/penn --epochs 2 --emsize 8 --nhid 8 --nlayers 2 --batch_size 4 --wdrop 0 --cuda --save PTB.pt",
+        _words("data/penn"),
+        {"epochs": 2, "emsize": 8, "nhid": 8, "nlayers": 2, "batch_size": 4, "wdrop": 0.0, "cuda": True},
+        "data/penn",
+    ),
+    Recipe(
+        "chainer/chainer",
+        "examples/sentiment",
+        "train_sentiment.py",
+        "--epoch 2 --epocheval 1 --unit 4",
+        lambda folder: tiny.trees(folder / "trees"),
+        {"epoch": 2, "epocheval": 1, "unit": 4},
+        "trees",
+        python="chainer",
+    ),
+)
