@@ -211,6 +211,8 @@ def _channels(seen: Seen, entry: EntryPoint, channels: Mapping[str, bool]) -> Ch
     more = f"no data given for: {', '.join(absent)} (--channel NAME=DIR)" if absent else ""
     if unread:
         evidence = tuple(Evidence(f"nothing in {name} was opened", _declared(name, entry)) for name in unread)
+        if seen.run.exit_code != 0:
+            return Check("channels", seen.run.style, "not run", f"the script ended before it read: {', '.join(unread)}")
         verdict: Verdict = "fail" if seen.outcome.saw_all else "note"
         return Check("channels", seen.run.style, verdict, f"never read{note}: {', '.join(unread)}", evidence)
     if absent and not given:
@@ -245,6 +247,8 @@ def _model(seen: Seen) -> Check:
     files = seen.run.model_files
     total = sum(size for _, size in files)
     evidence = tuple(Evidence(f"{name}: {size} bytes") for name, size in files[:_MOST])
+    if not files and seen.run.exit_code != 0:
+        return Check("model", seen.run.style, "not run", "the script ended before it saved a model")
     if not files:
         text = "the model folder is empty: model.tar.gz would hold nothing"
         return Check("model", seen.run.style, "fail", text, advice="save the model below SM_MODEL_DIR")

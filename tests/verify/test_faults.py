@@ -213,6 +213,10 @@ def test_a_crash_is_told_with_its_line(repo: Repo) -> None:
     assert [evidence.where for evidence in found.evidence] == ["helper.py:2"]
 
 
+def test_what_a_crash_prevents_is_no_fault_of_its_own(repo: Repo) -> None:
+    assert verdicts(repo.verify(HEAD + "raise ValueError\n")) == {"run": "fail", "channels": "not run", "model": "not run"}
+
+
 def test_a_hang(repo: Repo) -> None:
     report = repo.verify(GOOD + "import threading\nthreading.Event().wait()\n", timeout=2.0)
     assert verdicts(report) == {"run": "fail"}
