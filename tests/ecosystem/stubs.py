@@ -137,7 +137,7 @@ class Stub:
         return 1.0
 
     def __str__(self) -> str:
-        return self.stub_name
+        return str(self.stub_name)
 
     def __repr__(self) -> str:
         return f"<stub {self.stub_name}>"
@@ -146,7 +146,7 @@ class Stub:
         return "stub"
 
     def __format__(self, spec: str) -> str:
-        return self.stub_name
+        return str(self.stub_name)
 
     def __enter__(self) -> Any:
         return self
