@@ -9,6 +9,7 @@ import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from weakref import WeakKeyDictionary
 
 from migrate.facts.model import Option, Place, Span
 from migrate.facts.program import Module, Program
@@ -66,25 +67,28 @@ class Constant:
         return kind if kind in ("int", "float", "bool") else None
 
 
+_KNOWN: WeakKeyDictionary[Program, tuple[Constant, ...]] = WeakKeyDictionary()  # the path rules ask for each literal
+
+
 def find_constants(program: Program) -> tuple[Constant, ...]:
     """The setting-like constants of the entry and of the configuration modules that it loads, in the order of the files and lines."""
-    cached: tuple[Constant, ...] | None = getattr(program, "_constants", None)
-    if cached is not None:
-        return cached
+    if program not in _KNOWN:
+        _KNOWN[program] = tuple(_find(program))
+    return _KNOWN[program]
+
+
+def _find(program: Program) -> Iterator[Constant]:
     used = _used_names(program)
     loaded = _loaded(program)
-    found: list[Constant] = []
-    taken: dict[str, str] = {"help": "", "h": ""}
+    taken = {"help", "h"}
     for module in program.modules.values():
         if module.path not in loaded or module.path.endswith("sagemaker_support.py"):
             continue
         for constant in _of_module(module, module is program.main, used):
             dest = next((d for d in _dests(constant, module, program) if d not in taken), None)
             if dest is not None:
-                taken[dest] = constant.name
-                found.append(replace(constant, dest=dest))
-    program._constants = tuple(found)  # type: ignore[attr-defined]
-    return tuple(found)
+                taken.add(dest)
+                yield replace(constant, dest=dest)
 
 
 def option_of(constant: Constant) -> Option:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import io
 import tokenize
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
 
@@ -25,6 +25,7 @@ class Module:
     source: bytes
     names: ScopeBuilder
     text: str = ""  # the source decoded as Python decodes it
+    _calls: list[ast.Call] | None = None
 
     def scope(self, node: ast.AST) -> Scope:
         """The scope in which ``node`` stands; the module's own for what is not visited, such as the annotation of an argument."""
@@ -44,10 +45,11 @@ class Module:
         assert isinstance(current, ast.stmt)
         return current
 
-    def calls(self) -> Iterator[ast.Call]:
-        for node in ast.walk(self.tree):
-            if isinstance(node, ast.Call):
-                yield node
+    def calls(self) -> list[ast.Call]:
+        """Every call of the module; looked for once."""
+        if self._calls is None:
+            self._calls = [node for node in ast.walk(self.tree) if isinstance(node, ast.Call)]
+        return self._calls
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import ast
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from migrate.facts.migrated import Migrated
 from migrate.facts.model import Arguments, Option
 from migrate.facts.paths import Paths, Redirect
-from migrate.facts.program import Program
+from migrate.facts.program import Module, Program
 from migrate.job.model import Channel, EntryPoint, Hyperparameter, Output
 from migrate.repo.commands import Command
 from migrate.repo.entries import Entry
@@ -163,32 +163,30 @@ def _checkpoint_kind(entry: Entry, program: Program, paths: Paths) -> str:
 def loop_line(program: Program) -> int | None:
     """The line of the outermost loop of the entry that trains; None when it stands in another module or a framework runs it."""
     trains = _training_functions(program)
-    for node in ast.walk(program.main.tree):
-        if isinstance(node, (ast.For, ast.While)) and any(
-            _is_training(program, c, trains) for c in ast.walk(node) if isinstance(c, ast.Call)
-        ):
-            return node.lineno
-    return None
+    acts = [c for c in program.main.calls() if _is_act(c) or any(id(f.node) in trains for f in program.callees(program.main, c))]
+    lines = [loop.lineno for call in acts for loop in _loops_around(program.main, call)]
+    return min(lines, default=None)
+
+
+def _loops_around(module: Module, node: ast.AST) -> Iterator[ast.For | ast.While]:
+    current = module.parent(node)
+    while current is not None:
+        if isinstance(current, (ast.For, ast.While)):
+            yield current
+        current = module.parent(current)
 
 
 def _training_functions(program: Program) -> set[int]:
-    found = {id(f.node) for f in program.functions if any(_is_act(c) for c in ast.walk(f.node) if isinstance(c, ast.Call))}
-    changed = True
-    while changed:
-        changed = False
-        for function in program.functions:
-            if id(function.node) in found:
-                continue
-            calls = [c for c in ast.walk(function.node) if isinstance(c, ast.Call)]
-            if any(id(g.node) in found for c in calls for g in program.callees(function.module, c)):
-                found.add(id(function.node))
-                changed = True
+    """The functions that train, themselves or through those they call: from the acts back along the calls."""
+    todo = [m.scope(c).function() for m in program.modules.values() for c in m.calls() if _is_act(c)]
+    found: set[int] = set()
+    while todo:
+        scope = todo.pop()
+        if scope is not None and id(scope.node) not in found:
+            found.add(id(scope.node))
+            todo += [site.module.scope(site.call).function() for site in program.calls_of.get(id(scope.node), [])]
     return found
 
 
 def _is_act(call: ast.Call) -> bool:
     return isinstance(call.func, ast.Attribute) and call.func.attr in TRAINING_CALLS
-
-
-def _is_training(program: Program, call: ast.Call, trains: set[int]) -> bool:
-    return _is_act(call) or any(id(f.node) in trains for f in program.callees(program.main, call))
