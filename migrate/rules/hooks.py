@@ -5,11 +5,12 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 from migrate.edits.imports import local_name
 from migrate.edits.model import AddArgument, Edit, Replace
 from migrate.facts.model import Option, ParseSite, Span
-from migrate.facts.program import Module
+from migrate.facts.program import Module, Program
 from migrate.rules.base import Context
 from migrate.rules.model import Finding
 
@@ -38,9 +39,14 @@ def pending(context: Context) -> list[ParseSite]:
     return [site for site in context.arguments.sites if site.argv in ("none", "sys.argv")]
 
 
+_KNOWN: WeakKeyDictionary[Program, list[Hook]] = WeakKeyDictionary()  # every rule asks for the same hooks, once an option
+
+
 def hooks(context: Context) -> list[Hook]:
     """A hook for each pending parse call."""
-    return [hook(context, site) for site in pending(context)]
+    if context.program not in _KNOWN:
+        _KNOWN[context.program] = [hook(context, site) for site in pending(context)]
+    return _KNOWN[context.program]
 
 
 def hook(context: Context, site: ParseSite) -> Hook:
