@@ -53,7 +53,7 @@ class Redirect:
     default: str | None  # the EC2 path, as text
     channel: str | None = None
     option: Option | None = None
-    argument: str | None = None  # the keyword to add, where span is None
+    argument: str | None = None  # the keyword to add, where span is None; empty: by position
     root: str | None = None  # the EC2 folder that a channel stands for
 
     def code(self, os_name: str = "os") -> str:
@@ -545,11 +545,8 @@ class _Decider:
             env = MODEL_DIR if role in ("model", "checkpoint") else OUTPUT_DIR
             place = use.module.place(use.call)
             default = use.row.default
-            if use.row.name == "*.SummaryWriter":
-                keyword = (
-                    "logdir" if (self.program.qualified(use.module, use.call.func) or "").startswith("tensorboardX.writer") else keyword
-                )
-                self.result.redirects.append(Redirect(role, place, env, None, None, None, default, argument=keyword))
+            if use.row.name == "*.SummaryWriter":  # by position: each of its homes calls the parameter otherwise
+                self.result.redirects.append(Redirect(role, place, env, None, None, None, default, argument=""))
             else:
                 self.result.redirects.append(Redirect(role, place, env, '""', f'"{default}"', None, default, argument=keyword))
 

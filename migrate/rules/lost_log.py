@@ -55,7 +55,7 @@ writer = SummaryWriter()
 import os
 from torch.utils.tensorboard import SummaryWriter
 
-writer = SummaryWriter(log_dir=os.environ.get("SM_OUTPUT_DATA_DIR"))
+writer = SummaryWriter(os.environ.get("SM_OUTPUT_DATA_DIR"))
 """,
     ),
 )

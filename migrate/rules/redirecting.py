@@ -23,7 +23,8 @@ def edits_of(context: Context, redirect: Redirect) -> tuple[Edit, ...]:
     if redirect.span is not None:
         edits.append(Replace(path, redirect.span, redirect.code(name)))
     elif redirect.argument is not None:
-        edits.append(AddArgument(path, redirect.place.span, f"{redirect.argument}={redirect.code(name)}"))
+        keyword = f"{redirect.argument}=" if redirect.argument else ""
+        edits.append(AddArgument(path, redirect.place.span, keyword + redirect.code(name)))
     elif redirect.option is not None:
         edits += _default_of(redirect, redirect.option, name)
     if redirect.option is not None:
