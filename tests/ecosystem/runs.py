@@ -34,6 +34,10 @@ CLOCKS = re.compile(
     r"(\d+\.?\d*\s*(ms|s|sec|seconds)\b|ms/batch\s+\d+\.\d+|time:?\s+\d+\.\d+\w*|mfu -?\d+\.\d+%|\d+\.\d+it/s|\d+:\d\d(:\d\d)?)"
 )
 
+# Members of archives that hold the time: torch's own number of a saving, the log of a Chainer trainer.
+UNLIKE = re.compile(r"serialization_id|LogReport|elapsed")
+ELAPSED = re.compile(r"^(\S+(?:\s+\d+\.\d+){4,})\s+\d+\.\d+$")  # the last column of Chainer's PrintReport
+
 
 @dataclass
 class Seen:
@@ -83,7 +87,7 @@ def _train(recipe: Recipe, python: Path, copy: Path) -> tuple[int, list[str], di
     )
     after = trees.snapshot(copy)
     made = {name: digest(copy / name) for name in sorted(after) if before.get(name) != after[name]}
-    lines = [CLOCKS.sub("#", line).strip() for line in ran.stdout.replace("\r", "\n").splitlines()]
+    lines = [ELAPSED.sub(r"\1", CLOCKS.sub("#", line).strip()) for line in ran.stdout.replace("\r", "\n").splitlines()]
     return ran.returncode, [line for line in lines if line], made, ran.stderr[-600:]
 
 
@@ -94,7 +98,7 @@ def digest(path: Path) -> str:
             parts = [
                 (name.partition("/")[2] or name, hashlib.sha256(archive.read(name)).hexdigest()) for name in sorted(archive.namelist())
             ]
-        return hashlib.sha256(repr([part for part in parts if "serialization_id" not in part[0]]).encode()).hexdigest()
+        return hashlib.sha256(repr([part for part in parts if not UNLIKE.search(part[0])]).encode()).hexdigest()
     content = path.read_bytes()
     if path.name in ("log", "log.json"):
         content = CLOCKS.sub("#", re.sub(r'"elapsed_time": [\d.]+', "", content.decode())).encode()

@@ -10,14 +10,17 @@ from collections.abc import Sequence
 
 
 class _Seeding(importlib.abc.MetaPathFinder):
-    """Seeds torch as soon as it has been imported, and stands aside."""
+    """Seeds torch and numpy as soon as each has been imported."""
+
+    def __init__(self) -> None:
+        self.left = {"torch", "numpy"}
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: types.ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
-        if name != "torch":
+        if name not in self.left:
             return None
-        sys.meta_path.remove(self)
+        self.left.remove(name)
         spec = importlib.machinery.PathFinder.find_spec(name, path)
         if spec is None or spec.loader is None:
             return None
@@ -25,7 +28,7 @@ class _Seeding(importlib.abc.MetaPathFinder):
 
         def exec_module(module: types.ModuleType) -> None:
             run(module)
-            module.manual_seed(0)
+            (module.manual_seed if name == "torch" else module.random.seed)(0)
 
         spec.loader.exec_module = exec_module  # type: ignore[method-assign]
         return spec
