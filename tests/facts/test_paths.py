@@ -111,6 +111,15 @@ def test_a_write_that_starts_at_the_unknown_is_told_with_its_reason() -> None:
     assert left.loses and left.act == "write" and "cfg" in left.reason
 
 
+@pytest.mark.parametrize(
+    ("call", "added"),
+    [("Trainer(u, (2, 'epoch'))", True), ("Trainer(u, (2, 'epoch'), 'here')", False), ("Trainer(u, (2, 'epoch'), **options)", False)],
+)
+def test_an_argument_is_added_only_where_the_call_leaves_it_out(call: str, added: bool) -> None:
+    paths = paths_of(f"from chainer.training import Trainer\nu, options = None, {{}}\n{call}\n")
+    assert [r.argument for r in paths.redirects if r.argument is not None] == (["out"] if added else [])
+
+
 @given(
     st.lists(st.sampled_from(["a", "b.c", "..", ".", "", "data"]), min_size=1, max_size=5).map("/".join), st.sampled_from(["", "/", "./"])
 )
