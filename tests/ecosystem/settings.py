@@ -260,8 +260,7 @@ def deliver(original: Start, migrated: Start, parser: Parser, scan: dict[str, An
         if not mine:
             verdict.lost.append({"option": option.label, "why": "no sample value was found"})
         sent += mine
-    typed_cases = [Case(str(n), line(parser, [(one.option.command, one.option.action, list(one.typed))])) for n, one in enumerate(sent)]
-    typed_cases = [Case(case.id, case.argv if one.typed else _without(parser, one)) for case, one in zip(typed_cases, sent, strict=True)]
+    typed_cases = [Case(str(n), _typed(parser, one)) for n, one in enumerate(sent)]
     wanted = probe(original, typed_cases)
     sets = [_hyperparameters(parser, one, hyperparameters) for one in sent]
     channels = [channel["name"] for channel in scan["channels"]]
@@ -272,9 +271,13 @@ def deliver(original: Start, migrated: Start, parser: Parser, scan: dict[str, An
         _count(serialiser, sent, wanted, got, sets, verdict)
 
 
-def _without(parser: Parser, one: Sending) -> tuple[str, ...]:
-    """The command line that leaves the option out; its subcommand has to be named all the same."""
-    return line(parser, (), one.option.command)
+def _typed(parser: Parser, one: Sending) -> tuple[str, ...]:
+    """What EC2 types for a sending. A subcommand is named even where its option is left out."""
+    if "commands" in one.option.action:
+        return line(parser, (), one.value)
+    if not one.typed:
+        return line(parser, (), one.option.command)
+    return line(parser, [(one.option.command, one.option.action, list(one.typed))])
 
 
 def _hyperparameters(parser: Parser, one: Sending, told: Sequence[dict[str, Any]]) -> dict[str, Any]:

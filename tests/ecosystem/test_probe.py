@@ -198,6 +198,20 @@ def test_what_ordinary_argparse_takes_from_sagemaker(tmp_path: Path) -> None:
     assert {lost["option"] for lost in verdict.lost} == {"--layers", "--amp", "--no-bias", "-v"}
 
 
+def test_each_subcommand_is_sent(tmp_path: Path) -> None:
+    body = """
+        import argparse, sys
+        p = argparse.ArgumentParser()
+        sub = p.add_subparsers(dest="command", required=True)
+        sub.add_parser("fit")
+        sub.add_parser("tune")
+        p.parse_args([sys.argv[2]] if "--command" in sys.argv else None)
+    """
+    start = Start(write(tmp_path, train=body), "train.py")
+    verdict = judge(start, start, [], _scan({"command": ""}))
+    assert (verdict.options, verdict.delivered) == (1, {"toolkit": 1, "v3": 1})
+
+
 def test_a_changed_default_and_a_new_ambiguity_are_seen(tmp_path: Path) -> None:
     before = Start(write(tmp_path / "before", train=MANY.format(argv="")), "train.py")
     changed = MANY.format(argv="").replace("default=0.1", "default=0.2")
