@@ -98,7 +98,7 @@ def _defines_only(tree: Tree, path: str, own: Outline) -> bool:
     if own.guarded or posixpath.join(posixpath.dirname(path), "__init__.py") not in tree.names:
         return False
     body = own.bodies[RUNNING]
-    return not body.acts and not any(_WORK.search(name) for name in body.names | body.attributes)
+    return not body.acts and not any(_WORK.search(name) and not name.isupper() for name in body.names | body.attributes)
 
 
 def _needs_module(module: ast.Module, own: Outline) -> bool:

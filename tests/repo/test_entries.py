@@ -124,6 +124,15 @@ def test_unit_tests_are_no_entries(make) -> None:
     assert found(root) == {"test.py": "pytorch"}
 
 
+def test_a_member_of_a_package_that_sets_itself_up_is_no_entry(make) -> None:
+    callback = "from pkg.engine import train, TESTS_RUNNING\ntry:\n    assert not TESTS_RUNNING\n    import wandb\n    check(wandb)\nexcept ImportError:\n    wandb = None\n"
+    check = "def check(x):\n    train(x)\n"
+    root = make(
+        {"pkg/__init__.py": "", "pkg/callback.py": check + callback, "pkg/engine.py": "TESTS_RUNNING = 0\n" + TORCH.format(setup="")}
+    )
+    assert found(root) == {}
+
+
 def test_console_scripts_name_entries(make) -> None:
     files = {
         "pyproject.toml": '[project]\nname = "x"\n[project.scripts]\nx-train = "x.cli:train"\n',
