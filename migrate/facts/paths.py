@@ -30,7 +30,7 @@ from migrate.facts.migrated import Migrated, find_migrated
 from migrate.facts.model import Arguments, Option, Place, Span
 from migrate.facts.program import Module, Program
 from migrate.facts.uses import Origin, PathUse, Uses, find_uses, is_certain_text
-from migrate.facts.values import Value, Values, text_of
+from migrate.facts.values import Value, Values, reaching, text_of
 
 MODEL_DIR = "SM_MODEL_DIR"
 OUTPUT_DIR = "SM_OUTPUT_DATA_DIR"
@@ -137,7 +137,8 @@ class _Decider:
 
     def decide(self) -> Paths:
         origins = [o for o in self.uses.origins.values() if o.uses and o.kind != "anchor"]
-        usable = [o for o in origins if self._is_path(o)]
+        inner = _inside_others(self.uses)
+        usable = [o for o in origins if self._is_path(o) and id(o) not in inner]
         outputs = [o for o in usable if self._writes(o)]
         written = {normal(o.text) for o in outputs if o.text is not None}
         rest = [o for o in usable if o not in outputs]
@@ -196,6 +197,8 @@ class _Decider:
             if origin.text is None:
                 return origin.option.type in (None, "str") and bool(origin.names & PATH_WORDS)
         text = origin.text or ""
+        if text in ("~", "~/", "/"):  # everything stands below it
+            return False
         if text == "" and origin.kind == "literal" and not isinstance(origin.node, ast.JoinedStr):
             return False
         if "/" in text or text.startswith((".", "~")) or is_file_like(text) or origin.names & PATH_WORDS:
@@ -522,7 +525,7 @@ class _Decider:
         if temporary or use.act == "test":
             return
         relative = value[0].kind in ("literal", "option") or (value[0].kind == "hole" and "time" in value[0].text)
-        if use.act == "write" and relative and use.argument is not None and is_certain_text(use.argument):
+        if use.act == "write" and relative and use.argument is not None and self._is_text(use.module, use.argument):
             env = MODEL_DIR if kind in ("model", "checkpoint") else OUTPUT_DIR
             source = ast.get_source_segment(use.module.text, use.argument)
             if source is not None and "\n" not in source:
@@ -535,6 +538,14 @@ class _Decider:
         )  # unless it is given, nothing is written
         if use.act in ("write", "make") or (use.act in ("read", "list") and use.row.kind == "data"):
             self.result.left.append(Left(place, use.act, kind, text, reason, use.act == "write" and not off))
+
+    def _is_text(self, module: Module, node: ast.expr) -> bool:
+        """Whether an expression is a ``str`` by its form, or names one that is."""
+        if isinstance(node, ast.Name):
+            found = module.scope(node).lookup(node.id)
+            seen = reaching(module, node, *found) if found is not None else []
+            return bool(seen) and all(b.kind == "assign" and not b.index and b.value is not None and is_certain_text(b.value) for b in seen)
+        return is_certain_text(node)
 
     def _library_defaults(self) -> None:
         for use in self.uses.defaulted:
@@ -549,6 +560,25 @@ class _Decider:
                 self.result.redirects.append(Redirect(role, place, env, None, None, None, default, argument=""))
             else:
                 self.result.redirects.append(Redirect(role, place, env, '""', f'"{default}"', None, default, argument=keyword))
+
+
+def _inside_others(uses: Uses) -> set[int]:
+    """Origins (by id) that also stand inside another path's text, as in ``"best_" + name``: there a folder would stand in the middle."""
+    by_place = {(key[1], key[2]): origin for key, origin in uses.origins.items()}
+    found: set[int] = set()
+    for use in uses.uses:
+        for value in use.values:
+            for before, part in zip(value, value[1:], strict=False):
+                after_slash = before.kind == "literal" and before.text.endswith("/")
+                if after_slash or part.node is value[0].node and part.node is not None:
+                    continue
+                place = (part.option.place.path, part.option.place.span) if part.option is not None else None
+                if part.kind == "literal" and part.module is not None and part.node is not None:
+                    place = (part.module.path, Span.of(part.node))
+                origin = by_place.get(place) if place is not None else None
+                if origin is not None:
+                    found.add(id(origin))
+    return found
 
 
 def _is_itself(origin: Origin, value: Value) -> bool:

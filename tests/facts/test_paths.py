@@ -120,6 +120,14 @@ def test_an_argument_is_added_only_where_the_call_leaves_it_out(call: str, added
     assert [r.argument for r in paths.redirects if r.argument is not None] == (["out"] if added else [])
 
 
+def test_a_name_that_also_stands_inside_another_path_is_given_its_folder_at_each_call() -> None:
+    source = "import torch\nname = 'ck_' + input() + '.pt'\ntorch.save({}, name)\ntorch.save({}, 'BEST_' + name)\n"
+    assert codes_of(source) == {
+        "train.py:3": f'os.path.join({MODEL}""), name)',
+        "train.py:4": f"os.path.join({MODEL}\"\"), 'BEST_' + name)",
+    }
+
+
 @given(
     st.lists(st.sampled_from(["a", "b.c", "..", ".", "", "data"]), min_size=1, max_size=5).map("/".join), st.sampled_from(["", "/", "./"])
 )
