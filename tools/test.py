@@ -109,7 +109,8 @@ def try_wheel(python: Path) -> None:
         run([migrate, "--version"], folder=scratch)
         run([migrate, "scan", "repo"], folder=scratch, accept=(0, 1))
         run([migrate, "apply", "repo"], folder=scratch, accept=(0, 1))
-        run([migrate, "verify", "repo", "--python", python, "--channel", "training=repo/data"], folder=scratch)
+        job = ["--channel", "training=repo/data", "--hp", "epochs=1", "--hp", "save-model=true"]
+        run([migrate, "verify", "repo", "--python", python, *job], folder=scratch)
 
 
 def tell(failures: dict[str, str], passed: list[str], seconds: dict[str, float]) -> int:
