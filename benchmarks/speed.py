@@ -28,9 +28,8 @@ def main() -> None:
     parser.add_argument("--limit", type=float, default=600, help="seconds for one command")
     parser.add_argument("--only", nargs="*", choices=sorted(PARTS), default=sorted(PARTS))
     options = parser.parse_args()
-    print(
-        f"commit {_git('rev-parse', '--short', 'HEAD')}, Python {sys.version.split()[0]}, `{' '.join(['python -m benchmarks.speed', *sys.argv[1:]])}`\n"
-    )
+    command = " ".join(["python -m benchmarks.speed", *sys.argv[1:]])
+    print(f"commit {_git('rev-parse', '--short', 'HEAD')}, Python {sys.version.split()[0]}, `{command}`\n")
     print("| what | target | measured |\n|---|---|---|")
     for name in options.only:
         for row in PARTS[name](options):

@@ -115,7 +115,7 @@ def _why_not(setting: Hyperparameter, passed: int) -> str | None:
     text = json.dumps(_plain(setting.default))
     if "'" in text:
         return "its default holds a single quote, which breaks the shell file of SDK v3 jobs"
-    if any(ord(character) < 32 for character in str(setting.default)):
+    if any(ord(character) < 32 or character in "\x85\u2028\u2029" for character in str(setting.default)):
         return "its default holds a line break or control character, which the service refuses"
     if len(text) > VALUE_LENGTH:
         return f"its default is longer than {VALUE_LENGTH} characters"

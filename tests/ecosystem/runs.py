@@ -181,7 +181,9 @@ def table(rows: list[Seen]) -> str:
         for r in rows
     ]
     faults = [f"- {r.repo} {r.folder}/{r.entry}: {fault}".replace("\n", " ")[:1200] for r in rows for fault in r.faults]
-    return "\n".join(["# Runnable scripts, before and after", "", *head, *lines, "", *faults, ""])
+    commit = trees.git(ROOT, "rev-parse", "--short", "HEAD").stdout.decode().strip()
+    made = f"Commit {commit}, `python tests/ecosystem/runs.py --corpus DIR --extra DIR`."
+    return "\n".join(["# Runnable scripts, before and after", "", made, "", *head, *lines, "", *faults, ""])
 
 
 def main() -> int:

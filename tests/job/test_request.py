@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from migrate.generate import jobs_of
@@ -43,6 +43,7 @@ def test_problems_are_told() -> None:
     assert [problem.where for problem in problems_of(dataclasses.replace(job, max_run=0))] == ["StoppingCondition.MaxRuntimeInSeconds"]
 
 
+@example(name="", value="\x85")
 @given(name=st.text(max_size=80), value=st.text(max_size=40) | st.integers() | st.floats() | st.lists(st.text(max_size=5), max_size=3))
 def test_whatever_the_repo_is_called_and_holds_the_job_is_valid(name: str, value: object) -> None:
     job = infer(entry_point(f"{name}.py", hyperparameters=(setting("x", value), setting(name, 1)), channels=()), project=name)
