@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import posixpath
 import re
 import warnings
@@ -14,6 +15,7 @@ from migrate.repo import syspath
 from migrate.repo.tree import Tree
 
 CLOSURE_LIMIT = 160  # files; past it a script is the front of a library, and the files nearest to it are what it sets up
+CLOSURE_BYTES = 1_000_000  # of source, about 25,000 lines: the same for the size of the files
 # A repository may hold the source of one of these; to the scripts beside it, it is still the installed library.
 LIBRARIES = frozenset(
     """
@@ -214,6 +216,13 @@ def local_files(tree: Tree, path: str, imported: Import, dirs: Iterable[str]) ->
     return found
 
 
+def _size(tree: Tree, path: str) -> int:
+    try:
+        return os.stat(os.path.join(tree.root, path)).st_size
+    except OSError:
+        return 0
+
+
 def closure(
     tree: Tree, entry: str, dirs: Iterable[str] | None = None, limit: int = CLOSURE_LIMIT
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -223,8 +232,12 @@ def closure(
     found = {entry: None}
     waiting = [entry]
     missing: list[tuple[str, Import]] = []
+    size = 0
     while waiting and len(found) < limit:
         path = waiting.pop(0)
+        size += _size(tree, path)
+        if size > CLOSURE_BYTES and path != entry:
+            break
         fresh = [folder for folder in added_dirs(tree, path) if folder not in folders]
         folders += fresh
         todo = [(path, imported) for imported in imports_of(tree, path)]
