@@ -247,7 +247,7 @@ class _Decider:
             return False
         if origin.option is not None and origin.text is None:
             return self._wants_channel(origin)
-        if not origin.text:
+        if not origin.text or not origin.text.strip("./"):
             return False
         if self._travels(origin):
             return False
@@ -274,12 +274,19 @@ class _Decider:
         return settings or (origin.kind == "literal" and not origin.names & DATA_WORDS)
 
     def _output_role(self, origin: Origin) -> str:
-        kinds = [kind_of(u.row.kind, text_of(v), origin.names) for u, v in origin.uses if u.act in ("write", "make")]
+        kinds = [kind_of(self._kind(u), text_of(v), origin.names) for u, v in origin.uses if u.act in ("write", "make")]
         kinds = kinds or [kind_of("text", origin.text or "", origin.names)]
         for kind in ("checkpoint", "model", "log"):
             if kind in kinds:
                 return kind
         return "data"
+
+    def _kind(self, use: PathUse) -> str:
+        """The row's word for what is written. A Trainer of Chainer that takes snapshots writes the model, where nothing else saves it."""
+        if use.row.name == "chainer.training.Trainer" and "snapshot" in use.module.text:
+            saved = any(u.row.kind == "model" and u.act == "write" for u in self.uses.uses)
+            return use.row.kind if saved else "model"
+        return use.row.kind
 
     # -- groups ----------------------------------------------------------------------------------------------------------------------
 
@@ -552,7 +559,7 @@ class _Decider:
             keyword = next((k for p, k in use.row.arguments if k is not None), None)
             if keyword is None or use.act != "write":
                 continue
-            role = use.row.kind
+            role = self._kind(use)
             env = MODEL_DIR if role in ("model", "checkpoint") else OUTPUT_DIR
             place = use.module.place(use.call)
             default = use.row.default
