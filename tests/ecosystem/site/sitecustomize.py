@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import importlib.abc
 import importlib.machinery
+import random
 import sys
 import types
 from collections.abc import Sequence
 
 
 class _Seeding(importlib.abc.MetaPathFinder):
-    """Seeds torch and numpy as soon as each has been imported."""
+    """Seeds torch and numpy as soon as each has been imported, and Python's own generator with them."""
 
     def __init__(self) -> None:
         self.left = {"torch", "numpy"}
@@ -29,6 +30,7 @@ class _Seeding(importlib.abc.MetaPathFinder):
         def exec_module(module: types.ModuleType) -> None:
             run(module)
             (module.manual_seed if name == "torch" else module.random.seed)(0)
+            random.seed(0)
 
         spec.loader.exec_module = exec_module  # type: ignore[method-assign]
         return spec
