@@ -10,7 +10,6 @@ from migrate.edits.changes import Change
 from migrate.edits.conflicts import settle
 from migrate.edits.model import AddImport
 from migrate.facts.program import parse_module
-from migrate.job.model import EntryPoint
 from migrate.rules.model import Finding
 from migrate.runtime import SUPPORT_NAME, support_source
 from migrate.scan import Request, Scan, scan
@@ -82,4 +81,4 @@ def check_parses(changes: Sequence[Change]) -> None:
             parse_module(change.path, change.new)
 
 
-__all__ = ["EntryPoint", "Plan", "check_parses", "plan"]
+__all__ = ["Plan", "check_parses", "plan"]

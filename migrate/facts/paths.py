@@ -114,7 +114,6 @@ class _Decider:
         self.shipped = shipped
         self.result = Paths(remote=[(u.module.place(u.call), text) for u, text in uses.remote])
         self.compared = _compared_names(program)
-        self.wrapped: dict[str, str] = {}  # texts written through a wrapped argument, and their variable
 
     def _anchored_input(self, origin: Origin) -> None:
         """A folder beside the code that is read, and that the repository does not hold, is a channel; the join is its default."""
