@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from migrate.edits.model import Replace
 from migrate.errors import UserError
 from migrate.facts.arguments import find_arguments
 from migrate.facts.calls import table
@@ -78,10 +79,27 @@ def scan(request: Request) -> Scan:
         seen.update(program.modules)
         for finding in more:
             findings.setdefault((finding.rule, finding.place, finding.message), finding)
-    kept = [f for f in findings.values() if not _excused(tree, f)]
+    kept = [f for f in _agreed(findings.values()) if not _excused(tree, f)]
     kept.sort(key=lambda f: (f.place.path, f.place.span, f.rule))
     lines = sum(tree.read(path).count(b"\n") for path in seen)
     return Scan(str(tree.root), tuple(points), tuple(kept), tuple(unreadable), tree, lines)
+
+
+def _agreed(findings: Collection[Finding]) -> list[Finding]:
+    """Findings that would replace one piece of code by different code, for different entry points, are only reported."""
+    wanted: dict[tuple[object, ...], set[str]] = {}
+    for finding in findings:
+        for edit in finding.edits:
+            if isinstance(edit, Replace):
+                wanted.setdefault((edit.path, edit.span), set()).add(edit.code)
+    torn = {place for place, codes in wanted.items() if len(codes) > 1}
+    reason = "the entry points of this repository that share this code use it in different ways"
+    return [
+        replace(f, fix="none", reason=reason, edits=())
+        if any(isinstance(e, Replace) and (e.path, e.span) in torn for e in f.edits)
+        else f
+        for f in findings
+    ]
 
 
 def _chosen(tree: Tree, entries: Collection[Entry], request: Request) -> list[Entry]:

@@ -6,9 +6,10 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from migrate.facts.locations import kind_of
+from migrate.facts.locations import kind_of, normal
 from migrate.facts.model import Arguments, Option, Place, Span
 from migrate.facts.program import Module, Program
+from migrate.facts.reach import dormant, reached
 from migrate.facts.uses import names_around
 
 VARIABLES = {"SM_MODEL_DIR": "model", "SM_OUTPUT_DATA_DIR": "data"}
@@ -28,16 +29,22 @@ class Migrated:
 
 
 def find_migrated(program: Program, arguments: Arguments) -> list[Migrated]:
-    """Every ``os.environ.get("SM_...")`` of a channel or an output folder in the program."""
+    """Every ``os.environ.get("SM_...")`` of a channel or an output folder in the code that may run, as paths are looked for."""
     options = {(o.place.path, o.place.span): o for o in arguments.options}
     found: list[Migrated] = []
+    alive: set[int] | None = None
     for module in program.modules.values():
         if "SM_" not in module.text or module.path.rsplit("/", 1)[-1] == "sagemaker_support.py":
             continue
+        alive = reached(program) if alive is None else alive
+        asleep = dormant(module, program)
         for node in ast.walk(module.tree):
             env = _variable(program, module, node)
-            if env is not None and isinstance(node, (ast.Call, ast.Subscript)):
-                found.append(_read(module, node, env, options))
+            if env is None or not isinstance(node, (ast.Call, ast.Subscript)) or id(node) in asleep:
+                continue
+            function = module.scope(node).function()
+            if function is None or id(function.node) in alive:
+                found.append(_read(program, module, node, env, options))
     return found
 
 
@@ -53,10 +60,12 @@ def _variable(program: Program, module: Module, node: ast.AST) -> str | None:
     return None
 
 
-def _read(module: Module, node: ast.Call | ast.Subscript, env: str, options: dict[tuple[str, Span], Option]) -> Migrated:
+def _read(
+    program: Program, module: Module, node: ast.Call | ast.Subscript, env: str, options: dict[tuple[str, Span], Option]
+) -> Migrated:
     root = None
     if isinstance(node, ast.Call) and len(node.args) > 1:
-        root = _known_text(node.args[1])
+        root = _known_text(program, module, node.args[1])
     default = root
     parent = module.parent(node)
     if (
@@ -78,13 +87,13 @@ def _read(module: Module, node: ast.Call | ast.Subscript, env: str, options: dic
     return Migrated(role, place, env, default, root, channel, option)
 
 
-def _known_text(node: ast.expr) -> str | None:
+def _known_text(program: Program, module: Module, node: ast.expr) -> str | None:
     """The text of a literal; of ``os.path.join(ROOT, "input")`` what stands behind the folder of the code."""
     if isinstance(node, ast.Constant):
         return node.value if isinstance(node.value, str) else None
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "join":
+    if isinstance(node, ast.Call) and (program.qualified(module, node.func) or "").endswith("path.join"):
         texts = [a.value for a in node.args[1:] if isinstance(a, ast.Constant) and isinstance(a.value, str)]
-        return "/".join(texts) if texts and len(texts) == len(node.args) - 1 else None
+        return normal("/".join(texts)) if texts and len(texts) == len(node.args) - 1 else None
     return None
 
 

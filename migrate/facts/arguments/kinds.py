@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from migrate.facts.arguments.objects import ClassValue, External, FunctionValue, is_plain
 from migrate.facts.arguments.parsers import Call
+from migrate.facts.ec2_literal import ec2_literal
 from migrate.facts.model import Option, Place
 from migrate.facts.program import Module
 
@@ -139,9 +140,10 @@ def _class_fields(cls: ClassValue, dashes: bool) -> Iterator[Option]:
 def _field_default(value: ast.expr | None) -> tuple[bool, object]:
     if isinstance(value, ast.Call):  # field(default=...)
         given = [k.value for k in value.keywords if k.arg == "default"]
-        return _field_default(given[0]) if given else (False, None)
+        if given:
+            return _field_default(given[0])
     try:
-        return (True, ast.literal_eval(value)) if value is not None else (False, None)
+        return (True, ec2_literal(value)) if value is not None else (False, None)
     except ValueError:
         return False, None
 
