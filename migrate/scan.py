@@ -95,9 +95,7 @@ def _agreed(findings: Collection[Finding]) -> list[Finding]:
     torn = {place for place, codes in wanted.items() if len(codes) > 1}
     reason = "the entry points of this repository that share this code use it in different ways"
     return [
-        replace(f, fix="none", reason=reason, edits=())
-        if any(isinstance(e, Replace) and (e.path, e.span) in torn for e in f.edits)
-        else f
+        replace(f, fix="none", reason=reason, edits=()) if any(isinstance(e, Replace) and (e.path, e.span) in torn for e in f.edits) else f
         for f in findings
     ]
 

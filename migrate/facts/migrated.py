@@ -60,9 +60,7 @@ def _variable(program: Program, module: Module, node: ast.AST) -> str | None:
     return None
 
 
-def _read(
-    program: Program, module: Module, node: ast.Call | ast.Subscript, env: str, options: dict[tuple[str, Span], Option]
-) -> Migrated:
+def _read(program: Program, module: Module, node: ast.Call | ast.Subscript, env: str, options: dict[tuple[str, Span], Option]) -> Migrated:
     root = None
     if isinstance(node, ast.Call) and len(node.args) > 1:
         root = _known_text(program, module, node.args[1])

@@ -1,0 +1,216 @@
+"""What kind of thing a name of a training script is, as far as the calls that made it tell."""
+
+from __future__ import annotations
+
+import ast
+
+from migrate.facts.program import Class, Function, Module, Program
+from migrate.facts.values import returns_of
+
+SAME_OBJECT = {"to", "cuda", "cpu", "train", "eval", "half", "float", "double", "requires_grad_", "module"}  # give the object back
+STATEFUL = {"model", "optimizer", "scheduler", "scaler"}
+MOST_STEPS = 10
+WRAPPERS = ("DataParallel", "DistributedDataParallel", "SyncBatchNorm.convert_sync_batchnorm", "torch.compile", "torch.jit.script")
+MODEL_HOMES = ("torch.nn.", "torchvision.models.", "segmentation_models_pytorch.", "efficientnet_pytorch.", "timm.create_model")
+CONTAINERS = {"list", "dict", "set", "collections.deque", "collections.defaultdict", "collections.OrderedDict", "collections.Counter"}
+TIMES = ("time.", "datetime.")
+ARRAYS = ("numpy.", "torch.zeros", "torch.ones", "torch.empty", "torch.tensor", "torch.full", "torch.randn", "torch.rand")
+ENVIRONMENTS = ("gym.", "gymnasium.", "envpool.", "procgen.", "dm_control.", "pettingzoo.", "stable_baselines3.common.vec_env")
+BASES = {
+    "model": ("Module", "LightningModule"),
+    "optimizer": ("Optimizer",),
+    "scheduler": ("LRScheduler", "_LRScheduler"),
+    "dataset": ("Dataset", "IterableDataset", "Sampler"),
+}
+NO_STATE = ("SummaryWriter", "Logger", "getLogger", "DataLoader", "Visdom", "Progbar", "tqdm", "ThreadPoolExecutor", "Session")
+
+
+class Kinds:
+    """Answers for one program. ``of`` gives one of: model, optimizer, scheduler, scaler, container, array, time, number, text, none,
+    iterator, environment, loader, sharded (FSDP, DeepSpeed), instance (of a class of the program; see ``class_of``), quiet (a logger
+    and the like, that holds nothing), or None where nothing is known.
+    """
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+
+    def of(self, module: Module, node: ast.expr, steps: int = 0) -> str | None:
+        if steps > MOST_STEPS:
+            return None
+        if isinstance(node, (ast.List, ast.Dict, ast.Set, ast.ListComp, ast.DictComp, ast.SetComp)):
+            return "container"
+        if isinstance(node, ast.Constant):
+            return "none" if node.value is None else "text" if isinstance(node.value, str) else "number"
+        if isinstance(node, (ast.BinOp, ast.UnaryOp, ast.Compare)):
+            return "number" if self._all_numbers(module, node, steps) else None
+        if isinstance(node, ast.GeneratorExp):
+            return "iterator"
+        if isinstance(node, (ast.IfExp, ast.BoolOp)):
+            several = [node.body, node.orelse] if isinstance(node, ast.IfExp) else node.values
+            kinds = [k for k in (self.of(module, n, steps + 1) for n in several) if k not in (None, "none")]
+            return kinds[0] if kinds else None
+        if isinstance(node, ast.Name):
+            return self._of_name(module, node, steps)
+        if isinstance(node, ast.Attribute):
+            return self._of_attribute(module, node, steps)
+        if isinstance(node, ast.Await):
+            return self.of(module, node.value, steps + 1)
+        return self._of_call(module, node, (), steps) if isinstance(node, ast.Call) else None
+
+    def _all_numbers(self, module: Module, node: ast.expr, steps: int) -> bool:
+        parts = [n for n in ast.iter_child_nodes(node) if isinstance(n, ast.expr)]
+        return all(self.of(module, part, steps + 1) == "number" for part in parts)
+
+    def _of_name(self, module: Module, node: ast.Name, steps: int) -> str | None:
+        found = module.scope(node).lookup(node.id)
+        kinds: list[str] = []
+        for binding in found[1] if found else []:
+            kind = None
+            if binding.kind == "assign" and binding.value is not None and id(binding.node) != id(node):
+                if binding.index:
+                    kind = self._of_element(module, binding.value, binding.index, steps)
+                else:
+                    kind = self.of(module, binding.value, steps + 1)
+            elif binding.kind == "import":
+                home = self.program.modules.get(self.program.resolver(module.path, binding.module, binding.level) or "")
+                inner = home.names.root.bindings.get(binding.name or "", []) if home is not None else []
+                for b in inner:
+                    if b.kind == "assign" and b.value is not None and not b.index and home is not None:
+                        kind = kind or self.of(home, b.value, steps + 1)
+            if kind is not None and kind != "none":
+                kinds.append(kind)
+        return kinds[0] if kinds else None
+
+    def _of_element(self, module: Module, value: ast.expr, index: tuple[int, ...], steps: int) -> str | None:
+        if isinstance(value, (ast.Tuple, ast.List)) and index[0] < len(value.elts) and len(index) == 1:
+            return self.of(module, value.elts[index[0]], steps + 1)
+        return self._of_call(module, value, index, steps) if isinstance(value, ast.Call) else None
+
+    def _of_attribute(self, module: Module, node: ast.Attribute, steps: int) -> str | None:
+        if node.attr == "module":
+            return self.of(module, node.value, steps + 1)
+        for cls in self.classes(module, node.value, steps):
+            for value in self._assigned(cls, node.attr):
+                kind = self.of(value[0], value[1], steps + 1)
+                if kind not in (None, "none"):
+                    return kind
+        return None
+
+    def _assigned(self, cls: Class, name: str) -> list[tuple[Module, ast.expr]]:
+        """What the methods of a class (and its relatives) assign to ``self.name``."""
+        found: list[tuple[Module, ast.expr]] = []
+        for relative in self.program.family(cls):
+            for node in ast.walk(relative.node):
+                if isinstance(node, (ast.Assign, ast.AnnAssign)) and node.value is not None:
+                    for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
+                        if isinstance(target, ast.Attribute) and target.attr == name and isinstance(target.value, ast.Name):
+                            found.append((relative.module, node.value))
+        return found
+
+    def classes(self, module: Module, node: ast.expr, steps: int = 0) -> list[Class]:
+        """The classes of the program that the object ``node`` may be an instance of."""
+        if steps > MOST_STEPS:
+            return []
+        if isinstance(node, ast.Name):
+            scope = module.scope(node)
+            function = scope.function()
+            own = self.program.function_of(function.node) if function is not None else None
+            if own is not None and own.owner is not None and node.id in ("self", "cls"):
+                cls = self.program.class_of(own.owner)
+                return [cls] if cls is not None else []
+            found = scope.lookup(node.id)
+            values = [b.value for b in found[1] if b.kind == "assign" and b.value is not None and not b.index] if found else []
+            return [c for value in values for c in self.classes(module, value, steps + 1)]
+        if isinstance(node, ast.Attribute):
+            owners = self.classes(module, node.value, steps + 1)
+            return [c for o in owners for m, v in self._assigned(o, node.attr) for c in self.classes(m, v, steps + 1)]
+        if isinstance(node, ast.Call):
+            return [d for d in self.program.definitions(module, node.func) if isinstance(d, Class)]
+        return []
+
+    # -- calls -------------------------------------------------------------------------------------------------------------------------
+
+    def _of_call(self, module: Module, node: ast.Call, index: tuple[int, ...], steps: int) -> str | None:
+        if isinstance(node.func, ast.Attribute) and node.func.attr == "prepare" and node.args:  # accelerator.prepare(model, optimizer)
+            position = index[0] if index else 0
+            return self.of(module, node.args[position], steps + 1) if position < len(node.args) else None
+        for definition in self.program.definitions(module, node.func):
+            if isinstance(definition, Class):
+                return self._of_class(definition)
+            kind = self._of_function(definition, index, steps)
+            if kind is not None:
+                return kind
+        name = self.program.qualified(module, node.func)
+        if name is not None and ".py:" not in name:
+            return self._of_library(module, node, name, steps)
+        if isinstance(node.func, ast.Attribute) and node.func.attr in SAME_OBJECT:
+            return self.of(module, node.func.value, steps + 1)
+        if isinstance(node.func, ast.Subscript) and ast.unparse(node.func).endswith("__dict__[" + ast.unparse(node.func.slice) + "]"):
+            return "model"  # models.__dict__[arch]()
+        return None
+
+    def _of_class(self, cls: Class) -> str:
+        for relative in [cls, *self._all_bases(cls)]:
+            for base in relative.node.bases:
+                last = ast.unparse(base).rsplit(".", 1)[-1]
+                for kind, names in BASES.items():
+                    if last in names:
+                        return kind
+        return "instance"
+
+    def _all_bases(self, cls: Class) -> list[Class]:
+        found: list[Class] = []
+        todo = self.program.bases(cls)
+        while todo and len(found) < MOST_STEPS:
+            found.append(todo[0])
+            todo = [*todo[1:], *self.program.bases(todo[0])]
+        return found
+
+    def _of_function(self, function: Function, index: tuple[int, ...], steps: int) -> str | None:
+        if any(isinstance(n, (ast.Yield, ast.YieldFrom)) for n in ast.walk(function.node)):
+            return "iterator"
+        for returned in returns_of(function):
+            if index and isinstance(returned, (ast.Tuple, ast.List)):
+                kind = self._of_element(function.module, returned, index, steps)
+            else:
+                kind = self.of(function.module, returned, steps + 1) if not index else None
+            if kind not in (None, "none"):
+                return kind
+        return None
+
+    def _of_library(self, module: Module, node: ast.Call, name: str, steps: int) -> str | None:
+        last = name.rsplit(".", 1)[-1]
+        if "deepspeed." in name or last == "FullyShardedDataParallel" or last == "FSDP":
+            return "sharded"
+        if ".lr_scheduler." in name or last.startswith("get_") and last.endswith(("_schedule", "_scheduler", "with_warmup")):
+            return "scheduler"
+        if ".optim." in name or last in ("Adam", "AdamW", "SGD", "Lamb", "LAMB", "RAdam", "AdaBelief", "Lookahead", "Adafactor"):
+            return "optimizer"
+        if last == "GradScaler":
+            return "scaler"
+        if last in ("iter", "cycle", "count", "islice", "zip", "enumerate", "map"):
+            return "iterator" if last != "count" or name.startswith("itertools") else None
+        if name.endswith(WRAPPERS) and node.args:
+            return self.of(module, node.args[0], steps + 1) or "model"
+        if name.startswith(MODEL_HOMES) and not name.startswith(("torch.nn.functional", "torch.nn.utils", "torch.nn.init")):
+            return "array" if name == "torch.nn.Parameter" else "quiet" if last.endswith("Loss") else "model"
+        if last == "from_pretrained" or (last == "from_config" and "Model" in name):
+            return "model" if "Model" in name or "Net" in name else None
+        if name in CONTAINERS:
+            return "container"
+        return self._of_small(name, last)
+
+    def _of_small(self, name: str, last: str) -> str | None:
+        if name.startswith(TIMES):
+            return "time"
+        if name in ("float", "int", "bool", "len", "max", "min", "sum", "round", "abs"):
+            return "number"
+        if name.startswith(ENVIRONMENTS):
+            return "environment"
+        if last == "DataLoader":
+            return "loader"
+        if name == "open":
+            return "file"
+        if name.startswith(ARRAYS):
+            return "array"
+        return "quiet" if last in NO_STATE or name.startswith(("wandb.", "logging.", "mlflow.", "neptune.", "comet_ml.")) else None
