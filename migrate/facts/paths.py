@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 
 from migrate.facts.calls import Table
 from migrate.facts.locations import (
@@ -34,6 +35,10 @@ from migrate.facts.values import Value, Values, reaching, text_of
 
 MODEL_DIR = "SM_MODEL_DIR"
 OUTPUT_DIR = "SM_OUTPUT_DATA_DIR"
+SETTINGS = (".yaml", ".yml", ".json", ".cfg", ".ini", ".toml", ".py", ".names")
+FOLDER_ARGUMENTS = frozenset(
+    "log_dir logdir output_dir root save_dir out directory dirpath default_root_dir save_directory dir_name backup_dir export_dir".split()
+)
 
 
 @dataclass(frozen=True)
@@ -107,12 +112,14 @@ class _Group:
 
 
 class _Decider:
-    def __init__(self, program: Program, values: Values, uses: Uses, shipped: frozenset[str]) -> None:
+    def __init__(self, program: Program, values: Values, uses: Uses, shipped: frozenset[str], migrated: list[Migrated]) -> None:
         self.program = program
         self.values = values
         self.uses = uses
         self.shipped = shipped
-        self.result = Paths(remote=[(u.module.place(u.call), text) for u, text in uses.remote])
+        self.result = Paths(remote=[(u.module.place(u.call), text) for u, text in uses.remote], migrated=migrated)
+        self.unplaced: set[int] = set()  # ids of origins whose folder nothing makes, and that have no place of their own
+        self.bases: dict[int, str] = {}  # by id of the origin: the folder that the variable replaces, where it is not the group's
         self.compared = _compared_names(program)
 
     def _anchored_input(self, origin: Origin) -> None:
@@ -122,7 +129,7 @@ class _Decider:
         if call is None or not names or len(names) != len(call.args) - 1 or not any(u.act in ("read", "list") for u, _ in origin.uses):
             return
         below = normal("/".join(names))
-        if is_file_like(below) or any(is_below(path, below) for path in self.shipped):
+        if not below.strip("./") or is_file_like(below) or any(is_below(path, below) for path in self.shipped):
             return
         taken = {r.channel for r in self.result.redirects}
         name = split_of(words(below)) or "training"
@@ -140,6 +147,7 @@ class _Decider:
         usable = [o for o in origins if self._is_path(o) and id(o) not in inner]
         outputs = [o for o in usable if self._writes(o)]
         written = {normal(o.text) for o in outputs if o.text is not None}
+        written |= {normal(m.default) for m in self.result.migrated if m.role != "channel" and m.default}
         rest = [o for o in usable if o not in outputs]
         follows = [o for o in rest if self._follows(o, written)]
         outputs += follows
@@ -235,7 +243,7 @@ class _Decider:
         if not origin.text:
             return False
         here = normal(origin.text)
-        if any(here == w or (w and is_below(here, w)) for w in written):
+        if any(here == w or (w and is_below(here, w)) for w in written) or _has_pair(origin):
             return True
         weak = origin.acts() <= {"test", "list", "remove", "make"} or all(u.row.kind != "data" for u, _ in origin.uses)
         return weak and here != "" and any(is_below(w, here) for w in written)
@@ -266,11 +274,17 @@ class _Decider:
         """A small file of the repository that the code reads beside itself, or a whole folder given only as a literal."""
         text = normal(origin.text or "")
         if text not in self.shipped:
-            return False
-        settings = text.endswith((".yaml", ".yml", ".json", ".cfg", ".ini", ".toml", ".py", ".names")) or bool(
-            origin.names & {"config", "cfg", "vocab", "tokenizer"}
-        )
+            return origin.kind == "literal" and not (origin.names | words(text)) & DATA_WORDS and self._settings_of(origin)
+        settings = text.endswith(SETTINGS) or bool(origin.names & {"config", "cfg", "vocab", "tokenizer"})
         return settings or (origin.kind == "literal" and not origin.names & DATA_WORDS)
+
+    def _settings_of(self, origin: Origin) -> bool:
+        """Whether all that is read below a folder are settings that the repository ships: ``templates/*.json``."""
+        read = [normal(text_of(value)) for use, value in origin.uses if use.act in ("read", "list", "test")]
+        return bool(read) and all(
+            pattern.endswith(SETTINGS) and any(fnmatchcase(path, pattern) for path in self.shipped if path.endswith(SETTINGS))
+            for pattern in read
+        )
 
     def _output_role(self, origin: Origin) -> str:
         kinds = [kind_of(self._kind(u), text_of(v), origin.names) for u, v in origin.uses if u.act in ("write", "make")]
@@ -302,6 +316,7 @@ class _Decider:
             roles = {self._output_role(o) for o in group.origins}
             group.env = MODEL_DIR if roles & {"model", "checkpoint"} else OUTPUT_DIR
         self._share_variables(groups)
+        self._drop_hand_made(groups)
         return groups
 
     def _output_root(self, origin: Origin) -> str:
@@ -320,19 +335,7 @@ class _Decider:
             return True
         if isinstance(origin.node, ast.JoinedStr) or any(len(v) > 1 for _, v in origin.uses):
             return False
-        folder_calls = {
-            "log_dir",
-            "logdir",
-            "output_dir",
-            "root",
-            "save_dir",
-            "out",
-            "directory",
-            "dirpath",
-            "default_root_dir",
-            "save_directory",
-        }
-        if any(a[1] in folder_calls for u, _ in origin.uses for a in u.row.arguments):
+        if any(a[1] in FOLDER_ARGUMENTS for u, _ in origin.uses for a in u.row.arguments):
             return True
         return (
             not is_file_like(normal(text))
@@ -355,6 +358,27 @@ class _Decider:
                 group.base = group.root if parent in ("", "/") else parent
             else:
                 group.base = ""
+
+    def _drop_hand_made(self, groups: list[_Group]) -> None:
+        """A folder that no code makes is not there below the variable, which then takes its place: on EC2 a person made it, or the
+        repository ships it. Where two such folders would fall together, the paths are only told."""
+        made = [normal(text_of(v)) for u in self.uses.uses if self._makes(u) for v in u.values]
+        taken: dict[tuple[str, str], str] = {}
+        for group in groups:
+            for origin in group.origins:
+                folder = self._output_root(origin)
+                if origin.text is None or not folder.strip("./") or is_below(group.base, folder) or any(is_below(m, folder) for m in made):
+                    continue
+                split = split_at(origin.text, folder)
+                rest = "" if self._is_folder(origin) or split is None else split[1] or ""
+                home = taken.setdefault((group.env, rest), folder)
+                self.bases[id(origin)] = folder if home == folder else ""
+                if home != folder:
+                    self.unplaced.add(id(origin))
+
+    def _makes(self, use: PathUse) -> bool:
+        """Whether the call leaves a folder behind where there was none: ``makedirs``, or a writer that is given a folder."""
+        return use.act == "make" or (use.act == "write" and any(keyword in FOLDER_ARGUMENTS for _, keyword in use.row.arguments))
 
     def _made_unguarded(self, group: _Group) -> bool:
         """Whether some makedirs of the folder would fail where the folder is there already."""
@@ -449,7 +473,10 @@ class _Decider:
         if origin.text is None:
             self._redirect_without_text(origin, group, role, place)
             return
-        split = split_at(origin.text, group.base)
+        if id(origin) in self.unplaced:
+            self._leave(origin, "nothing in the code makes its folder, and another such folder takes the variable's place", loses=True)
+            return
+        split = split_at(origin.text, self.bases.get(id(origin), group.base))
         if origin.node is None or split is None:
             self._leave(origin, "its spelling cannot be kept exactly on EC2", loses=role != "channel")
             return
@@ -587,6 +614,18 @@ def _inside_others(uses: Uses) -> set[int]:
     return found
 
 
+def _has_pair(origin: Origin) -> bool:
+    """Whether it is the default of a method, and another method of the class has the same: ``save(path="x.pt")``, ``load(path="x.pt")``."""
+    holder = origin.module.parent(origin.node) if origin.node is not None else None
+    method = origin.module.parent(holder) if isinstance(holder, ast.arguments) else None
+    cls = origin.module.parent(method) if isinstance(method, (ast.FunctionDef, ast.AsyncFunctionDef)) else None
+    if not isinstance(cls, ast.ClassDef):
+        return False
+    others = [m for m in cls.body if isinstance(m, (ast.FunctionDef, ast.AsyncFunctionDef)) and m is not method]
+    defaults = [d for m in others for d in [*m.args.defaults, *m.args.kw_defaults]]
+    return any(isinstance(d, ast.Constant) and d.value == origin.text for d in defaults)
+
+
 def _is_itself(origin: Origin, value: Value) -> bool:
     """Whether the used path is the origin as it stands, not the folder that holds it."""
     return len(value) == 1 and (origin.kind != "literal" or value[0].text == origin.text)
@@ -634,9 +673,7 @@ def _compared_names(program: Program) -> set[str]:
 def find_paths(program: Program, arguments: Arguments, calls: Table, shipped: frozenset[str] = frozenset()) -> Paths:
     """The paths of one program. ``shipped`` are the files of the repository, relative to where the script runs."""
     values = Values(program, arguments)
-    paths = _Decider(program, values, find_uses(program, values, calls), shipped).decide()
-    paths.migrated = find_migrated(program, arguments)
-    return paths
+    return _Decider(program, values, find_uses(program, values, calls), shipped, find_migrated(program, arguments)).decide()
 
 
 __all__ = ["Left", "Module", "Paths", "Redirect", "find_paths"]

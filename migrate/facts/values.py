@@ -10,6 +10,7 @@ import ast
 import re
 from dataclasses import dataclass
 
+from migrate.facts.ec2_literal import ec2_literal
 from migrate.facts.model import Arguments, Option, Span
 from migrate.facts.program import Class, Function, Module, Program
 from migrate.facts.scopes import Binding, Scope
@@ -68,10 +69,24 @@ Value = tuple[Part, ...]
 
 
 def text_of(value: Value) -> str:
-    """The text as far as it is known; what is not is ``*``."""
-    return "".join(
-        p.text if p.kind == "literal" else (str(p.option.default) if p.option and isinstance(p.option.default, str) else "*") for p in value
-    )
+    """The text on EC2 as far as it is known; what is not is ``*``."""
+    text = ""
+    for part in value:
+        known = _known_text(part)
+        text += known if text or part.kind != "literal" or not value[0].text.startswith("SM_") else known.removeprefix("/")
+    return text
+
+
+def _known_text(part: Part) -> str:
+    if part.kind == "literal":
+        return part.text
+    if part.kind == "env" and part.text.startswith("SM_"):  # migrated: its default is what it is on EC2
+        try:
+            known = ec2_literal(part.node)
+        except ValueError:
+            return "*"
+        return known if isinstance(known, str) else "*"
+    return str(part.option.default) if part.option and isinstance(part.option.default, str) else "*"
 
 
 def hole(reason: str, node: ast.expr | None = None) -> Value:

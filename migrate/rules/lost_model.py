@@ -52,7 +52,7 @@ import torch
 
 def save(model, epoch):
     torch.save(model.state_dict(), os.path.join(os.environ.get("SM_MODEL_DIR", ""), f"epoch_{epoch}.pt"))
-    torch.save(model.state_dict(), os.path.join(os.environ.get("SM_MODEL_DIR", "/home/ubuntu"), "models/last.pt"))
+    torch.save(model.state_dict(), os.path.join(os.environ.get("SM_MODEL_DIR", "/home/ubuntu/models"), "last.pt"))
 
 save(torch.nn.Linear(1, 1), 1)
 """,

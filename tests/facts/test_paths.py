@@ -20,7 +20,12 @@ OUTPUT = 'os.environ.get("SM_OUTPUT_DATA_DIR", '
     ("source", "line", "code"),
     [
         ('import torch\ntorch.save({}, "model.pt")\n', 2, f'os.path.join({MODEL}""), "model.pt")'),
-        ("import torch\ntorch.save({}, './out/model.pt')\n", 2, f"os.path.join({MODEL}''), './out/model.pt')"),
+        ("import torch\ntorch.save({}, './out/model.pt')\n", 2, f"os.path.join({MODEL}'./out'), 'model.pt')"),
+        (
+            "import os, torch\nos.makedirs('out', exist_ok=True)\ntorch.save({}, 'out/model.pt')\n",
+            3,
+            f"os.path.join({MODEL}''), 'out/model.pt')",
+        ),
         ('import torch\nDIR = "/home/ubuntu/models"\ntorch.save({}, DIR + "/m.pt")\n', 2, f'{MODEL}"/home/ubuntu/models")'),
         ('import torch\nfor e in range(3):\n    torch.save({}, "epoch_%d.pt" % e)\n', 3, f'os.path.join({MODEL}""), "epoch_%d.pt")'),
         ('import torch\nfor e in range(3):\n    torch.save({}, "e_{}.pt".format(e))\n', 3, f'os.path.join({MODEL}""), "e_{{}}.pt")'),
@@ -89,7 +94,7 @@ def test_folders_named_for_a_split_are_channels_of_their_own() -> None:
 
 def test_a_path_of_another_module_is_followed() -> None:
     files = {"train.py": "import torch\nfrom config import OUT\ntorch.save({}, OUT)\n", "config.py": "OUT = 'out/model.pt'\n"}
-    assert codes_of(files) == {"config.py:1": f"os.path.join({MODEL}''), 'out/model.pt')"}
+    assert codes_of(files) == {"config.py:1": f"os.path.join({MODEL}'out'), 'model.pt')"}
 
 
 def test_an_option_without_a_default_is_required_unless_the_channel_is_there() -> None:
@@ -104,6 +109,52 @@ def test_an_option_without_a_default_is_required_unless_the_channel_is_there() -
 def test_a_file_of_the_repository_travels_with_the_code() -> None:
     source = "import json\njson.load(open('labels.json'))\n"
     assert codes_of(source, frozenset({"labels.json"})) == {}
+
+
+def test_settings_below_a_folder_of_the_repository_travel_with_the_code() -> None:
+    source = "import json, sys\nname = input()\njson.load(open(f'templates/{name}.json'))\n"
+    assert codes_of(source, frozenset({"templates/a.json"})) == {}
+    assert codes_of(source, frozenset({"templates/a.txt"})) != {}
+
+
+def test_two_folders_that_nobody_makes_do_not_fall_together() -> None:
+    paths = paths_of("import torch\ntorch.save({}, 'g/last.pt')\ntorch.save({}, 'd/last.pt')\n")
+    assert [r.code() for r in paths.redirects] == [f"os.path.join({MODEL}'d'), 'last.pt')"]
+    assert [(x.text, x.loses) for x in paths.left] == [("g/last.pt", True)]
+    assert "nothing in the code makes its folder" in paths.left[0].reason
+
+
+def test_the_folders_above_the_code_are_no_channel() -> None:
+    assert codes_of("import os\nfor name in os.listdir(os.path.join(os.path.dirname(__file__), '../..')):\n    print(name)\n") == {}
+
+
+def test_what_one_method_saves_and_another_loads_is_one_file() -> None:
+    source = (
+        "import torch\nclass Trainer:\n    def save(self, path='c.pt'):\n        torch.save({}, path)\n"
+        "    def load(self, path='c.pt'):\n        return torch.load(path)\nTrainer().load()\n"
+    )
+    assert codes_of(source) == {"train.py:5": f"os.path.join({MODEL}''), 'c.pt')"}
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import torch\ntorch.save({}, 'out/model.pt')\n",
+        "import torch\ndef train(out: str = './lora'):\n    torch.save({}, out + '/m.pt')\ntrain()\n",
+        "import numpy as np\nfrom os.path import dirname, join\nD = join(dirname(__file__), 'data', 'x')\nnp.load(join(D, 'a.npy'))\n",
+    ],
+)
+def test_the_job_is_the_same_after_the_edits(source: str) -> None:
+    before = paths_of(source)
+    lines = source.split("\n")
+    for redirect in sorted(before.redirects, key=lambda r: r.place.span, reverse=True):
+        assert redirect.span is not None
+        row = redirect.span.line - 1
+        lines[row] = lines[row][: redirect.span.column] + redirect.code() + lines[row][redirect.span.end_column :]
+    after = paths_of("\n".join(["import os; " + lines[0], *lines[1:]]))
+    assert not after.redirects
+    told = [(m.role, m.channel, normal(m.default or "")) for m in after.migrated]
+    assert told == [(r.role, r.channel, normal(r.default or "")) for r in before.redirects]
 
 
 def test_a_write_that_starts_at_the_unknown_is_told_with_its_reason() -> None:
