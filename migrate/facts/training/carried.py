@@ -7,7 +7,7 @@ A turn is read in its order: what is read before it is certainly assigned is exp
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from migrate.facts.scopes import all_arguments
@@ -81,7 +81,7 @@ class Turn:
         reads: set[str] = set()
         writes: set[str] = set()
         own: set[str] = set()  # names of comprehensions and lambdas
-        for inner in ast.walk(node):
+        for inner in _parts(node):
             if isinstance(inner, ast.Name):
                 (reads if isinstance(inner.ctx, (ast.Load, ast.Del)) else writes).add(inner.id)
             elif isinstance(inner, ast.Call):
@@ -92,6 +92,7 @@ class Turn:
                 own |= {a.arg for a in all_arguments(inner.args)}
             elif isinstance(inner, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
                 writes.add(inner.name)
+                reads |= _free(inner)
             elif isinstance(inner, (ast.Import, ast.ImportFrom)):
                 writes |= {(alias.asname or alias.name).split(".")[0] for alias in inner.names}
         if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
@@ -162,7 +163,25 @@ class Turn:
         return flow
 
 
+DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 _TRY_STAR: tuple[type, ...] = (ast.TryStar,) if hasattr(ast, "TryStar") else ()
+
+
+def _parts(node: ast.AST) -> Iterator[ast.AST]:
+    """Every node below ``node``; a function or class that is defined there is one node."""
+    todo = [node]
+    while todo:
+        current = todo.pop()
+        yield current
+        if not isinstance(current, DEFINITIONS):
+            todo += ast.iter_child_nodes(current)
+
+
+def _free(definition: ast.AST) -> set[str]:
+    """The names that the body of a function or class takes from around it."""
+    names = [n for n in ast.walk(definition) if isinstance(n, ast.Name)]
+    own = {n.id for n in names if not isinstance(n.ctx, ast.Load)} | {n.arg for n in ast.walk(definition) if isinstance(n, ast.arg)}
+    return {n.id for n in names if isinstance(n.ctx, ast.Load)} - own
 
 
 def certainly(flow: Flow) -> set[str]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 
 from migrate.facts.program import Class, Function, Module, Program
+from migrate.facts.scopes import Scope
 from migrate.facts.values import returns_of
 
 SAME_OBJECT = {"to", "cuda", "cpu", "train", "eval", "half", "float", "double", "requires_grad_", "module"}  # give the object back
@@ -77,9 +79,21 @@ class Kinds:
                 for b in inner:
                     if b.kind == "assign" and b.value is not None and not b.index and home is not None:
                         kind = kind or self.of(home, b.value, steps + 1)
+            elif binding.kind == "param" and found is not None:
+                kind = self._of_parameter(found[0], node.id, steps)
             if kind is not None and kind != "none":
                 kinds.append(kind)
-        return kinds[0] if kinds else None
+        return "sharded" if "sharded" in kinds else kinds[0] if kinds else None
+
+    def _of_parameter(self, scope: Scope, name: str, steps: int) -> str | None:
+        """By what the calls of the function pass."""
+        function = self.program.function_of(scope.node)
+        for site in self.program.calls_of.get(id(scope.node), []) if function is not None else []:
+            argument = self.program.argument(function, site.call, name) if function is not None else None
+            kind = self.of(site.module, argument, steps + 1) if argument is not None else None
+            if kind not in (None, "none"):
+                return kind
+        return None
 
     def _of_element(self, module: Module, value: ast.expr, index: tuple[int, ...], steps: int) -> str | None:
         if isinstance(value, (ast.Tuple, ast.List)) and index[0] < len(value.elts) and len(index) == 1:
@@ -102,9 +116,9 @@ class Kinds:
         for relative in self.program.family(cls):
             for node in ast.walk(relative.node):
                 if isinstance(node, (ast.Assign, ast.AnnAssign)) and node.value is not None:
-                    for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
+                    for target, value in _pairs(node):
                         if isinstance(target, ast.Attribute) and target.attr == name and isinstance(target.value, ast.Name):
-                            found.append((relative.module, node.value))
+                            found.append((relative.module, value))
         return found
 
     def classes(self, module: Module, node: ast.expr, steps: int = 0) -> list[Class]:
@@ -214,3 +228,14 @@ class Kinds:
         if name.startswith(ARRAYS):
             return "array"
         return "quiet" if last in NO_STATE or name.startswith(("wandb.", "logging.", "mlflow.", "neptune.", "comet_ml.")) else None
+
+
+def _pairs(node: ast.Assign | ast.AnnAssign) -> Iterator[tuple[ast.expr, ast.expr]]:
+    """Each target with its value; ``a, b = x, y`` is two."""
+    value = node.value
+    for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
+        both = isinstance(target, (ast.Tuple, ast.List)) and isinstance(value, (ast.Tuple, ast.List))
+        if both and len(target.elts) == len(value.elts):  # type: ignore[attr-defined, union-attr]
+            yield from zip(target.elts, value.elts, strict=True)  # type: ignore[attr-defined, union-attr]
+        elif value is not None:
+            yield target, value

@@ -331,10 +331,11 @@ class _Look:
     def _note_global(self, name: str) -> None:
         raise Refused(f"the global {name} changes in the loop, which does not declare it", self.loop.module, self.loop.node)
 
-    def _first_line(self, name: str) -> tuple[int, str]:
+    def _first_line(self, name: str) -> tuple[int, tuple[int, ...]]:
+        """Where the name first gets a value: its line, and its place in an unpacked tuple."""
         found = self.loop.module.names.scope_of[id(self.loop.node)].lookup(name.split(".")[0])
-        lines = [getattr(b.node, "lineno", 0) for b in found[1]] if found is not None else []
-        return min(lines, default=0), name
+        places = [(getattr(b.node, "lineno", 0), b.index or (getattr(b.value, "col_offset", 0),)) for b in found[1]] if found else []
+        return min(places, default=(0, ()))
 
     def _read_after(self) -> set[str]:
         """Names that the code behind the loop reads before it assigns them."""

@@ -1,0 +1,250 @@
+"""What a training loop carries: every form of loop, and what each has to restore."""
+
+from __future__ import annotations
+
+import pytest
+
+from migrate.facts.training.resume import Resume, find_resumes
+from tests.facts.programs import program_of
+
+HEAD = """\
+import itertools, math, random, time, torch
+import torch.nn as nn
+import torch.nn.functional as F
+from torch import optim
+from torch.utils.data import DataLoader
+model = nn.Linear(2, 1)
+optimizer = optim.SGD(model.parameters(), lr=0.1)
+loader = DataLoader([torch.ones(2)] * 4, batch_size=2)
+"""
+STEP = """\
+optimizer.zero_grad()
+loss = model(torch.ones(4, 2)).mean()
+loss.backward()
+optimizer.step()
+"""
+
+
+def body(text: str, by: int = 4) -> str:
+    return "".join(" " * by + line + "\n" for line in text.splitlines())
+
+
+def resumes_of(source: str | dict[str, str]) -> list[Resume]:
+    return find_resumes(program_of({"train.py": source} if isinstance(source, str) else source))
+
+
+def told(resume: Resume) -> tuple[tuple[str, ...], dict[str, tuple[str, ...]], tuple[str, ...]]:
+    assert resume.refused is None, resume.refused
+    return resume.objects, dict(resume.attributes), resume.values
+
+
+BOTH = ("model", "optimizer")
+
+
+@pytest.mark.parametrize(
+    ("source", "values"),
+    [
+        ("for epoch in range(1, 3):\n" + body(STEP), ()),
+        ("step = 0\nwhile step < 5:\n" + body(STEP + "step += 1\n"), ("step",)),
+        ("step = 0\nwhile True:\n" + body(STEP + "step += 1\nif step > 5:\n    break\n"), ("step",)),
+        ("for step in itertools.count(1):\n" + body(STEP + "if step > 5:\n    break\n"), ()),
+        ("from tqdm import tqdm\nfor epoch in tqdm(range(3)):\n" + body("for x in loader:\n" + body(STEP)), ()),
+        ("best = None\nfor epoch in range(3):\n" + body(STEP + "if best is None or loss.item() < best:\n    best = loss.item()\n"), ("best",)),
+        ("best, bad = 9.0, 0\nfor epoch in range(3):\n" + body(STEP + "if loss < best:\n    best, bad = loss.item(), 0\nelse:\n    bad += 1\nif bad > 3:\n    break\n"), ("best", "bad")),
+        ("last = 0.0\nfor epoch in range(3):\n" + body(STEP + "last = loss.item()\n") + "print(last)\n", ()),
+        ("seen = 0\nfor epoch in range(3):\n" + body("if epoch == 1:\n    continue\n" + STEP + "seen = epoch\n") + "print(seen)\n", ("seen",)),
+        ("first = None\nfor epoch in range(3):\n" + body(STEP + "if epoch == 0:\n    first = loss.item()\n") + "else:\n    print(first)\n", ("first",)),
+        ("total = 0.0\nfor epoch in range(3):\n" + body("total = 0.0\nfor x in loader:\n" + body(STEP + "total += loss.item()\n") + "print(total)\n"), ()),
+        ("start = time.time()\nfor epoch in range(3):\n" + body(STEP + "print(time.time() - start)\nstart = time.time()\n"), ()),
+        ("lr = 0.1\nfor epoch in range(3):\n" + body("if epoch == 2:\n    lr = lr / 10\nfor g in optimizer.param_groups:\n    g['lr'] = lr\n" + STEP), ("lr",)),
+    ],
+)  # fmt: skip
+def test_names_that_go_from_turn_to_turn(source: str, values: tuple[str, ...]) -> None:
+    (resume,) = resumes_of(HEAD + source)
+    assert told(resume) == (BOTH, {}, values)
+
+
+def test_a_value_that_only_the_loop_gives_is_unset_before_it() -> None:
+    source = HEAD + "best = 9.0\nfor epoch in range(3):\n" + body(STEP + "if loss < best:\n    best, best_epoch = loss.item(), epoch\n")
+    (resume,) = resumes_of(source + "print(best_epoch)\n")
+    assert (resume.values, resume.unset) == (("best", "best_epoch"), frozenset({"best_epoch"}))
+
+
+def test_containers_that_grow_are_restored_in_place() -> None:
+    source = HEAD + "history = []\nstats = {}\nfor epoch in range(3):\n" + body(STEP + "history.append(loss.item())\nstats[epoch] = 1\n")
+    (resume,) = resumes_of(source)
+    assert told(resume) == ((*BOTH, "history", "stats"), {}, ())
+
+
+def test_what_functions_get_is_followed_to_the_loop() -> None:
+    source = """\
+import torch
+from torch import nn, optim
+
+def train(net, opt, sched, scaler):
+    with torch.autocast('cpu'):
+        loss = net(torch.ones(4, 2)).mean()
+    opt.zero_grad()
+    scaler.scale(loss).backward()
+    scaler.step(opt)
+    scaler.update()
+
+def main():
+    network = nn.Linear(2, 1).to('cpu')
+    adam = optim.Adam(network.parameters())
+    cosine = optim.lr_scheduler.CosineAnnealingLR(adam, 10)
+    amp = torch.cuda.amp.GradScaler()
+    criterion = nn.CrossEntropyLoss()
+    for epoch in range(3):
+        train(network, adam, cosine, amp)
+        cosine.step()
+
+if __name__ == '__main__':
+    main()
+"""
+    (resume,) = resumes_of(source)
+    assert told(resume) == (("network", "adam", "cosine", "amp"), {}, ())
+
+
+def test_globals_of_called_functions_are_values_of_the_module() -> None:
+    source = (
+        HEAD + "best = 0\ndef train():\n" + body(STEP) + "def test():\n    global best\n    if random.random() > best:\n        best = 1\n"
+    )
+    (resume,) = resumes_of(source + "for epoch in range(3):\n    train()\n    test()\n")
+    assert told(resume) == (BOTH, {}, ("best",))
+
+
+def test_two_models_and_two_optimizers() -> None:
+    source = """\
+import torch
+from torch import nn, optim
+netG, netD = nn.Linear(2, 2), nn.Linear(2, 1)
+optD = optim.Adam(netD.parameters())
+optG = optim.Adam(netG.parameters())
+for epoch in range(2):
+    for i in range(2):
+        netD.zero_grad()
+        netD(netG(torch.ones(1, 2)).detach()).mean().backward()
+        optD.step()
+        netG.zero_grad()
+        netD(netG(torch.ones(1, 2))).mean().backward()
+        optG.step()
+"""
+    (resume,) = resumes_of(source)
+    assert told(resume) == (("netG", "netD", "optD", "optG"), {}, ())
+    assert resume.loop.line == 6
+
+
+def test_an_optimizer_that_is_swapped_is_a_value() -> None:
+    source = HEAD + "for epoch in range(3):\n" + body(STEP + "if epoch == 1:\n    optimizer = optim.ASGD(model.parameters())\n")
+    (resume,) = resumes_of(source)
+    assert told(resume) == (("model",), {}, ("optimizer",))
+
+
+def test_a_closure_that_the_optimizer_calls() -> None:
+    source = HEAD + "for epoch in range(3):\n    def closure():\n" + body(
+        "optimizer.zero_grad()\nloss = model(torch.ones(4, 2)).mean()\nloss.backward()\nreturn loss\n", 8
+    ) + "    optimizer.step(closure)\n"  # fmt: skip
+    (resume,) = resumes_of(source)
+    assert (told(resume), resume.loop.line) == ((BOTH, {}, ()), 9)
+
+
+def test_a_trainer_class_in_another_module() -> None:
+    trainer = """\
+import torch
+
+class Trainer:
+    def __init__(self, model, optimizer):
+        self.model, self.optimizer = model, optimizer
+        self.step, self.best, self.history = 0, None, []
+        self.meter = Meter()
+
+    def one(self):
+        self.optimizer.zero_grad()
+        loss = self.model(torch.ones(4, 2)).mean()
+        loss.backward()
+        self.optimizer.step()
+        self.step += 1
+        self.meter.update(loss.item())
+        self.history.append(loss.item())
+        if self.best is None or loss < self.best:
+            self.best = loss.item()
+
+    def fit(self, epochs):
+        for epoch in range(epochs):
+            self.one()
+
+class Meter:
+    def __init__(self):
+        self.total = 0
+
+    def update(self, x):
+        self.total += x
+"""
+    train = "from lib.trainer import Trainer\nimport torch\nm = torch.nn.Linear(2, 1)\nTrainer(m, torch.optim.SGD(m.parameters(), lr=1)).fit(3)\n"
+    (resume,) = resumes_of({"train.py": train, "lib/trainer.py": trainer, "lib/__init__.py": ""})
+    assert resume.loop.module.path == "lib/trainer.py"
+    assert told(resume) == (
+        ("self.history", "self.model", "self.optimizer"),
+        {"self": ("best", "step"), "self.meter": ("total",)},
+        (),
+    )
+
+
+def test_folds_are_turns_and_each_makes_its_own_model() -> None:
+    source = """\
+import torch
+from torch import nn, optim
+scores = []
+for fold in range(3):
+    model = nn.Linear(2, 1)
+    optimizer = optim.SGD(model.parameters(), lr=0.1)
+    best = 9.0
+    for epoch in range(2):
+        loss = model(torch.ones(4, 2)).mean()
+        loss.backward()
+        optimizer.step()
+        best = min(best, loss.item())
+    scores.append(best)
+"""
+    outer, inner = resumes_of(source)
+    assert (outer.loop.line, told(outer)) == (4, (("scores",), {}, ()))
+    assert (inner.loop.line, told(inner)) == (8, (BOTH, {}, ("best",)))
+
+
+def test_two_phases_are_two_loops() -> None:
+    source = HEAD + "def step():\n" + body(STEP) + "for epoch in range(2):\n    step()\nfor epoch in range(4):\n    step()\n"
+    assert [told(r) for r in resumes_of(source)] == [(BOTH, {}, ()), (BOTH, {}, ())]
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        ("it = iter(loader)\nfor step in range(5):\n    x = next(it)\n" + body(STEP), "it is an iterator that is alive before the loop"),
+        ("import gym\nenv = gym.make('x')\nfor step in range(5):\n    o, r, d, i = env.step(1)\n" + body(STEP), "the state of the environment env"),
+        ("model = FSDP(model)\nfor epoch in range(5):\n" + body(STEP), "model is sharded over processes"),
+        ("def g():\n    yield 1\ndata = g()\nfor step in range(5):\n    x = next(data)\n" + body(STEP), "data is an iterator that is alive"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_restored_is_refused_with_its_line(source: str, reason: str) -> None:
+    (resume,) = resumes_of("from torch.distributed.fsdp import FullyShardedDataParallel as FSDP\n" + HEAD + source)
+    assert resume.refused is not None and reason in resume.refused
+    assert resume.where is not None and resume.where.span.line > 9
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "x = torch.ones(1, requires_grad=True)\n(x * 2).backward()\n",
+        "def unused():\n    for epoch in range(3):\n        loss.backward()\n",
+        "from sagemaker_support import keeper\nkeeper.restore(model, optimizer)\nfor epoch in keeper.epochs(range(3)):\n" + body(STEP),
+        "from sagemaker_support import keeper\nn = keeper.restore(model, n=0)\nwhile n < 3 and keeper.turn():\n" + body(STEP + "n += 1\n"),
+    ],
+)
+def test_a_look_alike_is_no_loop_to_resume(source: str) -> None:
+    assert resumes_of(HEAD + source) == []
+
+
+def test_batches_inside_an_inner_function_are_not_the_loop() -> None:
+    source = HEAD + "def epoch():\n    for x in loader:\n" + body(STEP, 8) + "epoch()\nfor e in range(3):\n    epoch()\n"
+    assert [r.loop.line for r in resumes_of(source)] == [16]
