@@ -26,6 +26,7 @@ class Module:
     names: ScopeBuilder
     text: str = ""  # the source decoded as Python decodes it
     _calls: list[ast.Call] | None = None
+    _guarded: set[int] | None = None
 
     def scope(self, node: ast.AST) -> Scope:
         """The scope in which ``node`` stands; the module's own for what is not visited, such as the annotation of an argument."""
@@ -50,6 +51,22 @@ class Module:
         if self._calls is None:
             self._calls = [node for node in ast.walk(self.tree) if isinstance(node, ast.Call)]
         return self._calls
+
+    def guarded(self) -> set[int]:
+        """The ids of all nodes of the ``__main__`` block, which runs only where the module is the script."""
+        if self._guarded is None:
+            self._guarded = {id(n) for s in self.tree.body if is_main_guard(s) for n in ast.walk(s)}
+        return self._guarded
+
+
+def is_main_guard(statement: ast.stmt) -> bool:
+    """Whether a statement is ``if __name__ == "__main__":``."""
+    if not isinstance(statement, ast.If) or not isinstance(statement.test, ast.Compare):
+        return False
+    sides = [statement.test.left, *statement.test.comparators]
+    return any(isinstance(s, ast.Name) and s.id == "__name__" for s in sides) and any(
+        isinstance(s, ast.Constant) and s.value == "__main__" for s in sides
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,7 +148,10 @@ class Program:
                     self.classes.append(known)
                     self._classes_by_node[id(node)] = known
         for module in self.modules.values():
+            asleep = set() if module.path == self.entry else module.guarded()
             for call in module.calls():
+                if id(call) in asleep:  # the tests of an imported module do not run
+                    continue
                 for function in self.callees(module, call):
                     self.calls_of.setdefault(id(function.node), []).append(CallSite(module, call))
 

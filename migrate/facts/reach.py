@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from migrate.facts.program import Function, Module, Program
+from migrate.facts.program import Function, Module, Program, is_main_guard
 
 PLAIN_DECORATORS = {
     "property",
@@ -68,7 +68,7 @@ def dormant(module: Module, program: Program) -> set[int]:
     """The ids of the statements of a ``__main__`` block that does not run, since the module is imported."""
     if module.path == program.entry:
         return set()
-    return {id(n) for s in module.tree.body if _is_main_guard(s) for n in ast.walk(s)}
+    return module.guarded()
 
 
 def _top_level(module: Module, is_entry: bool) -> Iterator[ast.AST]:
@@ -80,17 +80,8 @@ def _top_level(module: Module, is_entry: bool) -> Iterator[ast.AST]:
         elif isinstance(statement, ast.ClassDef):
             yield from [*statement.decorator_list, *statement.bases]
             todo += statement.body
-        elif is_entry or not _is_main_guard(statement):
+        elif is_entry or not is_main_guard(statement):
             yield statement
-
-
-def _is_main_guard(statement: ast.stmt) -> bool:
-    if not isinstance(statement, ast.If) or not isinstance(statement.test, ast.Compare):
-        return False
-    sides = [statement.test.left, *statement.test.comparators]
-    return any(isinstance(s, ast.Name) and s.id == "__name__" for s in sides) and any(
-        isinstance(s, ast.Constant) and s.value == "__main__" for s in sides
-    )
 
 
 def _named(node: ast.AST) -> set[str]:

@@ -124,6 +124,11 @@ def test_two_folders_that_nobody_makes_do_not_fall_together() -> None:
     assert "nothing in the code makes its folder" in paths.left[0].reason
 
 
+def test_the_tests_of_an_imported_module_say_nothing() -> None:
+    loader = "import os\ndef files(root):\n    return os.listdir(root)\nif __name__ == '__main__':\n    files('/home/me/data')\n"
+    assert codes_of({"train.py": "from loader import files\nprint(files(input()))\n", "loader.py": loader}) == {}
+
+
 def test_the_folders_above_the_code_are_no_channel() -> None:
     assert codes_of("import os\nfor name in os.listdir(os.path.join(os.path.dirname(__file__), '../..')):\n    print(name)\n") == {}
 

@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """What a training loop carries: every form of loop, and what each has to restore."""
 
 from __future__ import annotations
