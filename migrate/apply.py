@@ -46,18 +46,18 @@ def plan(request: Request, unsafe: bool = False, generate: bool = True) -> Plan:
 
 
 def _support_files(root: Path, findings: Sequence[Finding]) -> list[Change]:
-    """The support module beside each file that imports it."""
-    folders = {
-        edit.path.rpartition("/")[0]
-        for finding in findings
-        for edit in finding.edits
-        if isinstance(edit, AddImport) and edit.module in ("sagemaker_support", "")
-    }
+    """The support module beside each file that imports it, with the parts that are asked for and those that it has."""
+    folders: dict[str, set[str]] = {}
+    for finding in findings:
+        for edit in finding.edits:
+            if isinstance(edit, AddImport) and edit.module in ("sagemaker_support", ""):
+                folders.setdefault(edit.path.rpartition("/")[0], set()).add(edit.name or "")
     changes = []
-    for folder in sorted(folders):
+    for folder, names in sorted(folders.items()):
         path = f"{folder}/{SUPPORT_NAME}" if folder else SUPPORT_NAME
         there = root / path
-        changes.append(Change(path, there.read_bytes() if there.exists() else None, support_source()))
+        old = there.read_bytes() if there.exists() else None
+        changes.append(Change(path, old, support_source(names, old)))
     return changes
 
 
