@@ -71,6 +71,14 @@ SPLITS = (
 )
 
 
+SYSTEM = re.compile(r"^(?:[A-Za-z]:[\\/]|/(?:etc|proc|sys|dev|usr|bin|sbin|lib|lib64|boot|run|var/(?:log|lib|run|cache|spool))(?:/|$))")
+
+
+def is_system(text: str) -> bool:
+    """Whether a path is a part of the operating system, or of Windows: no data of the job's stand there."""
+    return SYSTEM.match(text) is not None
+
+
 def words(text: str) -> set[str]:
     """The lower-case words of an identifier or a path: ``trainDir``, ``train_dir`` and ``--train-dir`` hold train and dir."""
     found = {w.lower() for w in WORD.findall(text)}

@@ -8,8 +8,8 @@ Every redirect keeps its EC2 value to the byte: ``os.path.join(folder, rest)`` s
 from __future__ import annotations
 
 import ast
+import posixpath
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 
 from migrate.facts.calls import Table
 from migrate.facts.locations import (
@@ -20,6 +20,7 @@ from migrate.facts.locations import (
     folder_of,
     is_below,
     is_file_like,
+    is_system,
     is_trivial,
     kind_of,
     normal,
@@ -36,6 +37,15 @@ from migrate.facts.values import Value, Values, reaching, text_of
 MODEL_DIR = "SM_MODEL_DIR"
 OUTPUT_DIR = "SM_OUTPUT_DATA_DIR"
 SETTINGS = (".yaml", ".yml", ".json", ".cfg", ".ini", ".toml", ".py", ".names")
+FILE_ARGUMENTS = frozenset(
+    [
+        None,
+        *"file filename fname file_name fileName filepath_or_buffer path_or_buf f fp uri io annotation_file model_file path_imgrec".split(),
+    ]
+)
+DATA_ENDINGS = tuple(
+    ".csv .tsv .npz .npy .h5 .hdf5 .pkl .pickle .gz .zip .tar .parquet .jsonl .mdb .tfrecord .tfrecords .mat .pt .pth .txt.gz .feather".split()
+)
 FOLDER_ARGUMENTS = frozenset(
     "log_dir logdir output_dir root save_dir out directory dirpath default_root_dir save_directory dir_name backup_dir export_dir".split()
 )
@@ -253,8 +263,8 @@ class _Decider:
         if not acts & {"read", "list"} and not (acts & {"make", "write"}):
             return False
         if origin.option is not None and origin.text is None:
-            return self._wants_channel(origin)
-        if not origin.text or not origin.text.strip("./"):
+            return self._wants_channel(origin) and not self._is_one_file(origin)
+        if not origin.text or not origin.text.strip("./") or is_system(origin.text):
             return False
         if self._travels(origin):
             return False
@@ -270,21 +280,25 @@ class _Decider:
             and not isinstance(option.nargs, int)
         )
 
+    def _is_one_file(self, origin: Origin) -> bool:
+        """Whether the option itself names a file, whose name nobody but the user knows: ``pd.read_csv(args.data)``."""
+        return any(
+            u.act in ("read", "write") and len(v) == 1 and any(keyword in FILE_ARGUMENTS for _, keyword in u.row.arguments)
+            for u, v in origin.uses
+        )
+
     def _travels(self, origin: Origin) -> bool:
         """A small file of the repository that the code reads beside itself, or a whole folder given only as a literal."""
         text = normal(origin.text or "")
         if text not in self.shipped:
             return origin.kind == "literal" and not (origin.names | words(text)) & DATA_WORDS and self._settings_of(origin)
-        settings = text.endswith(SETTINGS) or bool(origin.names & {"config", "cfg", "vocab", "tokenizer"})
-        return settings or (origin.kind == "literal" and not origin.names & DATA_WORDS)
+        return text.endswith(SETTINGS) or not text.endswith(DATA_ENDINGS) or bool(origin.names & {"config", "cfg", "vocab", "tokenizer"})
 
     def _settings_of(self, origin: Origin) -> bool:
-        """Whether all that is read below a folder are settings that the repository ships: ``templates/*.json``."""
-        read = [normal(text_of(value)) for use, value in origin.uses if use.act in ("read", "list", "test")]
-        return bool(read) and all(
-            pattern.endswith(SETTINGS) and any(fnmatchcase(path, pattern) for path in self.shipped if path.endswith(SETTINGS))
-            for pattern in read
-        )
+        """Whether all that is read are settings from a folder where the repository ships such settings: ``cfgs/{}.yml``."""
+        read = [posixpath.splitext(normal(text_of(value)).rstrip("*")) for use, value in origin.uses if use.act in ("read", "list", "test")]
+        homes = {(folder_of(path), posixpath.splitext(path)[1]) for path in self.shipped if path.endswith(SETTINGS)}
+        return bool(read) and all("/" in stem and (folder_of(stem), ending) in homes for stem, ending in read)
 
     def _output_role(self, origin: Origin) -> str:
         kinds = [kind_of(self._kind(u), text_of(v), origin.names) for u, v in origin.uses if u.act in ("write", "make")]
@@ -505,7 +519,9 @@ class _Decider:
         """An option that has no default, or one that is put together: the latter goes below the variable as it is."""
         assert origin.option is not None
         if origin.node is None:
-            if role == "channel" or self._wants_channel(origin):
+            if role != "channel" and self._is_one_file(origin):
+                self._leave(origin, f"it is the file that {origin.option.dest} names, which only the user knows", loses=True)
+            elif role == "channel" or self._wants_channel(origin):
                 self.result.redirects.append(Redirect(role, place, group.env, None, None, None, None, group.channel, origin.option))
             return
         source = ast.get_source_segment(origin.module.text, origin.node)

@@ -57,6 +57,8 @@ def variable_of(option: Option) -> str | None:
     if not _is_count(option):
         return None
     name = option.dest.lower()
+    if option.default == 1 and WORKERS.match(name):
+        return None  # every instance has one
     return "SM_NUM_CPUS" if WORKERS.match(name) else "SM_NUM_GPUS" if GPUS.match(name) else None
 
 

@@ -71,6 +71,9 @@ def test_a_path_takes_its_default_from_the_variable(source: str, line: int, code
         "name = 'mnist'\nif name == 'mnist':\n    pass\n",
         "import os\nopen(os.environ['SM_MODEL_DIR'] + '/x', 'w')\n",
         "import io\nopen = io.StringIO\nopen('text')\n",
+        "import glob\nglob.glob('C:/Program Files/x/*.dll')\n",
+        "import shutil\nshutil.copy('/var/log/cloud-init.log', input())\n",
+        "import argparse, numpy as np\np = argparse.ArgumentParser()\np.add_argument('--data', required=True)\nnp.load(p.parse_args().data)\n",
     ],
 )
 def test_a_look_alike_stays(source: str) -> None:
@@ -109,6 +112,17 @@ def test_an_option_without_a_default_is_required_unless_the_channel_is_there() -
 def test_a_file_of_the_repository_travels_with_the_code() -> None:
     source = "import json\njson.load(open('labels.json'))\n"
     assert codes_of(source, frozenset({"labels.json"})) == {}
+
+
+@pytest.mark.parametrize("path", ["'cfgs/{}.yml'.format(name)", "'cfgs/%s.yml' % name", "f'cfgs/{name}.yml'", "'cfgs/' + name + '.yml'"])
+def test_settings_whose_name_is_put_together_travel_too(path: str) -> None:
+    assert codes_of(f"import yaml\nname = input()\nyaml.safe_load(open({path}))\n", frozenset({"cfgs/res101.yml"})) == {}
+
+
+def test_an_output_option_that_names_one_file_has_no_default_to_take() -> None:
+    source = "import argparse\np = argparse.ArgumentParser()\np.add_argument('out_file')\nopen(p.parse_args().out_file, 'w')\n"
+    (left,) = paths_of(source).left
+    assert codes_of(source) == {} and left.loses and "which only the user knows" in left.reason
 
 
 def test_settings_below_a_folder_of_the_repository_travel_with_the_code() -> None:
