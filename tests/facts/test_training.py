@@ -52,7 +52,7 @@ BOTH = ("model", "optimizer")
         ("from tqdm import tqdm\nfor epoch in tqdm(range(3)):\n" + body("for x in loader:\n" + body(STEP)), ()),
         ("best = None\nfor epoch in range(3):\n" + body(STEP + "if best is None or loss.item() < best:\n    best = loss.item()\n"), ("best",)),
         ("best, bad = 9.0, 0\nfor epoch in range(3):\n" + body(STEP + "if loss < best:\n    best, bad = loss.item(), 0\nelse:\n    bad += 1\nif bad > 3:\n    break\n"), ("best", "bad")),
-        ("last = 0.0\nfor epoch in range(3):\n" + body(STEP + "last = loss.item()\n") + "print(last)\n", ()),
+        ("last = 0.0\nfor epoch in range(3):\n" + body(STEP + "last = loss.item()\n") + "print(last)\n", ("last",)),
         ("seen = 0\nfor epoch in range(3):\n" + body("if epoch == 1:\n    continue\n" + STEP + "seen = epoch\n") + "print(seen)\n", ("seen",)),
         ("first = None\nfor epoch in range(3):\n" + body(STEP + "if epoch == 0:\n    first = loss.item()\n") + "else:\n    print(first)\n", ("first",)),
         ("total = 0.0\nfor epoch in range(3):\n" + body("total = 0.0\nfor x in loader:\n" + body(STEP + "total += loss.item()\n") + "print(total)\n"), ()),

@@ -182,9 +182,3 @@ def _free(definition: ast.AST) -> set[str]:
     names = [n for n in ast.walk(definition) if isinstance(n, ast.Name)]
     own = {n.id for n in names if not isinstance(n.ctx, ast.Load)} | {n.arg for n in ast.walk(definition) if isinstance(n, ast.arg)}
     return {n.id for n in names if isinstance(n.ctx, ast.Load)} - own
-
-
-def certainly(flow: Flow) -> set[str]:
-    """What every turn assigns, however it ends."""
-    ends = [*flow.left, *([flow.assigned] if flow.assigned is not None else [])]
-    return set.intersection(*ends) if ends else set()

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from migrate.facts.model import Place, Span
 from migrate.facts.program import Function, Module, Program
 from migrate.facts.scopes import Binding
-from migrate.facts.training.carried import Flow, Turn, certainly
+from migrate.facts.training.carried import Flow, Turn
 from migrate.facts.training.extent import Extent, Root
 from migrate.facts.training.loops import Loop, acts, chains
 from migrate.facts.training.objects import STATEFUL, Kinds
@@ -285,8 +285,8 @@ class _Look:
     def _values(self) -> list[str]:
         flow, targets = self._flow(lenient=False)
         written = flow.written | self._globals_written()
-        after = self._read_after() - certainly(flow)
-        wanted = written & (flow.exposed | self._globals_exposed() | after) - targets
+        after = self._read_after()  # a loop that was over before the interruption runs no turn again
+        wanted = (written & (flow.exposed | self._globals_exposed()) - targets) | ((written | targets) & after)
         soft = self._flow(lenient=True)[0].exposed | after
         kept = [name for name in wanted if name in soft or self._bound_before(name)]
         return [name for name in sorted(kept, key=self._first_line) if self._can_be_kept(name)]

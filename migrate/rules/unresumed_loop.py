@@ -1,0 +1,206 @@
+"""A training loop that starts from the beginning after an interruption.
+
+What it finds
+    A loop written by hand around a backward pass that nothing lets go on where an interrupted run stopped: on another machine, with
+    only the checkpoint folder left.
+
+Why it matters on SageMaker
+    Managed spot stops a job at any moment and starts it again on another machine; a job also ends at its runtime limit. Of the first
+    machine's disk nothing is left but the checkpoint folder, which SageMaker carries over.
+
+Fix and its safety
+    Safe. One line before the loop restores what it carries, and the loop asks the keeper for its turns. The keeper does something only
+    where ``SM_CHECKPOINT_DIR`` is set (the launcher sets it) or SageMaker's own checkpoint folder is there; elsewhere it hands back
+    what it is given. What a loop carries is found in the code: names that a turn assigns and a later turn, or the code behind the
+    loop, reads; objects with a state of their own; containers and attributes that a turn changes.
+    Not done, with the reason: a loop that takes its data from an iterator made before it, or that steps an environment, or whose
+    model is spread over processes.
+
+Source
+    CONTRACT: what survives a spot interruption; AWS's "Managed Spot Training" tells that checkpoints are the script's own work.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from migrate.edits.model import Edit, Insert, Replace
+from migrate.facts.model import Span
+from migrate.facts.training.resume import Resume, find_resumes
+from migrate.rules.base import Context, Example
+from migrate.rules.hooks import support_name
+from migrate.rules.model import Finding
+
+CODE = "SM301"
+NAME = "unresumed-loop"
+WIDTH = 100
+
+
+def check(context: Context) -> Iterator[Finding]:
+    for resume in find_resumes(context.program):
+        loop = resume.loop
+        if resume.refused is not None:
+            message = f"the loop of line {loop.line} starts from the beginning after an interruption"
+            place = resume.where or loop.module.place(loop.node)
+            yield Finding(CODE, NAME, place, "warning", message, "none", resume.refused, effort=3)
+            continue
+        message = "this loop starts from the beginning after an interruption; the checkpoint folder lets it go on"
+        yield Finding(CODE, NAME, loop.module.place(loop.node), "warning", message, "safe", None, 1, _edits(context, resume))
+
+
+def _edits(context: Context, resume: Resume) -> tuple[Edit, ...]:
+    module, node = resume.loop.module, resume.loop.node
+    keeper, imports = support_name(context, module, "keeper", Span.of(node))
+    edits: list[Edit] = list(imports)
+    line = restore_line(resume, keeper, node.col_offset)
+    if line is not None:
+        edits.append(Insert(module.path, Span.of(node), line))
+    if isinstance(node, ast.While):
+        edits.append(Replace(module.path, Span.of(node.test), _condition(module.text, node.test, keeper)))
+    else:
+        source = ast.get_source_segment(module.text, node.iter) or ast.unparse(node.iter)
+        bare = isinstance(node.iter, ast.Tuple) and not source.startswith("(")
+        edits.append(Replace(module.path, Span.of(node.iter), f"{keeper}.epochs(({source}))" if bare else f"{keeper}.epochs({source})"))
+    return tuple(edits)
+
+
+def _condition(text: str, test: ast.expr, keeper: str) -> str:
+    """The turn is asked for before the loop's own condition is: at the last one, what the loop leaves is read."""
+    if isinstance(test, ast.Constant) and test.value:
+        return f"{keeper}.turn()"
+    source = ast.get_source_segment(text, test) or ast.unparse(test)
+    simple = isinstance(test, (ast.Compare, ast.Name, ast.Attribute, ast.Call, ast.Subscript)) or (
+        isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And)
+    )
+    return f"{keeper}.turn() and {source}" if simple else f"{keeper}.turn() and ({source})"
+
+
+def restore_line(resume: Resume, keeper: str, indent: int) -> str | None:
+    """The statement that restores what the loop carries; None where the turns alone tell everything."""
+    given = [*resume.objects]
+    given += [f"{keeper}.attributes({base}, {', '.join(repr_of(n) for n in names)})" for base, names in resume.attributes]
+    given += [f"{name}={'None' if name in resume.unset else name}" for name in resume.values]
+    if not given:
+        return None
+    targets = f"{', '.join(resume.values)} = " if resume.values else ""
+    line = f"{targets}{keeper}.restore({', '.join(given)})"
+    if len(line) + indent <= WIDTH:
+        return line
+    return f"{targets}{keeper}.restore(\n" + "".join(f"    {one},\n" for one in given) + ")"
+
+
+def repr_of(text: str) -> str:
+    """A text in double quotes."""
+    return f'"{text}"'
+
+
+EXAMPLES = (
+    Example(
+        before="""\
+import torch
+
+model = torch.nn.Linear(2, 1)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+best = 1e9
+for epoch in range(1, 11):
+    loss = model(torch.ones(4, 2)).mean()
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    if loss.item() < best:
+        best = loss.item()
+print(best)
+""",
+        after="""\
+import torch
+from sagemaker_support import keeper
+
+model = torch.nn.Linear(2, 1)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+best = 1e9
+best = keeper.restore(model, optimizer, best=best)
+for epoch in keeper.epochs(range(1, 11)):
+    loss = model(torch.ones(4, 2)).mean()
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    if loss.item() < best:
+        best = loss.item()
+print(best)
+""",
+    ),
+    Example(
+        before="""\
+import torch
+
+
+class Trainer:
+    def __init__(self, model):
+        self.model = model
+        self.optimizer = torch.optim.SGD(self.model.parameters(), lr=0.1)
+        self.steps = 0
+
+    def one(self):
+        self.optimizer.zero_grad()
+        self.model(torch.ones(4, 2)).mean().backward()
+        self.optimizer.step()
+        self.steps += 1
+
+    def train(self, most):
+        while self.steps < most:
+            self.one()
+
+
+Trainer(torch.nn.Linear(2, 1)).train(10)
+""",
+        after="""\
+import torch
+from sagemaker_support import keeper
+
+
+class Trainer:
+    def __init__(self, model):
+        self.model = model
+        self.optimizer = torch.optim.SGD(self.model.parameters(), lr=0.1)
+        self.steps = 0
+
+    def one(self):
+        self.optimizer.zero_grad()
+        self.model(torch.ones(4, 2)).mean().backward()
+        self.optimizer.step()
+        self.steps += 1
+
+    def train(self, most):
+        keeper.restore(self.model, self.optimizer, keeper.attributes(self, "steps"))
+        while keeper.turn() and self.steps < most:
+            self.one()
+
+
+Trainer(torch.nn.Linear(2, 1)).train(10)
+""",
+    ),
+)
+
+UNTOUCHED = (
+    """\
+import torch
+
+x = torch.ones(3, requires_grad=True)
+for _ in range(3):
+    y = (x * 2).sum()
+print(y)
+""",
+    """\
+import torch
+from sagemaker_support import keeper
+
+model = torch.nn.Linear(2, 1)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+keeper.restore(model, optimizer)
+for epoch in keeper.epochs(range(3)):
+    optimizer.zero_grad()
+    model(torch.ones(4, 2)).mean().backward()
+    optimizer.step()
+""",
+)
