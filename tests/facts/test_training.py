@@ -239,7 +239,9 @@ def test_what_cannot_be_restored_is_refused_with_its_line(source: str, reason: s
         "x = torch.ones(1, requires_grad=True)\n(x * 2).backward()\n",
         "def unused():\n    for epoch in range(3):\n        loss.backward()\n",
         "from sagemaker_support import keeper\nkeeper.restore(model, optimizer)\nfor epoch in keeper.epochs(range(3)):\n" + body(STEP),
-        "from sagemaker_support import keeper\nn = keeper.restore(model, n=0)\nwhile n < 3 and keeper.turn():\n" + body(STEP + "n += 1\n"),
+        "from sagemaker_support import keeper\nkeeper.restore(model, optimizer)\nfor epoch in keeper.epochs(range(3)):\n"
+        + body("for x in loader:\n" + body(STEP)),
+        "from sagemaker_support import keeper\nn = keeper.restore(model, n=0)\nwhile keeper.turn() and n < 3:\n" + body(STEP + "n += 1\n"),
     ],
 )
 def test_a_look_alike_is_no_loop_to_resume(source: str) -> None:

@@ -80,11 +80,12 @@ def _along(program: Program, kinds: Kinds, chain: tuple[Loop, ...]) -> Iterator[
     made: list[Resume] = []
     for loop in reversed(chain):
         look = _Look(program, kinds, loop)
-        if _is_kept(look.loop):
-            continue
         try:
-            made.append(look.resume())
+            resume = look.resume()
+            made += [] if _is_kept(loop) else [resume]
         except Refused as refused:
+            if _is_kept(loop):
+                return
             where = refused.node if isinstance(refused.node, (ast.expr, ast.stmt)) else loop.node
             yield Resume(loop, refused=refused.reason, where=refused.module.place(where))
             return
