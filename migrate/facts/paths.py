@@ -44,7 +44,7 @@ FILE_ARGUMENTS = frozenset(
     ]
 )
 DATA_ENDINGS = tuple(
-    ".csv .tsv .npz .npy .h5 .hdf5 .pkl .pickle .gz .zip .tar .parquet .jsonl .mdb .tfrecord .tfrecords .mat .pt .pth .txt.gz .feather".split()
+    ".csv .tsv .npz .npy .h5 .hdf5 .pkl .pickle .gz .zip .tar .parquet .jsonl .mdb .tfrecord .tfrecords .mat .pt .pth .feather".split()
 )
 FOLDER_ARGUMENTS = frozenset(
     "log_dir logdir output_dir root save_dir out directory dirpath default_root_dir save_directory dir_name backup_dir export_dir".split()

@@ -26,7 +26,10 @@ LIBRARIES = frozenset(
 )
 _START = re.compile(rb"^[ \t]*(?:(?:from|import)[ \t.(\\]|.*\bimport_module[ \t]*\(|.*[:;][ \t]*(?:from|import)[ \t])", re.MULTILINE)
 _LATER = re.compile(rb"[:;][ \t]*((?:from|import)[ \t][^\n]*)")
-_BY_NAME = re.compile(rb"import_module[ \t]*\([ \t]*f?[\"']([\w.]+)")
+_BY_NAME = re.compile(rb"import_module[ \t]*\([ \t]*f?[\"']([\w.]+)([^\n)]*)")
+_NAME_END = re.compile(rb"(\w+)[\"'][ \t]*(?:,|$)")
+ANY = "<any>"  # the name of a module that is put together when the program runs
+MOST_BY_NAME = 60
 
 
 @dataclass(frozen=True)
@@ -118,11 +121,20 @@ def read_imports(source: bytes) -> tuple[Import, ...]:
         text = _statement(source, start.start())
         by_name = _BY_NAME.search(text)
         if by_name is not None:
-            found.append(Import(by_name.group(1).decode().rstrip("."), 0))
+            found.append(_by_name(by_name))
         texts = [text] if text.lstrip().startswith((b"from", b"import")) else [later.group(1) for later in _LATER.finditer(text)]
         for piece in texts:
             found += _parse_statement(piece)
     return tuple(dict.fromkeys(found))
+
+
+def _by_name(match: re.Match[bytes]) -> Import:
+    """``import_module("models." + name + "_model")``: any module of the package that ends so."""
+    prefix = match.group(1).decode()
+    if not prefix.endswith("."):
+        return Import(prefix, 0)
+    end = _NAME_END.search(match.group(2))
+    return Import(prefix.rstrip("."), 0, (ANY + (end.group(1).decode() if end else ""),))
 
 
 def _statement(source: bytes, start: int) -> bytes:
@@ -210,10 +222,21 @@ def local_files(tree: Tree, path: str, imported: Import, dirs: Iterable[str]) ->
         package = resolve(tree, path, None, imported.level, dirs)
         found += [package] if package is not None else []
     for name in imported.names:
-        if name != "*":
+        if name.startswith(ANY):
+            found += _members(tree, found[-1] if found else None, name.removeprefix(ANY))
+        elif name != "*":
             member = resolve(tree, path, ".".join([*parts, name]), imported.level, dirs)
             found += [member] if member is not None else []
     return found
+
+
+def _members(tree: Tree, package: str | None, end: str) -> list[str]:
+    """The modules that stand directly in a package and whose names end with ``end``."""
+    if package is None or not package.endswith("/__init__.py"):
+        return []
+    folder = package.removesuffix("__init__.py")
+    inside = (name for name in tree.names if name.startswith(folder) and name.endswith(f"{end}.py"))
+    return sorted(name for name in inside if "/" not in name.removeprefix(folder) and name != package)[:MOST_BY_NAME]
 
 
 def _size(tree: Tree, path: str) -> int:

@@ -73,7 +73,8 @@ def test_a_path_takes_its_default_from_the_variable(source: str, line: int, code
         "import io\nopen = io.StringIO\nopen('text')\n",
         "import glob\nglob.glob('C:/Program Files/x/*.dll')\n",
         "import shutil\nshutil.copy('/var/log/cloud-init.log', input())\n",
-        "import argparse, numpy as np\np = argparse.ArgumentParser()\np.add_argument('--data', required=True)\nnp.load(p.parse_args().data)\n",
+        "import argparse, numpy as np\np = argparse.ArgumentParser()\np.add_argument('--data', required=True)\n"
+        "np.load(p.parse_args().data)\n",
     ],
 )
 def test_a_look_alike_stays(source: str) -> None:

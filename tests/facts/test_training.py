@@ -251,3 +251,15 @@ def test_a_look_alike_is_no_loop_to_resume(source: str) -> None:
 def test_batches_inside_an_inner_function_are_not_the_loop() -> None:
     source = HEAD + "def epoch():\n    for x in loader:\n" + body(STEP, 8) + "epoch()\nfor e in range(3):\n    epoch()\n"
     assert [r.loop.line for r in resumes_of(source)] == [16]
+
+
+def test_a_model_that_is_loaded_by_name_is_found() -> None:
+    files = {
+        "train.py": "from models import make\nmodel = make('a')\nfor epoch in range(3):\n    model.optimize()\n",
+        "models/__init__.py": "import importlib\ndef make(name):\n    return importlib.import_module('models.' + name + '_model').Model()\n",
+        "models/a_model.py": "import torch\nclass Model:\n    def __init__(self):\n        self.net = torch.nn.Linear(2, 1)\n"
+        "        self.opt = torch.optim.SGD(self.net.parameters(), lr=1)\n    def optimize(self):\n"
+        "        self.loss = self.net(torch.ones(1, 2)).mean()\n        self.loss.backward()\n        self.opt.step()\n",
+    }
+    (resume,) = resumes_of(files)
+    assert told(resume) == (("model.net", "model.opt"), {}, ())

@@ -127,7 +127,7 @@ class Extent:
         function = self.program.function_of(scope.node)
         result = self._aliases(module, [b for b in bindings if b.kind != "param"], steps)
         if function is not None and any(b.kind == "param" for b in bindings):
-            result |= self._passed(function, node.id, steps)
+            result |= self.passed(function, node.id, steps)
         return result
 
     def _is_outside(self, scope: Scope) -> bool:
@@ -159,7 +159,8 @@ class Extent:
                 result |= self.roots(module, binding.value, steps)
         return result
 
-    def _passed(self, function: Function, name: str, steps: int) -> set[Root]:
+    def passed(self, function: Function, name: str, steps: int = 0) -> set[Root]:
+        """What the calls in the extent pass for a parameter; for the first of a method, the object that it is called on."""
         result: set[Root] = set()
         for site in self.sites.get(id(function.node), []):
             if function.owner is not None and name == _first_parameter(function):
@@ -184,7 +185,7 @@ class Extent:
                 return set()
             if self.loop.function is own:
                 return {Root(first)}
-            return self._passed(own, first, steps)
+            return self.passed(own, first, steps)
         return self.roots(site.module, value, steps)
 
 

@@ -209,18 +209,26 @@ class _Look:
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and module.scope(node).function() is self._scope():
                 yield module, node
 
-    def _named_in_methods(self) -> set[str]:
-        """What other methods of the loop's class say has a state: ``self.model.parameters()``."""
+    def _named_in_methods(self) -> Iterator[str]:
+        """What methods say has a state, of the loop's own object and of those whose methods run in the turns: ``self.net.parameters()``."""
         function = self.loop.function
-        cls = self.program.class_of(function.owner) if function is not None and function.owner is not None else None
-        found: set[str] = set()
-        for relative in self.program.family(cls) if cls is not None else []:
-            for node in ast.walk(relative.node):
-                if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in STATE_METHODS:
-                    text = ast.unparse(node.func.value)
-                    if text.startswith("self.") and text.replace(".", "").isidentifier():
-                        found.add(text.removesuffix(".module"))
-        return found
+        homes: dict[tuple[str, int], None] = {}
+        if function is not None and function.owner is not None:
+            homes["self", id(function.owner)] = None
+        for called in self.extent.functions.values():
+            first = [a.arg for a in called.node.args.args[:1]]
+            if called.owner is not None and first and not (function is not None and called.owner is function.owner):
+                for root in self.extent.passed(called, first[0]):
+                    if root.home is None:
+                        homes[root.text, id(called.owner)] = None
+        owners = {id(cls.node): cls for cls in self.program.classes}
+        for text, owner in homes:
+            for relative in self.program.family(owners[owner]):
+                for node in ast.walk(relative.node):
+                    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in STATE_METHODS:
+                        named = ast.unparse(node.func.value)
+                        if named.startswith("self.") and named.replace(".", "").isidentifier():
+                            yield text + named.removeprefix("self").removesuffix(".module")
 
     def _scope(self) -> object:
         return self.loop.module.scope(self.loop.node).function()
@@ -262,14 +270,23 @@ class _Look:
                 self._note_container(module, target, root)
         elif isinstance(target, ast.Attribute):
             for root in self.extent.roots(module, target.value):
-                if root.home is None and self._kind(root) not in STATEFUL and self._is_kept(target.attr, statement):
+                if root.home is None and self._kind(root) not in STATEFUL and self._is_kept(module, target.attr, statement):
                     self.found.attributes.setdefault(root.text, set()).add(target.attr)
 
-    def _is_kept(self, name: str, statement: ast.Assign | ast.AugAssign | ast.AnnAssign) -> bool:
-        """Whether an attribute that is assigned in the turns is read there too."""
+    def _is_kept(self, module: Module, name: str, statement: ast.Assign | ast.AugAssign | ast.AnnAssign) -> bool:
+        """Whether an attribute that is assigned in the turns may be read there before that."""
         if isinstance(statement, ast.AugAssign):
             return True
-        return any(isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Load) and n.attr == name for _, n in self.extent.nodes())
+        reads = [(m, n) for m, n in self.extent.nodes() if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Load) and n.attr == name]
+        scope = module.scope(statement).function()
+        if scope is None or module.parent(statement) is not scope.node:  # it is not always assigned
+            return bool(reads)
+        calls = [s.call.lineno for s in self.extent.sites.get(id(scope.node), []) if s.module is self.loop.module]
+        return any(
+            not (m.scope(n).function() is scope and n.lineno >= statement.lineno)
+            and not (m is self.loop.module and m.scope(n).function() is self._scope() and any(line < n.lineno for line in calls))
+            for m, n in reads
+        )
 
     def _note_container(self, module: Module, node: ast.AST, root: Root) -> None:
         kind = self._kind(root)
