@@ -10,8 +10,9 @@ from migrate.generate.mark import mark
 
 SUPPORT_NAME = "sagemaker_support.py"
 SETTINGS = ("sagemaker_support.py",)
-KEEPER = ("keeper_states.py", "keeper_folder.py", "keeper_loops.py", "keeper.py")
-_NEEDS = {"keeper": KEEPER}  # every other name is of the settings
+OUTPUTS = ("outputs.py",)
+KEEPER = (*OUTPUTS, "keeper_states.py", "keeper_folder.py", "keeper_loops.py", "keeper.py")
+_NEEDS = {"keeper": KEEPER, "checkpoint_folder": OUTPUTS, "carry_outputs": OUTPUTS, "put_back_outputs": OUTPUTS}  # else: the settings
 _FOLDER = Path(__file__).parent
 
 
@@ -22,9 +23,8 @@ def support_source(names: Iterable[str] = (), present: bytes | None = None) -> b
     With neither, the settings alone.
     """
     wanted = set(names) | _defined(present)
-    parts = [part for needed, part in ((wanted - set(_NEEDS), SETTINGS), ("keeper" in wanted, KEEPER)) if needed]
-    files = [file for part in parts or [SETTINGS] for file in part]
-    return mark(compose([(_FOLDER / file).read_text(encoding="utf-8") for file in files]).encode())
+    files = [file for name in sorted(wanted, key=lambda name: name in _NEEDS) for file in _NEEDS.get(name, SETTINGS)] or SETTINGS
+    return mark(compose([(_FOLDER / file).read_text(encoding="utf-8") for file in dict.fromkeys(files)]).encode())
 
 
 def _defined(present: bytes | None) -> set[str]:
@@ -34,7 +34,8 @@ def _defined(present: bytes | None) -> set[str]:
     except (SyntaxError, ValueError):
         return set()
     names = {target.id for node in body if isinstance(node, ast.Assign) for target in node.targets if isinstance(target, ast.Name)}
-    return (names & set(_NEEDS)) | {node.name for node in body if isinstance(node, ast.FunctionDef) and node.name == "sagemaker_argv"}
+    names |= {node.name for node in body if isinstance(node, ast.FunctionDef)}
+    return names & {"sagemaker_argv", *_NEEDS}
 
 
 def compose(sources: list[str]) -> str:
@@ -62,4 +63,4 @@ def compose(sources: list[str]) -> str:
     return f'"""{docstring}{closing}"""\n\n' + "\n".join(imports) + "\n\n" + "\n\n\n".join(bodies) + "\n"
 
 
-__all__ = ["KEEPER", "SETTINGS", "SUPPORT_NAME", "compose", "support_source"]
+__all__ = ["KEEPER", "OUTPUTS", "SETTINGS", "SUPPORT_NAME", "compose", "support_source"]

@@ -21,9 +21,8 @@ import time
 from typing import Any, Dict, Iterator, List, Optional
 
 from migrate.runtime.keeper_folder import _dump, _Folder, _parse
-from migrate.runtime.keeper_loops import _clear, _inner, _Loop, _naming, _rank, _reattach, _Restore, _set_states, _skipped
+from migrate.runtime.keeper_loops import _clear, _inner, _Loop, _naming, _reattach, _Restore, _set_states, _skipped
 from migrate.runtime.keeper_states import (
-    Refused,
     _Attributes,
     _check_kind,
     _class,
@@ -38,6 +37,7 @@ from migrate.runtime.keeper_states import (
     _to_tree,
     _unwrapped,
 )
+from migrate.runtime.outputs import Refused, _rank, checkpoint_folder
 
 _BORN = time.time()
 MORE_TO_DO = "more-to-do.json"
@@ -269,13 +269,11 @@ class Keeper:
         return self._folder is not None
 
     def _start(self) -> None:
-        root = os.environ.get("SM_CHECKPOINT_DIR", "")
-        if not root and ("SM_TRAINING_ENV" in os.environ or "SM_HPS" in os.environ) and os.path.isdir("/opt/ml/checkpoints"):
-            root = "/opt/ml/checkpoints"
-        if not root:
+        root = checkpoint_folder()
+        if root is None:
             return
         script = re.sub(r"\W+", "_", os.path.splitext(os.path.basename(sys.argv[0]))[0]) or "main"
-        self._folder = folder = _Folder(os.path.abspath(root), script, max(1, int(os.environ.get("SM_CHECKPOINT_KEEP") or 2)))
+        self._folder = folder = _Folder(root, script, max(1, int(os.environ.get("SM_CHECKPOINT_KEEP") or 2)))
         if threading.current_thread() is threading.main_thread():
             self._before = signal.signal(signal.SIGTERM, self._on_term)
         found = folder.newest()
@@ -355,9 +353,9 @@ class Keeper:
                 _keep_newest(os.path.dirname(path), "%d-" % rank, 20)
             else:
                 with self._folder.alone():
-                    self._state_blob = self._folder.put(tree)
-                    blobs = sorted({told["blob"] for told in tree["restores"].values() if "blob" in told})
-                    body = {"state": self._state_blob, "blobs": blobs}
+                    self._state_blob = self._folder.put_tree(tree)
+                    blobs = {self._state_blob} | {told["blob"] for told in tree["restores"].values() if "blob" in told}
+                    body = {"state": self._state_blob, "blobs": sorted(blobs)}
                     if publish:
                         self._folder.publish(body)
                     else:

@@ -3,12 +3,11 @@
 import contextlib
 import dis
 import itertools
-import json
-import os
 import sys
 from typing import Any, Dict, Iterator, Sequence, Tuple
 
-from migrate.runtime.keeper_states import Refused, _carried, _class, _frozen, _module, _parameters, _state, _to_tree, _unwrapped
+from migrate.runtime.keeper_states import _carried, _class, _frozen, _parameters, _state, _to_tree, _unwrapped
+from migrate.runtime.outputs import Refused
 
 
 class _Loop:
@@ -118,21 +117,6 @@ def _reattach(objects: Sequence[Any], before: Dict[str, Any], after: Dict[str, A
         for thing in objects if after[name] is not value and value is not None else []:
             if getattr(thing, "optimizer", None) is value:
                 thing.optimizer = after[name]
-
-
-def _rank() -> Tuple[int, int]:
-    """The number of this process and how many there are."""
-    distributed = getattr(_module("torch"), "distributed", None)
-    if distributed is not None and distributed.is_available() and distributed.is_initialized():
-        return distributed.get_rank(), distributed.get_world_size()
-    for rank, world in (("RANK", "WORLD_SIZE"), ("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE")):
-        if os.environ.get(rank, "").isdigit() and os.environ.get(world, "").isdigit():
-            return int(os.environ[rank]), int(os.environ[world])
-    try:
-        hosts = sorted(json.loads(os.environ.get("SM_HOSTS") or "[]"))
-        return hosts.index(os.environ.get("SM_CURRENT_HOST")), len(hosts)
-    except (ValueError, TypeError):
-        return 0, 1
 
 
 @contextlib.contextmanager

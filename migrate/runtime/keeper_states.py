@@ -13,15 +13,13 @@ import sys
 import types
 from typing import Any, Dict, List, Optional, Sequence
 
+from migrate.runtime.outputs import Refused
+
 _TAG = "~keeper"
 _PLAIN = (type(None), bool, int, float, complex, str, bytes)
 _FUNCTIONS = (types.FunctionType, types.MethodType, types.BuiltinFunctionType)
 _CONTAINERS = {"set": set, "frozenset": frozenset, "tuple": tuple, "bytearray": bytearray, "Counter": collections.Counter}
 _HARMLESS = ("collections", "datetime", "decimal", "fractions", "pathlib", "argparse", "enum", "_codecs")
-
-
-class Refused(Exception):
-    """The checkpoint and the script do not fit, or something cannot be saved; the text says what."""
 
 
 class _Attributes:

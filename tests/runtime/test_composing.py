@@ -10,10 +10,16 @@ from pathlib import Path
 import pytest
 
 from migrate.generate.mark import mark, read_mark
-from migrate.runtime import KEEPER, SETTINGS, SUPPORT_NAME, compose, support_source
+from migrate.runtime import KEEPER, OUTPUTS, SETTINGS, SUPPORT_NAME, compose, support_source
 
 RUNTIME = Path(__file__).resolve().parents[2] / "migrate" / "runtime"
-NAMES = {"settings": ["sagemaker_argv"], "keeper": ["keeper"], "both": ["keeper", "parse_args"]}
+NAMES = {
+    "settings": ["sagemaker_argv"],
+    "keeper": ["keeper"],
+    "both": ["keeper", "parse_args"],
+    "outputs": ["carry_outputs", "checkpoint_folder"],
+    "keeper and outputs": ["keeper", "carry_outputs"],
+}
 
 
 def _functions(source: bytes) -> set[str]:
@@ -33,7 +39,10 @@ def test_settings_alone_are_the_part_as_it_is() -> None:
     assert support_source() == support_source(["sagemaker_argv"]) == mark((RUNTIME / SETTINGS[0]).read_bytes())
 
 
-@pytest.mark.parametrize(("asked", "parts"), [("settings", SETTINGS), ("keeper", KEEPER), ("both", SETTINGS + KEEPER)])
+@pytest.mark.parametrize(
+    ("asked", "parts"),
+    [("settings", SETTINGS), ("keeper", KEEPER), ("both", SETTINGS + KEEPER), ("outputs", OUTPUTS), ("keeper and outputs", KEEPER)],
+)
 def test_only_the_parts_that_are_asked_for(asked: str, parts: tuple[str, ...]) -> None:
     assert _functions(support_source(NAMES[asked])) == _of(parts)
 
