@@ -207,15 +207,17 @@ def _is_setting(constant: Constant) -> bool:
 
 def _used_names(program: Program) -> set[str]:
     """Every name that some module of the program reads, as a name, an attribute or an import."""
-    used: set[str] = set()
-    for module in program.modules.values():
-        for node in ast.walk(module.tree):
-            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
-                used.add(node.id)
-            elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
-                used.add(node.attr)
-            elif isinstance(node, ast.ImportFrom):
-                used.update(alias.name for alias in node.names)
+    return set().union(*(_used_in(module) for module in program.modules.values()))
+
+
+def _used_in(module: Module) -> set[str]:
+    used: set[str] | None = module.notes.get("used names")
+    if used is None:
+        nodes = module.nodes
+        used = {node.id for node in nodes.of(ast.Name) if isinstance(node.ctx, ast.Load)}
+        used.update(node.attr for node in nodes.of(ast.Attribute) if isinstance(node.ctx, ast.Load))
+        used.update(alias.name for node in nodes.of(ast.ImportFrom) for alias in node.names)
+        module.notes["used names"] = used
     return used
 
 
@@ -225,20 +227,9 @@ def _loaded(program: Program) -> set[str]:
     todo = [program.main]
     while todo:
         module = todo.pop()
-        for name, level in _imported(module.tree):
+        for name, level in module.imported():
             path = program.resolver(module.path, name, level)
             if path is not None and path not in seen and path in program.modules:
                 seen.add(path)
                 todo.append(program.modules[path])
     return seen
-
-
-def _imported(tree: ast.Module) -> Iterator[tuple[str | None, int]]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            for alias in node.names:
-                yield alias.name, 0
-        elif isinstance(node, ast.ImportFrom):
-            yield node.module, node.level
-            for alias in node.names:
-                yield (f"{node.module}.{alias.name}" if node.module else alias.name), node.level

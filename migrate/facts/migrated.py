@@ -38,7 +38,7 @@ def find_migrated(program: Program, arguments: Arguments) -> list[Migrated]:
             continue
         alive = reached(program) if alive is None else alive
         asleep = dormant(module, program)
-        for node in ast.walk(module.tree):
+        for node in module.nodes.among(ast.Call, ast.Subscript):
             env = _variable(program, module, node)
             if env is None or not isinstance(node, (ast.Call, ast.Subscript)) or id(node) in asleep:
                 continue

@@ -663,26 +663,33 @@ def _in_try_or_if(use: PathUse) -> bool:
 
 def _compared_names(program: Program) -> set[str]:
     """Options that the code compares with texts: they choose something, they are no path."""
+    return set().union(*(_compared_in(module) for module in program.modules.values()))
+
+
+def _compared_in(module: Module) -> set[str]:
+    known: set[str] | None = module.notes.get("compared names")
+    if known is not None:
+        return known
     found: set[str] = set()
-    for module in program.modules.values():
-        for node in ast.walk(module.tree):
-            if not isinstance(node, ast.Compare) or not isinstance(node.left, ast.Attribute):
-                continue
-            for operator, other in zip(node.ops, node.comparators, strict=True):
-                texts = (
-                    [other]
-                    if isinstance(other, ast.Constant)
-                    else list(other.elts)
-                    if isinstance(other, (ast.List, ast.Tuple, ast.Set))
-                    else []
-                )
-                named = [
-                    t
-                    for t in texts
-                    if isinstance(t, ast.Constant) and isinstance(t.value, str) and t.value not in ("", ".") and "/" not in t.value
-                ]
-                if named and isinstance(operator, (ast.Eq, ast.NotEq, ast.In, ast.NotIn)):
-                    found.add(node.left.attr)
+    for node in module.nodes.of(ast.Compare):
+        if not isinstance(node.left, ast.Attribute):
+            continue
+        for operator, other in zip(node.ops, node.comparators, strict=True):
+            texts = (
+                [other]
+                if isinstance(other, ast.Constant)
+                else list(other.elts)
+                if isinstance(other, (ast.List, ast.Tuple, ast.Set))
+                else []
+            )
+            named = [
+                t
+                for t in texts
+                if isinstance(t, ast.Constant) and isinstance(t.value, str) and t.value not in ("", ".") and "/" not in t.value
+            ]
+            if named and isinstance(operator, (ast.Eq, ast.NotEq, ast.In, ast.NotIn)):
+                found.add(node.left.attr)
+    module.notes["compared names"] = found
     return found
 
 

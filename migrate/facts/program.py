@@ -5,11 +5,13 @@ from __future__ import annotations
 import ast
 import io
 import tokenize
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
+from typing import Any
 
 from migrate.facts.model import Place, Span
+from migrate.facts.nodes import Nodes
 from migrate.facts.scopes import Binding, FunctionNode, Scope, ScopeBuilder, all_arguments
 
 Resolver = Callable[[str, str | None, int], str | None]
@@ -25,12 +27,12 @@ class Module:
     source: bytes
     names: ScopeBuilder
     text: str = ""  # the source decoded as Python decodes it
-    _calls: list[ast.Call] | None = None
+    notes: dict[str, Any] = field(default_factory=dict)  # what others have found out about this file alone, by who they are
     _guarded: set[int] | None = None
 
     def scope(self, node: ast.AST) -> Scope:
         """The scope in which ``node`` stands; the module's own for what is not visited, such as the annotation of an argument."""
-        return self.names.scope_of.get(id(node), self.names.root)
+        return self.names.scope(node)
 
     def parent(self, node: ast.AST) -> ast.AST | None:
         return self.names.parent_of.get(id(node))
@@ -46,17 +48,47 @@ class Module:
         assert isinstance(current, ast.stmt)
         return current
 
+    @property
+    def nodes(self) -> Nodes:
+        """Every node of the module, by kind."""
+        return self.names.nodes
+
     def calls(self) -> list[ast.Call]:
-        """Every call of the module; looked for once."""
-        if self._calls is None:
-            self._calls = [node for node in ast.walk(self.tree) if isinstance(node, ast.Call)]
-        return self._calls
+        """Every call of the module."""
+        return self.nodes.of(ast.Call)
+
+    def imported(self) -> list[tuple[str | None, int]]:
+        """(module, level) of all that the import statements may load: each module, and each name that may be one."""
+        found: list[tuple[str | None, int]] | None = self.notes.get("imported")
+        if found is None:
+            found = self.notes["imported"] = list(_imported(self.nodes.among(ast.Import, ast.ImportFrom)))
+        return found
+
+    def renamed(self) -> set[str]:
+        """The names that imports give to what they import."""
+        found: set[str] | None = self.notes.get("renamed")
+        if found is None:
+            statements = self.nodes.among(ast.Import, ast.ImportFrom)
+            found = {a.asname for s in statements if isinstance(s, (ast.Import, ast.ImportFrom)) for a in s.names if a.asname}
+            self.notes["renamed"] = found
+        return found
 
     def guarded(self) -> set[int]:
         """The ids of all nodes of the ``__main__`` block, which runs only where the module is the script."""
         if self._guarded is None:
             self._guarded = {id(n) for s in self.tree.body if is_main_guard(s) for n in ast.walk(s)}
         return self._guarded
+
+
+def _imported(statements: Iterable[ast.AST]) -> Iterator[tuple[str | None, int]]:
+    for node in statements:
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield alias.name, 0
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module, node.level
+            for alias in node.names:
+                yield (f"{node.module}.{alias.name}" if node.module else alias.name), node.level
 
 
 def is_main_guard(statement: ast.stmt) -> bool:
@@ -132,10 +164,11 @@ class Program:
     _bases: dict[int, list[Class]] = field(default_factory=dict)
     _subclasses: dict[int, list[Class]] | None = None
     _callees: dict[int, list[Function]] = field(default_factory=dict)
+    _defined_names: set[str] = field(default_factory=set)  # what the functions and classes of the program can be called by
 
     def __post_init__(self) -> None:
         for module in self.modules.values():
-            for node in ast.walk(module.tree):
+            for node in module.nodes.among(ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef):
                 if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
                     owner = module.parent(node)
                     function = Function(module, node, owner if isinstance(owner, ast.ClassDef) else None)
@@ -147,10 +180,12 @@ class Program:
                     known = Class(module, node)
                     self.classes.append(known)
                     self._classes_by_node[id(node)] = known
+        self._defined_names = {f.node.name for f in self.functions} | {c.node.name for c in self.classes}
+        self._defined_names.update(*(module.renamed() for module in self.modules.values()))
         for module in self.modules.values():
             asleep = set() if module.path == self.entry else module.guarded()
             for call in module.calls():
-                if id(call) in asleep:  # the tests of an imported module do not run
+                if _last(call.func) not in self._defined_names or id(call) in asleep:  # the tests of an imported module do not run
                     continue
                 for function in self.callees(module, call):
                     self.calls_of.setdefault(id(function.node), []).append(CallSite(module, call))
@@ -283,6 +318,8 @@ class Program:
         that only one class has."""
         known = self._callees.get(id(call))
         if known is None:
+            if _last(call.func) not in self._defined_names:
+                return []
             known = self._callees[id(call)] = self._find_callees(module, call)
         return known
 
@@ -327,6 +364,13 @@ class Program:
             if len(before) > position and not any(isinstance(a, ast.Starred) for a in before):
                 return before[position]
         return None
+
+
+def _last(function: ast.expr) -> str | None:
+    """The last name of what is called."""
+    if isinstance(function, ast.Name):
+        return function.id
+    return function.attr if isinstance(function, ast.Attribute) else None
 
 
 def parse_module(path: str, source: bytes) -> Module:

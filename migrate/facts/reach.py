@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from weakref import WeakKeyDictionary
 
+from migrate.facts.nodes import children
 from migrate.facts.program import Function, Module, Program, is_main_guard
 
 PLAIN_DECORATORS = {
@@ -25,6 +27,9 @@ PLAIN_DECORATORS = {
 }
 
 
+_KNOWN: WeakKeyDictionary[Program, set[int]] = WeakKeyDictionary()
+
+
 def reached(program: Program) -> set[int]:
     """The ids of the nodes of all functions that may run, and of nothing else.
 
@@ -32,36 +37,65 @@ def reached(program: Program) -> set[int]:
     that may run names it;
     a method also when its class is named and it is special, or when the class has a base from a library, which may call it.
     """
+    found = _KNOWN.get(program)
+    if found is None:
+        found = _KNOWN[program] = _reached(program)
+    return found
+
+
+def _reached(program: Program) -> set[int]:
     found: set[int] = set()
     names: set[str] = set()
-    todo: list[ast.AST] = []
     for module in program.modules.values():
-        todo += _top_level(module, module.path == program.entry)
-    waiting = list(program.functions)
-    while todo:
-        for node in todo:
-            names |= _named(node)
-        todo = []
-        still = []
+        names |= _names_of_top(module, module.path == program.entry)
+    waiting = [function for function in program.functions if not _called_from_outside(program, function)]
+    fresh = [function for function in program.functions if _called_from_outside(program, function)]
+    while True:
+        for function in fresh:
+            found.add(id(function.node))
+            names |= _names_of_function(function)
+        fresh = []
+        still: list[Function] = []
         for function in waiting:
-            runs = function.node.name in names or _called_from_outside(program, function)
-            if function.owner is not None and function.owner.name in names:
-                runs = runs or function.node.name.startswith("__") or _has_library_base(program, function.module, function.owner)
-            if runs:
-                found.add(id(function.node))
-                todo += function.node.body
-                todo += [*function.node.args.defaults, *(d for d in function.node.args.kw_defaults if d is not None)]
-            else:
-                still.append(function)
+            runs = function.node.name in names
+            if not runs and function.owner is not None and function.owner.name in names:
+                runs = function.node.name.startswith("__") or _has_library_base(program, function.module, function.owner)
+            (fresh if runs else still).append(function)
+        if not fresh:
+            return found
         waiting = still
-    return found
+
+
+def _names_of_top(module: Module, is_entry: bool) -> frozenset[str]:
+    """What the code names that runs when the module is started, or imported."""
+    key = f"names of the top, {is_entry}"
+    known: frozenset[str] | None = module.notes.get(key)
+    if known is None:
+        known = module.notes[key] = frozenset().union(*(_named(node) for node in _top_level(module, is_entry)))
+    return known
+
+
+def _names_of_function(function: Function) -> frozenset[str]:
+    """What the body of a function and its defaults name."""
+    by_id: dict[int, frozenset[str]] = function.module.notes.setdefault("names of functions", {})
+    known = by_id.get(id(function.node))
+    if known is None:
+        arguments = function.node.args
+        parts = [*function.node.body, *arguments.defaults, *(d for d in arguments.kw_defaults if d is not None)]
+        known = by_id[id(function.node)] = frozenset().union(*(_named(node) for node in parts))
+    return known
 
 
 def _called_from_outside(program: Program, function: Function) -> bool:
     """Whether a library calls it: ``main`` of the entry (``tf.app.run()``), or a function handed to a decorator (hydra, click)."""
     if function.module.path == program.entry and function.owner is None and function.node.name == "main":
         return True
-    return any(ast.unparse(d).split("(")[0].rsplit(".", 1)[-1] not in PLAIN_DECORATORS for d in function.node.decorator_list)
+    by_id: dict[int, bool] = function.module.notes.setdefault("decorated", {})
+    known = by_id.get(id(function.node))
+    if known is None:
+        last = [ast.unparse(d).split("(")[0].rsplit(".", 1)[-1] for d in function.node.decorator_list]
+        known = by_id[id(function.node)] = any(name not in PLAIN_DECORATORS for name in last)
+    return known
 
 
 def dormant(module: Module, program: Program) -> set[int]:
@@ -98,7 +132,7 @@ def _named(node: ast.AST) -> set[str]:
         elif isinstance(current, ast.Constant) and isinstance(current.value, str) and current.value.isidentifier():
             found.add(current.value)  # getattr(module, "name"), registries, entry points by name
         if not isinstance(current, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            todo += ast.iter_child_nodes(current)
+            todo += children(current)
     return found
 
 

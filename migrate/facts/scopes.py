@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass, field
 
+from migrate.facts.nodes import Nodes, children
+
 ScopeNode = (
     ast.Module
     | ast.FunctionDef
@@ -17,6 +19,20 @@ ScopeNode = (
     | ast.GeneratorExp
 )
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
+_HOLDERS = (  # of statements
+    ast.If,
+    ast.For,
+    ast.AsyncFor,
+    ast.While,
+    ast.With,
+    ast.AsyncWith,
+    ast.Try,
+    ast.ExceptHandler,
+    ast.Match,
+    ast.match_case,
+    getattr(ast, "TryStar", ast.Try),  # from Python 3.11 on
+)
+_BINDING = (ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.NamedExpr)
 
 
 @dataclass(frozen=True)
@@ -80,22 +96,60 @@ class Scope:
         return None
 
 
-class ScopeBuilder(ast.NodeVisitor):
-    """Fills ``scope_of`` (by id of node) and ``parent_of`` for a whole module."""
+class ScopeBuilder:
+    """Finds the scopes of a module and what each binds. ``scope_of`` (by id of node) holds statements and the parts of an expression that
+    stand in another scope than the expression itself; any other node stands in the scope of what is around it: see ``scope``.
+    """
 
     def __init__(self, tree: ast.Module) -> None:
+        self.nodes = Nodes(tree)
+        self.parent_of = self.nodes.parents
         self.root = Scope(tree, None)
         self.scope_of: dict[int, Scope] = {id(tree): self.root}
-        self.parent_of: dict[int, ast.AST] = {}
         self.scopes: dict[int, Scope] = {id(tree): self.root}
         self._scope = self.root
-        self._globals: list[tuple[Scope, str, Binding]] = []
-        for child in ast.iter_child_nodes(tree):
-            self._down(child, tree)
+        self._open = self._ways_to_scopes()
+        self._declares = bool(self.nodes.of(ast.Global) or self.nodes.of(ast.Nonlocal))
+        self._forget_types()
+        for child in tree.body:
+            self._down(child)
+        self._open.clear()
 
-    def _down(self, node: ast.AST, parent: ast.AST) -> None:
-        self.parent_of[id(node)] = parent
-        self.scope_of[id(node)] = self._scope
+    def scope(self, node: ast.AST) -> Scope:
+        """The scope in which ``node`` stands; the module's own for what is not visited, such as the annotation of an argument."""
+        current: ast.AST | None = node
+        while current is not None:
+            found = self.scope_of.get(id(current))
+            if found is not None:
+                return found
+            current = self.parent_of.get(id(current))
+        return self.root
+
+    def _ways_to_scopes(self) -> set[int]:
+        """The ids of all nodes around a node that makes a scope or binds a name, inside statements: the rest need not be visited."""
+        found: set[int] = set()
+        for node in self.nodes.among(*_BINDING):
+            current: ast.AST | None = node
+            while current is not None and id(current) not in found:
+                found.add(id(current))
+                current = self.parent_of.get(id(current))
+        return found
+
+    def _forget_types(self) -> None:
+        """Annotations of arguments and type parameters are in no scope of the module's own running."""
+        nodes = self.nodes
+        skipped: list[ast.AST | None] = [argument.annotation for argument in nodes.of(ast.arg)]
+        for owner in (*nodes.of(ast.FunctionDef), *nodes.of(ast.AsyncFunctionDef), *nodes.of(ast.ClassDef)):
+            skipped += getattr(owner, "type_params", ())
+        for root in skipped:
+            for node in ast.walk(root) if root is not None else ():
+                self.parent_of.pop(id(node), None)
+
+    def _down(self, node: ast.AST) -> None:
+        if isinstance(node, ast.stmt):
+            self.scope_of[id(node)] = self._scope
+        elif id(node) not in self._open and not isinstance(node, _HOLDERS):
+            return
         method = getattr(self, "visit_" + type(node).__name__, None)
         if method is None:
             self._children(node)
@@ -103,8 +157,14 @@ class ScopeBuilder(ast.NodeVisitor):
             method(node)
 
     def _children(self, node: ast.AST) -> None:
-        for child in ast.iter_child_nodes(node):
-            self._down(child, node)
+        if isinstance(node, _HOLDERS) or id(node) in self._open:
+            for child in children(node):
+                self._down(child)
+
+    def _inside(self, node: ast.AST) -> None:
+        """A part of an expression that stands in the scope which that expression makes."""
+        self.scope_of[id(node)] = self._scope
+        self._down(node)
 
     def bind(self, name: str, binding: Binding) -> None:
         scope = self._scope
@@ -190,26 +250,26 @@ class ScopeBuilder(ast.NodeVisitor):
         if not isinstance(node, ast.Lambda):
             self.bind(node.name, Binding("function", node))
             for decorator in node.decorator_list:
-                self._down(decorator, node)
+                self._down(decorator)
             if node.returns is not None:
-                self._down(node.returns, node)
+                self._down(node.returns)
         for default in [*arguments.defaults, *(d for d in arguments.kw_defaults if d is not None)]:
-            self._down(default, arguments)
+            self._down(default)
         scope = Scope(node, outer)
         self.scopes[id(node)] = scope
         self._scope = scope
-        self.parent_of[id(arguments)] = node
         for argument in all_arguments(arguments):
-            self.parent_of[id(argument)] = arguments
             self.scope_of[id(argument)] = scope
             self.bind(argument.arg, Binding("param", argument))
-        body = [node.body] if isinstance(node, ast.Lambda) else node.body
-        if not isinstance(node, ast.Lambda):
+        if self._declares and not isinstance(node, ast.Lambda):
             for statement in ast.walk(node):  # global statements hold for the whole function wherever they stand
                 if isinstance(statement, (ast.Global, ast.Nonlocal)):
                     scope.outer.update(statement.names)
-        for child in body:
-            self._down(child, node)
+        if isinstance(node, ast.Lambda):
+            self._inside(node.body)
+        else:
+            for child in node.body:
+                self._down(child)
         self._scope = outer
 
     visit_FunctionDef = _function
@@ -219,30 +279,29 @@ class ScopeBuilder(ast.NodeVisitor):
     def visit_ClassDef(self, node: ast.ClassDef) -> None:
         self.bind(node.name, Binding("class", node))
         for part in [*node.decorator_list, *node.bases, *node.keywords]:
-            self._down(part, node)
+            self._down(part)
         outer = self._scope
         self._scope = Scope(node, outer)
         self.scopes[id(node)] = self._scope
         for child in node.body:
-            self._down(child, node)
+            self._down(child)
         self._scope = outer
 
     def _comprehension(self, node: ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp) -> None:
         outer = self._scope
-        self._down(node.generators[0].iter, node.generators[0])
+        self._down(node.generators[0].iter)
         self._scope = Scope(node, outer)
         self.scopes[id(node)] = self._scope
         for position, generator in enumerate(node.generators):
-            self.parent_of[id(generator)] = node
             self._bind_target(generator.target, "for", generator, generator.iter)
-            self._down(generator.target, generator)
+            self._inside(generator.target)
             if position:
-                self._down(generator.iter, generator)
+                self._inside(generator.iter)
             for condition in generator.ifs:
-                self._down(condition, generator)
+                self._inside(condition)
         parts = [node.key, node.value] if isinstance(node, ast.DictComp) else [node.elt]
         for part in parts:
-            self._down(part, node)
+            self._inside(part)
         self._scope = outer
 
     visit_ListComp = _comprehension

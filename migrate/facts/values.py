@@ -111,12 +111,8 @@ class Values:
         """Every ``x.name = value`` of the program, by name."""
         found: dict[str, list[tuple[Module, ast.Attribute, ast.expr]]] = {}
         for module in self.program.modules.values():
-            for node in ast.walk(module.tree):
-                if not isinstance(node, (ast.Assign, ast.AnnAssign)) or node.value is None:
-                    continue
-                for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
-                    if isinstance(target, ast.Attribute):
-                        found.setdefault(target.attr, []).append((module, target, node.value))
+            for target, value in _assigned_attributes(module):
+                found.setdefault(target.attr, []).append((module, target, value))
         return found
 
     # -- following -------------------------------------------------------------------------------------------------------------------
@@ -629,6 +625,18 @@ class Values:
 
 
 # -- helpers ---------------------------------------------------------------------------------------------------------------------------
+
+
+def _assigned_attributes(module: Module) -> list[tuple[ast.Attribute, ast.expr]]:
+    """Every ``x.name = value`` of one module."""
+    found: list[tuple[ast.Attribute, ast.expr]] | None = module.notes.get("assigned attributes")
+    if found is None:
+        found = module.notes["assigned attributes"] = []
+        for node in module.nodes.among(ast.Assign, ast.AnnAssign):
+            if isinstance(node, (ast.Assign, ast.AnnAssign)) and node.value is not None:
+                targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+                found += [(target, node.value) for target in targets if isinstance(target, ast.Attribute)]
+    return found
 
 
 def reaching(module: Module, node: ast.Name, scope: Scope, bindings: list[Binding]) -> list[Binding]:

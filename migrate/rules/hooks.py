@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
@@ -110,7 +109,7 @@ def imported_as(context: Context, module: Module) -> tuple[bool, bool]:
     member = packaged or (script and context.as_module and "/" in module.path)
     top = script
     for other in program.modules.values():
-        for name, level in _imports(other.tree):
+        for name, level in other.imported():
             if program.resolver(other.path, name, level) == module.path and other is not module:
                 inside = level > 0 or "." in (name or "")
                 member, top = member or inside, top or not inside
@@ -119,20 +118,9 @@ def imported_as(context: Context, module: Module) -> tuple[bool, bool]:
     return member, top or not member
 
 
-def _imports(tree: ast.Module) -> Iterable[tuple[str | None, int]]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            for alias in node.names:
-                yield alias.name, 0
-        elif isinstance(node, ast.ImportFrom):
-            yield node.module, node.level
-            for alias in node.names:
-                yield (f"{node.module}.{alias.name}" if node.module else alias.name), node.level
-
-
 def expression_at(module: Module, span: Span) -> ast.expr:
     """The outermost expression of exactly this span."""
-    for node in ast.walk(module.tree):
+    for node in module.nodes.order:
         if isinstance(node, ast.expr) and node.lineno == span.line and Span.of(node) == span:
             return node
     raise LookupError(f"{module.path}:{span.line}: no expression at this span")

@@ -94,7 +94,7 @@ def _top_statement(module: Module, span: Span) -> ast.stmt:
 
 def _free(program: Program, name: str) -> str:
     """``name``, or with an underscore where some module of the program already means something by it (a star import carries names)."""
-    used = {node.id for module in program.modules.values() for node in ast.walk(module.tree) if isinstance(node, ast.Name)}
+    used = {node.id for module in program.modules.values() for node in module.nodes.of(ast.Name)}
     used |= {bound for module in program.modules.values() for scope in module.names.scopes.values() for bound in scope.bindings}
     while name in used:
         name = f"_{name}"

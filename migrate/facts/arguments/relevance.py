@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 
 from migrate.facts.arguments.objects import Bound, FunctionValue, Group, Instance, Namespace, Parser, Subparsers, SysArgv
-from migrate.facts.program import Program
+from migrate.facts.program import Function, Program
 
 PARSER_WORDS = (
     "add_argument parse_args parse_known_args parse_intermixed_args ArgumentParser ArgParser HfArgumentParser set_defaults argv "
@@ -29,16 +29,7 @@ class Relevance:
     def _fill(self, program: Program) -> None:
         names: dict[int, set[str]] = {}
         for function in program.functions:
-            words: set[str] = set()
-            count = 0
-            gives = False
-            for node in ast.walk(function.node):
-                count += 1
-                gives = gives or isinstance(node, ast.Return)
-                if isinstance(node, ast.Name):
-                    words.add(node.id)
-                elif isinstance(node, ast.Attribute):
-                    words.add(node.attr)
+            words, count, gives = _look(function)
             key = id(function.node)
             self._words[key] = words
             names[key] = {function.node.name} - COMMON
@@ -63,6 +54,24 @@ class Relevance:
         if isinstance(node, ast.Lambda) or id(node) in self._relevant or id(node) in self._small:
             return True
         return any(isinstance(value, (Parser, Group, Subparsers, SysArgv, Bound)) or _holds_parser(value) for value in held)
+
+
+def _look(function: Function) -> tuple[set[str], int, bool]:
+    """The names in a function, how many nodes it has, and whether it returns."""
+    by_id: dict[int, tuple[set[str], int, bool]] = function.module.notes.setdefault("words of functions", {})
+    known = by_id.get(id(function.node))
+    if known is None:
+        words: set[str] = set()
+        count, gives = 0, False
+        for node in ast.walk(function.node):
+            count += 1
+            gives = gives or isinstance(node, ast.Return)
+            if isinstance(node, ast.Name):
+                words.add(node.id)
+            elif isinstance(node, ast.Attribute):
+                words.add(node.attr)
+        known = by_id[id(function.node)] = words, count, gives
+    return known
 
 
 def _holds_parser(value: object) -> bool:

@@ -82,8 +82,8 @@ def callers(program: Program, function: Function) -> Iterator[tuple[Module, ast.
             yield site.module, site.call
     if sites or function.owner is not None:
         return
-    for node in ast.walk(function.module.tree):
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id == function.node.name:
+    for node in function.module.nodes.of(ast.Name):
+        if isinstance(node.ctx, ast.Load) and node.id == function.node.name:
             found = function.module.scope(node).lookup(node.id)
             if found is not None and any(b.node is function.node for b in found[1]):
                 yield function.module, node
