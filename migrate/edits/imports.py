@@ -97,11 +97,11 @@ def _either(tree: ast.Module, target: Target, before: Span | None) -> str | None
     return None
 
 
-def import_code(add: AddImport) -> str:
-    """The statement that does it."""
+def import_code(add: AddImport, *others: AddImport) -> str:
+    """The statement that does it; ``others`` are more names of the same module."""
     if add.name is None:
         return f"import {add.module}\n" if add.local == add.module else f"import {add.module} as {add.local}\n"
-    what = f"import {add.name}" if add.local == add.name else f"import {add.name} as {add.local}"
+    what = "import " + ", ".join(str(one.name) if one.local == one.name else f"{one.name} as {one.local}" for one in (add, *others))
     if add.either:
         return f"if __package__:\n    from .{add.module} {what}\nelse:\n    from {add.module} {what}\n"
     return f"from {'.' * add.level}{add.module} {what}\n"

@@ -230,7 +230,10 @@ def _is_bracketed(text: Text, piece: _Piece) -> bool:
 
 def _placed(text: Text, tree: ast.Module, nodes: Nodes, edits: Sequence[Edit]) -> list[Placed]:
     placer = Placer(text, tree)
-    placed = [_imported(placer, tree, edit, edits) for edit in sorted((e for e in edits if isinstance(e, AddImport)), key=_import_key)]
+    groups: dict[tuple[bool, str, int, bool, str], list[AddImport]] = {}
+    for add in sorted((e for e in edits if isinstance(e, AddImport)), key=lambda e: e.local):
+        groups.setdefault(_import_key(add), []).append(add)
+    placed = [_imported(placer, tree, groups[key], edits) for key in sorted(groups)]
     for edit in edits:
         if isinstance(edit, Insert):
             found = nodes.statements.get(edit.statement)
@@ -240,15 +243,18 @@ def _placed(text: Text, tree: ast.Module, nodes: Nodes, edits: Sequence[Edit]) -
     return sorted(placed, key=lambda item: item.key)
 
 
-def _import_key(edit: AddImport) -> tuple[bool, str, str]:
-    return bool(edit.level or edit.either), edit.module, edit.local
+def _import_key(edit: AddImport) -> tuple[bool, str, int, bool, str]:
+    """Where an import stands among the new ones. Names of one module are asked for by one statement, and have one key."""
+    return bool(edit.level or edit.either), edit.module, edit.level, edit.either, edit.local if edit.name is None else ""
 
 
-def _imported(placer: Placer, tree: ast.Module, edit: AddImport, edits: Sequence[Edit]) -> Placed:
-    for other in edits:
-        if isinstance(other, AddImport) and other.local == edit.local and other != edit:
-            raise EditError(edit.path, f"two imports under the name {edit.local}", edit)
-    code = import_code(edit)
+def _imported(placer: Placer, tree: ast.Module, names: Sequence[AddImport], edits: Sequence[Edit]) -> Placed:
+    """The statement that imports ``names``, which are of one module."""
+    edit = names[0]
+    for name in names:
+        if any(isinstance(other, AddImport) and other.local == name.local and other != name for other in edits):
+            raise EditError(edit.path, f"two imports under the name {name.local}", name)
+    code = import_code(*dict.fromkeys(names))
     if not tree.body:
         return placer.place_in_empty(Block(edit, code, 0))
     lines = [span.line for other in edits if (span := span_of(other))]

@@ -12,6 +12,8 @@ import posixpath
 from dataclasses import dataclass, field
 
 from migrate.facts.calls import Table
+from migrate.facts.channels import channels
+from migrate.facts.grouping import Group, is_folder
 from migrate.facts.locations import (
     DATA_WORDS,
     LOG_WORDS,
@@ -21,7 +23,6 @@ from migrate.facts.locations import (
     is_below,
     is_file_like,
     is_system,
-    is_trivial,
     kind_of,
     normal,
     split_at,
@@ -30,12 +31,11 @@ from migrate.facts.locations import (
 )  # fmt: skip
 from migrate.facts.migrated import Migrated, find_migrated
 from migrate.facts.model import Arguments, Option, Place, Span
+from migrate.facts.outputs import MODEL_DIR, OUTPUT_DIR, Outputs, makes_anew
 from migrate.facts.program import Module, Program
 from migrate.facts.uses import Origin, PathUse, Uses, find_uses, is_certain_text
-from migrate.facts.values import Value, Values, reaching, text_of
+from migrate.facts.values import PART_OF_PATH, TIME_OR_CHANCE, Value, Values, reaching, text_of
 
-MODEL_DIR = "SM_MODEL_DIR"
-OUTPUT_DIR = "SM_OUTPUT_DATA_DIR"
 SETTINGS = (".yaml", ".yml", ".json", ".cfg", ".ini", ".toml", ".py", ".names")
 FILE_ARGUMENTS = frozenset(
     [
@@ -45,9 +45,6 @@ FILE_ARGUMENTS = frozenset(
 )
 DATA_ENDINGS = tuple(
     ".csv .tsv .npz .npy .h5 .hdf5 .pkl .pickle .gz .zip .tar .parquet .jsonl .mdb .tfrecord .tfrecords .mat .pt .pth .feather".split()
-)
-FOLDER_ARGUMENTS = frozenset(
-    "log_dir logdir output_dir root save_dir out directory dirpath default_root_dir save_directory dir_name backup_dir export_dir".split()
 )
 
 
@@ -110,17 +107,6 @@ class Paths:
         return next((r for r in self.redirects if r.place.path == path and r.span == span), None)
 
 
-@dataclass(eq=False)
-class _Group:
-    """Outputs that stand below one another, or inputs of one channel. ``base`` is the folder that the variable replaces."""
-
-    root: str
-    origins: list[Origin]
-    env: str = ""
-    base: str = ""
-    channel: str | None = None
-
-
 class _Decider:
     def __init__(self, program: Program, values: Values, uses: Uses, shipped: frozenset[str], migrated: list[Migrated]) -> None:
         self.program = program
@@ -128,8 +114,7 @@ class _Decider:
         self.uses = uses
         self.shipped = shipped
         self.result = Paths(remote=[(u.module.place(u.call), text) for u, text in uses.remote], migrated=migrated)
-        self.unplaced: set[int] = set()  # ids of origins whose folder nothing makes, and that have no place of their own
-        self.bases: dict[int, str] = {}  # by id of the origin: the folder that the variable replaces, where it is not the group's
+        self.outputs = Outputs(uses, [])
         self.compared = _compared_names(program)
 
     def _anchored_input(self, origin: Origin) -> None:
@@ -162,10 +147,11 @@ class _Decider:
         follows = [o for o in rest if self._follows(o, written)]
         outputs += follows
         inputs = [o for o in rest if o not in follows and self._reads(o)]
-        for group in self._output_groups(outputs):
+        self.outputs = Outputs(self.uses, outputs)
+        for group in self.outputs.groups:
             for origin in group.origins:
-                self._redirect(origin, group, self._output_role(origin))
-        for group in self._channels(inputs):
+                self._redirect(origin, group, self.outputs.role(origin))
+        for group in channels(inputs):
             for origin in group.origins:
                 self._redirect(origin, group, "channel")
         done = {id(o) for o in [*outputs, *inputs]}
@@ -191,7 +177,7 @@ class _Decider:
         if acts & {"read", "list"} and any(u.row.kind == "data" for u, _ in origin.uses if u.act in ("read", "list")) or source is None:
             self._leave(origin, "the same folder is read and written", loses=True)
             return
-        role = self._output_role(origin)
+        role = self.outputs.role(origin)
         env = MODEL_DIR if role in ("model", "checkpoint") else OUTPUT_DIR
         node = self._whole(origin.module, origin.node)
         source = ast.get_source_segment(origin.module.text, node) or source
@@ -300,197 +286,21 @@ class _Decider:
         homes = {(folder_of(path), posixpath.splitext(path)[1]) for path in self.shipped if path.endswith(SETTINGS)}
         return bool(read) and all("/" in stem and (folder_of(stem), ending) in homes for stem, ending in read)
 
-    def _output_role(self, origin: Origin) -> str:
-        kinds = [kind_of(self._kind(u), text_of(v), origin.names) for u, v in origin.uses if u.act in ("write", "make")]
-        kinds = kinds or [kind_of("text", origin.text or "", origin.names)]
-        for kind in ("checkpoint", "model", "log"):
-            if kind in kinds:
-                return kind
-        return "data"
-
-    def _kind(self, use: PathUse) -> str:
-        """The row's word for what is written. A Trainer of Chainer that takes snapshots writes the model, where nothing else saves it."""
-        if use.row.name == "chainer.training.Trainer" and "snapshot" in use.module.text:
-            saved = any(u.row.kind == "model" and u.act == "write" for u in self.uses.uses)
-            return use.row.kind if saved else "model"
-        return use.row.kind
-
-    # -- groups ----------------------------------------------------------------------------------------------------------------------
-
-    def _output_groups(self, origins: list[Origin]) -> list[_Group]:
-        located = sorted(((self._output_root(o), o) for o in origins), key=lambda pair: pair[0])
-        groups: list[_Group] = []
-        for root, origin in located:
-            home = next((g for g in groups if root and g.root and is_below(root, g.root)), None)
-            if home is None or origin.text is None:
-                groups.append(_Group(root, [origin]))
-            else:
-                home.origins.append(origin)
-        for group in groups:
-            roles = {self._output_role(o) for o in group.origins}
-            group.env = MODEL_DIR if roles & {"model", "checkpoint"} else OUTPUT_DIR
-        self._share_variables(groups)
-        self._drop_hand_made(groups)
-        return groups
-
-    def _output_root(self, origin: Origin) -> str:
-        """The folder of the output: the origin itself where it is a folder, else the folder that holds the file."""
-        if origin.text is None:
-            return f"<{origin.option.dest if origin.option else ''}>"
-        text = normal(origin.text)
-        return text if self._is_folder(origin) else folder_of(text) if "/" in text else ""
-
-    def _is_folder(self, origin: Origin) -> bool:
-        text = origin.text or ""
-        if text.endswith("/") or any(u.act in ("make", "list") and _is_itself(origin, v) for u, v in origin.uses):
-            return True
-        followed = [v for _, v in origin.uses if len(v) > 1 and v[1].kind == "literal" and v[1].text.startswith("/")]
-        if followed:
-            return True
-        if isinstance(origin.node, ast.JoinedStr) or any(len(v) > 1 for _, v in origin.uses):
-            return False
-        if any(a[1] in FOLDER_ARGUMENTS for u, _ in origin.uses for a in u.row.arguments):
-            return True
-        return (
-            not is_file_like(normal(text))
-            and bool(origin.names & {"dir", "folder", "root", "directory", "path"})
-            and "/" not in text.rstrip("/")
-        )
-
-    def _share_variables(self, groups: list[_Group]) -> None:
-        """A variable replaces a folder as a whole only where one group has it to itself; several keep their names below it."""
-        for group in groups:
-            rivals = [g for g in groups if g.env == group.env and g is not group]
-            options = all(o.option is not None for o in group.origins)
-            alone = not rivals and group.root not in ("", ".") and not self._made_unguarded(group)
-            if group.root.startswith("<"):
-                group.base = group.root
-            elif alone and (options or group.root.startswith(("/", "~", ".."))):
-                group.base = group.root
-            elif group.root.startswith(("/", "~", "..")):
-                parent = folder_of(group.root)
-                group.base = group.root if parent in ("", "/") else parent
-            else:
-                group.base = ""
-
-    def _drop_hand_made(self, groups: list[_Group]) -> None:
-        """A folder that no code makes is not there below the variable, which then takes its place: on EC2 a person made it, or the
-        repository ships it. Where two such folders would fall together, the paths are only told."""
-        made = [normal(text_of(v)) for u in self.uses.uses if self._makes(u) for v in u.values]
-        taken: dict[tuple[str, str], str] = {}
-        for group in groups:
-            for origin in group.origins:
-                folder = self._output_root(origin)
-                if origin.text is None or not folder.strip("./") or is_below(group.base, folder) or any(is_below(m, folder) for m in made):
-                    continue
-                split = split_at(origin.text, folder)
-                rest = "" if self._is_folder(origin) or split is None else split[1] or ""
-                home = taken.setdefault((group.env, rest), folder)
-                self.bases[id(origin)] = folder if home == folder else ""
-                if home != folder:
-                    self.unplaced.add(id(origin))
-
-    def _makes(self, use: PathUse) -> bool:
-        """Whether the call leaves a folder behind where there was none: ``makedirs``, or a writer that is given a folder."""
-        return use.act == "make" or (use.act == "write" and any(keyword in FOLDER_ARGUMENTS for _, keyword in use.row.arguments))
-
-    def _made_unguarded(self, group: _Group) -> bool:
-        """Whether some makedirs of the folder would fail where the folder is there already."""
-        for origin in group.origins:
-            guarded = "test" in origin.acts()
-            for use, value in origin.uses:
-                if use.act == "make" and len(value) == 1 and not guarded and not any(k.arg == "exist_ok" for k in use.call.keywords):
-                    return not _in_try_or_if(use)
-        return False
-
-    def _channels(self, origins: list[Origin]) -> list[_Group]:
-        groups: list[_Group] = []
-        for text in {normal(o.text) for o in origins if o.text is not None}:  # one path, whatever each place calls it
-            alike = [o for o in origins if o.text is not None and normal(o.text) == text]
-            shared = set().union(*(o.names for o in alike))
-            for origin in alike:
-                origin.names = shared
-        for origin in sorted(origins, key=lambda o: (normal(o.text or "~~"), o.line)):
-            root = self._input_root(origin)
-            name = self._channel_name(origin)
-            home = next((g for g in groups if g.channel == name and root == g.root), None) if origin.text is not None else None
-            home = home or next(
-                (g for g in groups if root and is_below(root, g.root) and g.root != "" and not g.root.startswith("<")), None
-            )
-            if home is None:
-                home = next((g for g in groups if g.channel == name and self._common(g.root, root) is not None), None)
-                if home is not None:
-                    home.root = home.base = self._common(home.root, root) or ""
-            if home is None:
-                home = _Group(root, [], base=root, channel=name)
-                groups.append(home)
-            home.origins.append(origin)
-        self._name_channels(groups)
-        return groups
-
-    def _common(self, one: str, two: str) -> str | None:
-        if one.startswith("<") or two.startswith("<") or not one or not two:
-            return None
-        parts = []
-        for left, right in zip(one.split("/"), two.split("/"), strict=False):
-            if left != right:
-                break
-            parts.append(left)
-        common = "/".join(parts)
-        return None if is_trivial(common) else common
-
-    def _input_root(self, origin: Origin) -> str:
-        if origin.text is None:
-            return f"<{origin.option.dest if origin.option else ''}>"
-        text = normal(origin.text)
-        if any(u.act == "list" and len(v) == 1 and "*" not in text for u, v in origin.uses):
-            return text
-        if origin.text.endswith("/") or (self._is_folder(origin) and not is_file_like(text)):
-            return text
-        if is_file_like(text) or isinstance(origin.node, ast.JoinedStr) or any(len(v) > 1 for _, v in origin.uses):
-            return folder_of(text) if "/" in text else ""
-        return text
-
-    def _channel_name(self, origin: Origin) -> str:
-        kinds = {u.row.kind for u, _ in origin.uses if u.act == "read"}
-        last = normal(origin.text or "").rsplit("/", 1)[-1]
-        if kinds == {"model"}:
-            return "pretrained"
-        own = split_of(origin.names)
-        if own is not None and (origin.text is None or not is_file_like(last) or origin.option is not None):
-            if is_file_like(last) and origin.option is None:
-                return "training"
-            return own if not is_file_like(last) else "training"
-        if is_file_like(last):
-            return "training"
-        return split_of(words(last)) or "training"
-
-    def _name_channels(self, groups: list[_Group]) -> None:
-        taken: set[str] = set()
-        for group in sorted(groups, key=lambda g: g.origins[0].line):
-            name = group.channel or "training"
-            if name in taken:
-                own = group.origins[0].option.dest if group.origins[0].option else group.root.rsplit("/", 1)[-1]
-                own = "".join(c if c.isalnum() and c.isascii() else "_" for c in own).strip("_").lower()
-                name = own if own and not own.isdigit() else name
-            number = 2
-            while name in taken:
-                name, number = f"{(group.channel or 'training')}_{number}", number + 1
-            taken.add(name)
-            group.channel, group.env = name, f"SM_CHANNEL_{name.upper()}"
-
     # -- redirects -------------------------------------------------------------------------------------------------------------------
 
-    def _redirect(self, origin: Origin, group: _Group, role: str) -> None:
+    def _redirect(self, origin: Origin, group: Group, role: str) -> None:
         place = origin.option.place if origin.option is not None else origin.module.place(origin.node) if origin.node is not None else None
         assert place is not None
         if origin.text is None:
             self._redirect_without_text(origin, group, role, place)
             return
-        if id(origin) in self.unplaced:
-            self._leave(origin, "nothing in the code makes its folder, and another such folder takes the variable's place", loses=True)
+        if id(origin) in self.outputs.unplaced:
+            self._leave(origin, self.outputs.unplaced[id(origin)], loses=True)
             return
-        split = split_at(origin.text, self.bases.get(id(origin), group.base))
+        base = self.outputs.bases.get(id(origin), group.base)
+        split = split_at(origin.text, base)
+        if not base and origin.text.startswith(("/", "~")):  # nothing of it is the same each time
+            split = None
         if origin.node is None or split is None:
             self._leave(origin, "its spelling cannot be kept exactly on EC2", loses=role != "channel")
             return
@@ -515,18 +325,32 @@ class _Decider:
         )
         self.result.redirects.append(redirect)
 
-    def _redirect_without_text(self, origin: Origin, group: _Group, role: str, place: Place) -> None:
+    def _redirect_without_text(self, origin: Origin, group: Group, role: str, place: Place) -> None:
         """An option that has no default, or one that is put together: the latter goes below the variable as it is."""
         assert origin.option is not None
         if origin.node is None:
             if role != "channel" and self._is_one_file(origin):
                 self._leave(origin, f"it is the file that {origin.option.dest} names, which only the user knows", loses=True)
-            elif role == "channel" or self._wants_channel(origin):
+            elif role == "channel" or self._wants_channel(origin) or self._may_be_given(origin):
                 self.result.redirects.append(Redirect(role, place, group.env, None, None, None, None, group.channel, origin.option))
             return
         source = ast.get_source_segment(origin.module.text, origin.node)
         if role != "channel" and source is not None:
             self.result.redirects.append(Redirect(role, place, group.env, '""', source, Span.of(origin.node), source, None, origin.option))
+
+    def _may_be_given(self, origin: Origin) -> bool:
+        """Whether an output folder whose option says None may be SageMaker's: nothing is looked for in it, and it may be there already."""
+        option, acts = origin.option, origin.acts()
+        return (
+            option is not None
+            and option.default is None
+            and option.default_known
+            and option.nargs is None
+            and is_folder(origin)
+            and acts <= {"write", "make", "test"}
+            and ("make" in acts or "test" not in acts)
+            and not makes_anew(origin)
+        )
 
     def _concatenated(self, origin: Origin) -> bool:
         return (origin.text or "").endswith("/")
@@ -573,7 +397,7 @@ class _Decider:
         temporary = any(p.kind == "hole" and "temporary" in p.text for p in value)
         if temporary or use.act == "test":
             return
-        relative = value[0].kind in ("literal", "option") or (value[0].kind == "hole" and "time" in value[0].text)
+        relative = value[0].kind in ("literal", "option") or value[0].text in (PART_OF_PATH, TIME_OR_CHANCE)
         if use.act == "write" and relative and use.argument is not None and self._is_text(use.module, use.argument):
             env = MODEL_DIR if kind in ("model", "checkpoint") else OUTPUT_DIR
             source = ast.get_source_segment(use.module.text, use.argument)
@@ -601,7 +425,7 @@ class _Decider:
             keyword = next((k for p, k in use.row.arguments if k is not None), None)
             if keyword is None or use.act != "write":
                 continue
-            role = self._kind(use)
+            role = self.outputs.kind(use)
             env = MODEL_DIR if role in ("model", "checkpoint") else OUTPUT_DIR
             place = use.module.place(use.call)
             default = use.row.default
@@ -642,23 +466,9 @@ def _has_pair(origin: Origin) -> bool:
     return any(isinstance(d, ast.Constant) and d.value == origin.text for d in defaults)
 
 
-def _is_itself(origin: Origin, value: Value) -> bool:
-    """Whether the used path is the origin as it stands, not the folder that holds it."""
-    return len(value) == 1 and (origin.kind != "literal" or value[0].text == origin.text)
-
-
 def _quoted(text: str, quote: str) -> str:
     plain = repr(text)
     return quote + text + quote if quote not in text and plain[1:-1] == text else plain
-
-
-def _in_try_or_if(use: PathUse) -> bool:
-    current = use.module.parent(use.call)
-    while current is not None and not isinstance(current, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Module)):
-        if isinstance(current, (ast.Try, ast.If)):
-            return True
-        current = use.module.parent(current)
-    return False
 
 
 def _compared_names(program: Program) -> set[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from weakref import WeakKeyDictionary
 
 from migrate.facts.nodes import children
@@ -27,6 +27,9 @@ PLAIN_DECORATORS = {
 }
 
 
+Said = tuple[frozenset[str], frozenset[str]]
+"""Attributes, texts, and names that are imported under another name; and names that stand bare."""
+
 _KNOWN: WeakKeyDictionary[Program, set[int]] = WeakKeyDictionary()
 
 
@@ -45,20 +48,20 @@ def reached(program: Program) -> set[int]:
 
 def _reached(program: Program) -> set[int]:
     found: set[int] = set()
-    names: set[str] = set()
+    named = _Named()
     for module in program.modules.values():
-        names |= _names_of_top(module, module.path == program.entry)
+        named.add(module, _said_at_top(module, module.path == program.entry))
     waiting = [function for function in program.functions if not _called_from_outside(program, function)]
     fresh = [function for function in program.functions if _called_from_outside(program, function)]
     while True:
         for function in fresh:
             found.add(id(function.node))
-            names |= _names_of_function(function)
+            named.add(function.module, _said_by_function(function))
         fresh = []
         still: list[Function] = []
         for function in waiting:
-            runs = function.node.name in names
-            if not runs and function.owner is not None and function.owner.name in names:
+            runs = named.has(function.module, function.node, function.node.name)
+            if not runs and function.owner is not None and named.has(function.module, function.owner, function.owner.name):
                 runs = function.node.name.startswith("__") or _has_library_base(program, function.module, function.owner)
             (fresh if runs else still).append(function)
         if not fresh:
@@ -66,24 +69,63 @@ def _reached(program: Program) -> set[int]:
         waiting = still
 
 
-def _names_of_top(module: Module, is_entry: bool) -> frozenset[str]:
+def _said_at_top(module: Module, is_entry: bool) -> Said:
     """What the code names that runs when the module is started, or imported."""
     key = f"names of the top, {is_entry}"
-    known: frozenset[str] | None = module.notes.get(key)
+    known: Said | None = module.notes.get(key)
     if known is None:
-        known = module.notes[key] = frozenset().union(*(_named(node) for node in _top_level(module, is_entry)))
+        known = module.notes[key] = _all_said(_top_level(module, is_entry))
     return known
 
 
-def _names_of_function(function: Function) -> frozenset[str]:
+def _said_by_function(function: Function) -> Said:
     """What the body of a function and its defaults name."""
-    by_id: dict[int, frozenset[str]] = function.module.notes.setdefault("names of functions", {})
+    by_id: dict[int, Said] = function.module.notes.setdefault("names of functions", {})
     known = by_id.get(id(function.node))
     if known is None:
         arguments = function.node.args
         parts = [*function.node.body, *arguments.defaults, *(d for d in arguments.kw_defaults if d is not None)]
-        known = by_id[id(function.node)] = frozenset().union(*(_named(node) for node in parts))
+        known = by_id[id(function.node)] = _all_said(parts)
     return known
+
+
+def _all_said(nodes: Iterable[ast.AST]) -> Said:
+    anywhere: set[str] = set()
+    bare: set[str] = set()
+    for node in nodes:
+        _named(node, anywhere, bare)
+    return frozenset(anywhere), frozenset(bare)
+
+
+class _Named:
+    """The names that code which may run has said so far."""
+
+    def __init__(self) -> None:
+        self._anywhere: set[str] = set()  # attributes, texts, names that are imported under another name
+        self._bare: dict[str, list[Module]] = {}  # names, with the modules that say them
+
+    def add(self, module: Module, said: Said) -> None:
+        anywhere, bare = said
+        self._anywhere |= anywhere
+        for name in bare:
+            modules = self._bare.setdefault(name, [])
+            if module not in modules:
+                modules.append(module)
+
+    def has(self, home: Module, definition: ast.AST, name: str) -> bool:
+        """Whether a function or class of module ``home`` is named: by a bare name only where that can be it, not one's own."""
+        if name in self._anywhere:
+            return True
+        saying = self._bare.get(name, ())
+        if home.parent(definition) is not home.tree:
+            return bool(saying)
+        return any(module is home or not _defines(module, name) for module in saying)
+
+
+def _defines(module: Module, name: str) -> bool:
+    """Whether the module has a function or class of its own of that name, and nothing else under it."""
+    kinds = {binding.kind for binding in module.names.root.bindings.get(name, ())}
+    return bool(kinds) and kinds <= {"function", "class"}
 
 
 def _called_from_outside(program: Program, function: Function) -> bool:
@@ -118,22 +160,21 @@ def _top_level(module: Module, is_entry: bool) -> Iterator[ast.AST]:
             yield statement
 
 
-def _named(node: ast.AST) -> set[str]:
-    found = set()
+def _named(node: ast.AST, anywhere: set[str], bare: set[str]) -> None:
+    """Note the names that ``node`` says in any way, and those that it says bare."""
     todo: list[ast.AST] = [node]
     while todo:
         current = todo.pop()
         if isinstance(current, ast.Name):
-            found.add(current.id)
+            bare.add(current.id)
         elif isinstance(current, ast.Attribute):
-            found.add(current.attr)
+            anywhere.add(current.attr)
         elif isinstance(current, (ast.Import, ast.ImportFrom)):
-            found |= {a.name.split(".")[-1] for a in current.names if a.asname}
+            anywhere |= {a.name.split(".")[-1] for a in current.names if a.asname}
         elif isinstance(current, ast.Constant) and isinstance(current.value, str) and current.value.isidentifier():
-            found.add(current.value)  # getattr(module, "name"), registries, entry points by name
+            anywhere.add(current.value)  # getattr(module, "name"), registries, entry points by name
         if not isinstance(current, (ast.FunctionDef, ast.AsyncFunctionDef)):
             todo += children(current)
-    return found
 
 
 def _has_library_base(program: Program, module: Module, owner: ast.ClassDef) -> bool:

@@ -10,7 +10,7 @@ from migrate.facts.locations import REMOTE, words
 from migrate.facts.model import Option, Span
 from migrate.facts.program import Module, Program
 from migrate.facts.reach import dormant, reached
-from migrate.facts.values import Value, Values
+from migrate.facts.values import IN_MEMORY, Value, Values
 
 NO_FILE = ("os.devnull", "sys.stdout", "sys.stderr", "sys.stdin")
 
@@ -161,7 +161,7 @@ def _place(program: Program, values: Values, found: Uses, use: PathUse, value: V
         if anchor is None:
             anchor = found.origins[key] = Origin("anchor", first.module, first.node, None, None, joined=first.joined)
         anchor.uses.append((use, value))
-    elif first.kind == "hole" and (first.text == "None" or first.text.endswith(NO_FILE)):
+    elif first.kind == "hole" and (first.text in ("None", IN_MEMORY) or first.text.endswith(NO_FILE)):
         return
     else:
         reason = f"it starts at the environment variable {first.text}" if first.kind == "env" else f"it starts at {first.text}"

@@ -17,6 +17,10 @@ from migrate.facts.scopes import Binding, Scope
 
 MOST_VALUES = 8  # alternatives kept of one expression
 MOST_DEPTH = 40  # expressions followed in a row
+# Reasons of holes that decide something: names without a folder, and what is no path at all.
+PART_OF_PATH = "a part of a path"
+TIME_OR_CHANCE = "the time or chance"
+IN_MEMORY = "an object in memory"
 
 PASS_THROUGH = frozenset(
     """
@@ -223,6 +227,9 @@ class Values:
             element = node.elts[index[0]]
             return self.of(module, element) if len(index) == 1 else self._element(module, element, index[1:])
         if isinstance(node, ast.Call):
+            halves = self._halves(module, node)
+            if halves is not None and index in ((0,), (1,)):
+                return halves[index[0]]
             values: list[Value] = []
             for function in self.program.callees(module, node):
                 for returned in returns_of(function):
@@ -248,7 +255,24 @@ class Values:
                 return self.of(module, node.args[0])
             if name in ("os.listdir", "os.scandir"):
                 return [hole("a name found in a folder", node)]
+            if isinstance(node.func, ast.Attribute) and node.func.attr in ("glob", "rglob", "iterdir"):
+                found_there = (Part("literal", "/"), Part("hole", "a name found in a folder"))
+                return [(*v, *found_there) for v in self.of(module, node.func.value)]
+        if isinstance(node, ast.Name):
+            return self._elements_of_name(module, node, index)
         return []
+
+    def _elements_of_name(self, module: Module, node: ast.Name, index: tuple[int, ...]) -> list[Value]:
+        """``files = sorted(folder.glob("*"))``, looked into by ``for f in files`` or ``files[0]``."""
+        found = module.scope(node).lookup(node.id)
+        if found is None or id(node) in self._active:
+            return []
+        self._active.add(id(node))
+        try:
+            made = [b.value for b in reaching(module, node, *found) if b.kind == "assign" and not b.index and isinstance(b.value, ast.Call)]
+            return [v for call in made for v in self._elements(module, call, index)]
+        finally:
+            self._active.discard(id(node))
 
     def _literal(self, module: Module, node: ast.expr) -> ast.expr | None:
         """The list, tuple, set or dict display that ``node`` names."""
@@ -293,10 +317,10 @@ class Values:
     def _of_Attribute(self, module: Module, node: ast.Attribute) -> list[Value]:
         if node.attr in self.options and self.is_namespace(module, node.value):
             return self._of_option(node.attr)
+        if node.attr in self._attributes and self.is_namespace(module, node.value):
+            return self._assigned_later(node) or [hole(f"the attribute {ast.unparse(node)}", node)]
         if node.attr == "parent":
             return [(*v[:-1], *_folder(v[-1])) for v in self.of(module, node.value)]
-        if node.attr in ("name", "stem", "suffix"):
-            return [hole("a part of a path", node)]
         name = self.program.qualified(module, node)
         if name in ("os.curdir", "os.path.curdir"):
             return [(Part("anchor", ".", module, node),)]
@@ -305,6 +329,8 @@ class Values:
         values: list[Value] = []
         for cls in self.classes_of(module, node.value):
             values += self._of_member(cls, node.attr)
+        if not values and node.attr in ("name", "stem", "suffix"):
+            return [hole(PART_OF_PATH, node)]
         if not values and not self._is_module(module, node.value):
             candidates = self._attributes.get(node.attr, [])
             owners = {id(m.scope(target).enclosing_class()) for m, target, _ in candidates}
@@ -314,6 +340,11 @@ class Values:
 
     def _is_module(self, module: Module, node: ast.expr) -> bool:
         return self.program.qualified(module, node) is not None
+
+    def _assigned_later(self, node: ast.Attribute) -> list[Value]:
+        """What the code itself puts into the namespace: ``args.run_dir = os.path.join(args.out, args.name)``."""
+        found = [(m, value) for m, target, value in self._attributes[node.attr] if self.is_namespace(m, target.value)]
+        return [v for m, value in found for v in self.of(m, value) if not _is_none(v)]
 
     def _of_option(self, dest: str) -> list[Value]:
         values: list[Value] = [(Part("option", dest, option=option),) for option in self.options[dest]]
@@ -345,7 +376,7 @@ class Values:
         for relative in self.program.family(cls):
             scope = relative.module.names.scopes[id(relative.node)]
             for binding in scope.bindings.get(attribute, []):
-                values += self._of_binding(relative.module, scope, binding, attribute)
+                values += self._of_binding(relative.module, scope, binding, attribute) or self._of_property(binding)
             for module, target, value in self._attributes.get(attribute, []):
                 owner = module.scope(target).enclosing_class()
                 if (
@@ -356,6 +387,14 @@ class Values:
                 ):
                     values += self.of(module, value)
         return values
+
+    def _of_property(self, binding: Binding) -> list[Value]:
+        function = self.program.function_of(binding.node) if binding.kind == "function" else None
+        if function is None or not any(
+            ast.unparse(d).rsplit(".", 1)[-1] in ("property", "cached_property") for d in function.node.decorator_list
+        ):
+            return []
+        return [v for returned in returns_of(function) for v in self.of(function.module, returned)]
 
     def classes_of(self, module: Module, node: ast.expr, depth: int = 0) -> list[Class]:
         """The classes of this program that ``node`` may be, or be an instance of."""
@@ -417,7 +456,20 @@ class Values:
             return [hole("sys.argv", node)]
         if isinstance(literal, ast.Dict):
             return [v for e in literal.values for v in self.of(module, e)]
-        return []
+        if isinstance(key, int) and isinstance(node.value, ast.Call) and (halves := self._halves(module, node.value)):
+            return halves[key]
+        return self._elements(module, node.value, ()) if not isinstance(node.slice, ast.Slice) else []
+
+    def _halves(self, module: Module, call: ast.Call) -> tuple[list[Value], list[Value]] | None:
+        """Both parts of ``os.path.split(p)`` or ``os.path.splitext(p)``."""
+        name = self.program.qualified(module, call.func)
+        if name not in ("os.path.split", "os.path.splitext") or len(call.args) != 1:
+            return None
+        whole = self.of(module, call.args[0])
+        if name == "os.path.split":
+            return [(*v[:-1], *_folder(v[-1])) for v in whole], [hole(PART_OF_PATH, call)]
+        names = all(v[0].kind == "hole" and v[0].text == PART_OF_PATH for v in whole)
+        return (whole if names else [hole("a path without its ending", call)]), [hole(PART_OF_PATH, call)]
 
     def _of_item(self, module: Module, base: ast.expr, key: str) -> list[Value]:
         """``base["key"]`` where base is a dict display, or a name bound to one, or to ``dict(key=...)``."""
@@ -482,11 +534,13 @@ class Values:
                 return [(Part("anchor", "", module, node),)]
             return [(*v[:-1], *_folder(v[-1])) for v in self.of(module, node.args[0])]
         if name in ("os.path.basename", "os.path.splitext"):
-            return [hole("a part of a path", node)]
+            return [hole(PART_OF_PATH, node)]
+        if name.rpartition(".")[2] in ("BytesIO", "StringIO"):
+            return [hole(IN_MEMORY, node)]
         if name.startswith("tempfile."):
             return [hole("a temporary folder", node)]
         if name.startswith(TIME_CALLS):
-            return [hole("the time or chance", node)]
+            return [hole(TIME_OR_CHANCE, node)]
         if name in ("input", "raw_input", "getpass.getpass"):
             return [hole("what a person types", node)]
         local = self._of_local_call(module, node)

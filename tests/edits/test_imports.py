@@ -152,6 +152,17 @@ def test_an_import_of_the_program_goes_last_and_one_blank_line_is_enough() -> No
     assert rewrite(b"# only this", [add for add in adds if add]) == b"# only this\nimport os\nfrom .s import f"
 
 
+def test_names_of_one_module_come_by_one_statement() -> None:
+    source = b"import a\nuse\n"
+    adds = [name_for(source, "s", name, use="use", level=level)[1] for level in (0, 1) for name in ("g", "f")]
+    assert rewrite(source, [add for add in adds[:2] if add]) == b"import a\nfrom s import f, g\nuse\n"
+    assert rewrite(source, [add for add in adds[2:] if add]) == b"import a\nfrom .s import f, g\nuse\n"
+    both = [name_for(source, "s", name, use="use", either=True)[1] for name in ("g", "f", "g")]
+    changed = b"import a\nif __package__:\n    from .s import f, g\nelse:\n    from s import f, g\nuse\n"
+    assert rewrite(source, [add for add in both if add]) == changed
+    assert [name_for(changed, "s", name, use="use", either=True) for name in "fg"] == [("f", None), ("g", None)]
+
+
 def test_in_both_forms() -> None:
     source = b"import sys\nuse\n"
     _, add = name_for(source, "s", "f", use="use", either=True)

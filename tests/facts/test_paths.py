@@ -199,6 +199,91 @@ def test_a_name_that_also_stands_inside_another_path_is_given_its_folder_at_each
     }
 
 
+def test_a_read_goes_where_the_same_file_is_written() -> None:
+    source = "import os, numpy as np\nif not os.path.isfile('cache.npz'):\n    np.savez('cache.npz', a=1)\nnp.load('cache.npz')\n"
+    assert set(codes_of(source).values()) == {f"os.path.join({OUTPUT}''), 'cache.npz')"}
+
+
+@pytest.mark.parametrize(
+    ("source", "code"),
+    [  # the variable's value has no field for the name
+        ("d = 'runs/%s/' % input()\nos.makedirs(d)\ntorch.save({}, d + 'x.pt')\n", f"os.path.join({MODEL}''), 'runs/%s/')"),
+        ("d = '/mnt/runs/%s' % input()\nos.makedirs(d)\ntorch.save({}, d + '/x.pt')\n", f"os.path.join({MODEL}'/mnt/runs'), '%s')"),
+        ("d = '/mnt/{}/x'.format(input())\nos.makedirs(d)\ntorch.save({}, d + '/x.pt')\n", f"os.path.join({MODEL}'/mnt'), '{{}}/x')"),
+    ],
+)
+def test_the_fields_of_a_template_stay_in_it(source: str, code: str) -> None:
+    assert set(codes_of("import os, torch\n" + source).values()) == {code}
+
+
+@pytest.mark.parametrize("path", ["'runs/%s/x.pt' % input()", "'runs/{}/x.pt'.format(input())", "f'runs/{input()}/x.pt'"])
+def test_a_folder_with_a_made_name_that_nobody_makes_is_told(path: str) -> None:
+    paths = paths_of(f"import torch\ntorch.save({{}}, {path})\n")
+    assert not paths.redirects
+    assert [(x.loses, "nothing in the code makes its folder" in x.reason) for x in paths.left] == [(True, True)]
+
+
+def test_a_property_and_what_is_assigned_to_the_namespace_later_are_followed() -> None:
+    source = (
+        "import argparse, os, torch\np = argparse.ArgumentParser()\np.add_argument('--log_dir', default='logs')\n"
+        "p.add_argument('--data_dir', default='data')\nargs = p.parse_args()\nargs.model_dir = os.path.join(args.log_dir, 'm')\n"
+        "args.data_path = os.path.join(args.data_dir, 'x')\nopen(os.path.join(args.data_path, 'train.csv'))\n"
+        "class Trainer:\n    model_dir = None\n    def __init__(self, args):\n        self.args = args\n"
+        "        self.model_dir = args.model_dir\n"
+        "    @property\n    def file(self):\n        return f'{self.args.model_dir}/m.pt'\n"
+        "    def save(self):\n        os.makedirs(self.args.model_dir)\n        torch.save({}, self.file)\nTrainer(args).save()\n"
+    )
+    paths = paths_of(source)
+    assert [(r.option.dest if r.option else None, r.env) for r in paths.redirects] == [
+        ("log_dir", "SM_MODEL_DIR"),
+        ("data_dir", "SM_CHANNEL_TRAINING"),
+    ]
+    assert not paths.left
+
+
+def test_a_function_that_only_shares_its_name_with_another_does_not_run() -> None:
+    loader = "import torch\ndef test():\n    torch.save({}, 'x.pt')\ndef load():\n    return 1\n"
+    source = "from loader import load\ndef test(epoch):\n    return epoch + load()\ntest(1)\n"
+    assert codes_of({"train.py": source, "loader.py": loader}) == {}
+    assert codes_of({"train.py": "from loader import *\ntest()\n", "loader.py": loader}) != {}
+    assert codes_of({"train.py": "from loader import test as check\ncheck()\n", "loader.py": loader}) != {}
+
+
+def test_what_is_found_by_a_pattern_stands_in_the_folder_that_is_searched() -> None:
+    source = (
+        "from pathlib import Path\nimport numpy as np\nD = Path('./data/masks/')\n"
+        "np.load(list(D.glob(input() + '.*'))[0])\nfor p in sorted(D.iterdir()):\n    np.load(p)\nnp.load(sorted(D.rglob('*'))[-1])\n"
+    )
+    paths = paths_of(source)
+    assert [r.env for r in paths.redirects] == ["SM_CHANNEL_TRAINING"] and not paths.left
+
+
+def test_what_lies_in_memory_is_no_path() -> None:
+    source = "import six\nfrom PIL import Image\nb = six.BytesIO()\nb.write(b'')\nImage.open(b)\n"
+    paths = paths_of(source)
+    assert not paths.redirects and not paths.left
+
+
+@pytest.mark.parametrize(
+    "name", ["os.path.splitext(os.path.basename(input()))[0] + '.pt'", "'%s.pt' % os.path.split(input())[1]", "Path(input()).stem + '.pt'"]
+)
+def test_a_part_of_a_path_is_a_name_in_the_working_folder(name: str) -> None:
+    source = f"import os, torch\nfrom pathlib import Path\nname = {name}\ntorch.save({{}}, name)\n"
+    assert [(r.env, r.folder) for r in paths_of(source).redirects] == [("SM_MODEL_DIR", '""')]
+
+
+def test_an_output_folder_without_a_default_takes_the_variable() -> None:
+    head = "import argparse, os, torch\np = argparse.ArgumentParser()\np.add_argument('--out'%s)\na = p.parse_args()\n"
+    saved = "torch.save({}, os.path.join(a.out, 'x.pt'))\n"
+    for default in ("", ", default=None"):
+        (redirect,) = paths_of(head % default + saved).redirects
+        assert redirect.code() == 'os.environ.get("SM_MODEL_DIR")'
+    guarded = "if not os.path.isdir(a.out):\n    os.makedirs(a.out)\n"
+    assert len(paths_of(head % "" + guarded + saved).redirects) == 1
+    for other in ("os.makedirs(a.out)\n", "if os.path.exists(a.out):\n    raise SystemExit(1)\n", "torch.load(a.out + '/x.pt')\n"):
+        assert not paths_of(head % "" + other + saved).redirects
+
+
 @given(
     st.lists(st.sampled_from(["a", "b.c", "..", ".", "", "data"]), min_size=1, max_size=5).map("/".join), st.sampled_from(["", "/", "./"])
 )
