@@ -115,6 +115,7 @@ class _Decider:
         self.shipped = shipped
         self.result = Paths(remote=[(u.module.place(u.call), text) for u, text in uses.remote], migrated=migrated)
         self.outputs = Outputs(uses, [])
+        self.placed: set[int] = set()  # ids of uses whose path starts, or may start, at a place that was redirected
         self.compared = _compared_names(program)
 
     def _anchored_input(self, origin: Origin) -> None:
@@ -155,6 +156,7 @@ class _Decider:
             for origin in group.origins:
                 self._redirect(origin, group, "channel")
         done = {id(o) for o in [*outputs, *inputs]}
+        self.placed = {id(u) for o in [*outputs, *inputs] if self._has_place(o) for u, _ in o.uses}
         for origin in origins:
             if id(origin) not in done:
                 self._at_the_call(origin)
@@ -165,6 +167,11 @@ class _Decider:
         self._library_defaults()
         self.result.left = list({(x.place, x.act): x for x in reversed(self.result.left)}.values())[::-1]
         return self.result
+
+    def _has_place(self, origin: Origin) -> bool:
+        if origin.option is not None:
+            return any(r.option is origin.option for r in self.result.redirects)
+        return origin.node is not None and self.result.redirect_at(origin.module.path, Span.of(origin.node)) is not None
 
     def _anchor(self, origin: Origin) -> None:
         """The start of a path in the working folder or the code's own: what is written there gets another start, what is read travels."""
@@ -382,11 +389,15 @@ class _Decider:
 
     def _at_the_call(self, origin: Origin) -> None:
         for use, value in origin.uses:
+            if id(use) in self.placed:  # another of its starts has a place of its own
+                continue
             name = f"the option {origin.option.dest}" if origin.option else f"the name {origin.text!r}"
             self._wrap(use, value, f"it starts at {name}, which is not a path by itself")
 
     def _unknown_uses(self) -> None:
         for unknown in self.uses.unknown:
+            if id(unknown.use) in self.placed and unknown.use.act != "write":
+                continue
             self._wrap(unknown.use, unknown.value, unknown.reason)
 
     def _wrap(self, use: PathUse, value: Value, reason: str) -> None:

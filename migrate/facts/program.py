@@ -203,9 +203,7 @@ class Program:
             base = self.qualified(module, expression.value)
             if base is None:
                 return None
-            if base.endswith(".py:"):
-                return base + expression.attr
-            return f"{base}.{expression.attr}"
+            return self._in_module(base, expression.attr) if base.endswith(".py:") else f"{base}.{expression.attr}"
         if not isinstance(expression, ast.Name):
             return None
         found = module.scope(expression).lookup(expression.id)
@@ -217,6 +215,19 @@ class Program:
         if len(found[1]) == 1 and found[1][0].kind in ("function", "class"):
             return f"{module.path}:{expression.id}"
         return None
+
+    def _in_module(self, base: str, name: str) -> str:
+        """What ``name`` is in the module ``base`` (``path.py:``): what it imports under that name, or a submodule, or its own."""
+        home = self.modules.get(base[:-1])
+        bindings = home.names.root.bindings.get(name, []) if home is not None else []
+        if home is not None and bindings and bindings[0].kind == "import":
+            return self._imported_name(home, bindings[0]) or base + name
+        if not bindings and base.endswith("__init__.py:"):
+            folder = base.removesuffix("__init__.py:")
+            for path in (f"{folder}{name}.py", f"{folder}{name}/__init__.py"):
+                if path in self.modules:
+                    return f"{path}:"
+        return base + name
 
     def _imported_name(self, module: Module, binding: Binding) -> str | None:
         if binding.name is None:

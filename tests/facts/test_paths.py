@@ -249,6 +249,26 @@ def test_a_function_that_only_shares_its_name_with_another_does_not_run() -> Non
     assert codes_of({"train.py": "from loader import test as check\ncheck()\n", "loader.py": loader}) != {}
 
 
+@pytest.mark.parametrize("init", ["import data.text\n", "from .text import Corpus\n", "from . import text\n"])
+def test_what_a_package_holds_is_found_by_its_attributes(init: str) -> None:
+    name = "data.Corpus" if "Corpus" in init else "data.text.Corpus"
+    files = {
+        "train.py": f"import data\nimport numpy as np\nprint({name}('/mnt/corpus').x)\n",
+        "data/__init__.py": init,
+        "data/text.py": "import numpy as np\nclass Corpus:\n    def __init__(self, path):\n        self.x = np.load(path + '/x.npy')\n",
+    }
+    assert codes_of(files) == {"train.py:3": "os.environ.get(\"SM_CHANNEL_TRAINING\", '/mnt/corpus')"}
+
+
+def test_a_path_that_is_redirected_where_it_starts_is_not_redirected_again() -> None:
+    source = (
+        "import argparse, os\np = argparse.ArgumentParser()\np.add_argument('--log_dir', default='logs')\n"
+        "p.add_argument('--load', default='')\na = p.parse_args()\na.run = a.load or os.path.join(a.log_dir, 'x')\n"
+        "path = os.path.join(a.run, 'p.json')\nopen(path, 'w')\n"
+    )
+    assert [r.option.dest for r in paths_of(source).redirects if r.option] == ["log_dir"] and len(paths_of(source).redirects) == 1
+
+
 def test_what_is_found_by_a_pattern_stands_in_the_folder_that_is_searched() -> None:
     source = (
         "from pathlib import Path\nimport numpy as np\nD = Path('./data/masks/')\n"
