@@ -36,7 +36,13 @@ class Found:
         if self.index is None:
             setattr(self.parent, self.field, node)
         else:
-            getattr(self.parent, self.field)[self.index] = node
+            self.put_several([node])
+
+    def put_several(self, nodes: Sequence[ast.AST]) -> None:
+        """Hang ``nodes`` there instead, in the list that it hangs in. Others may have moved it meanwhile."""
+        hanging = getattr(self.parent, self.field)
+        place = next(place for place, node in enumerate(hanging) if node is self.node)
+        hanging[place : place + 1] = nodes
 
 
 def parse(text: str, path: str) -> ast.Module:

@@ -9,11 +9,15 @@ from migrate.facts.model import Span
 
 @dataclass(frozen=True)
 class Replace:
-    """Put ``code`` (one expression) in the place of the expression at ``span``."""
+    """Put ``code`` (one expression) in the place of the expression at ``span``.
+
+    ``several``: it is positional arguments, with commas between them, in the place of the one at ``span``.
+    """
 
     path: str
     span: Span
     code: str
+    several: bool = False
 
 
 @dataclass(frozen=True)

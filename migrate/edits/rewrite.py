@@ -188,6 +188,11 @@ def _replaced(text: Text, piece: _Piece, edit: Replace) -> str:
     new = _expression(edit.code, edit)
     if not isinstance(getattr(node, "ctx", ast.Load()), ast.Load):
         raise EditError(edit.path, f"line {piece.span.line}: the target of an assignment cannot be replaced", edit)
+    if edit.several:
+        if not (isinstance(new, ast.Tuple) and isinstance(found.parent, ast.Call) and found.field == "args"):
+            raise EditError(edit.path, f"line {piece.span.line}: several arguments in the place of what is none", edit)
+        found.put_several(new.elts)
+        return edit.code
     found.put(new)
     code = edit.code
     call = found.parent

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from migrate.facts.grouping import FOLDER_ARGUMENTS, Group, above_fields, is_folder, starred, without_text
 from migrate.facts.locations import folder_of, is_below, kind_of, normal, split_at
 from migrate.facts.uses import Origin, PathUse, Uses
-from migrate.facts.values import text_of
+from migrate.facts.values import MADE_BY_LIBRARY, text_of
 
 MODEL_DIR = "SM_MODEL_DIR"
 OUTPUT_DIR = "SM_OUTPUT_DATA_DIR"
@@ -133,8 +133,9 @@ def _makes(use: PathUse) -> bool:
 
 
 def _folders_written(origin: Origin) -> set[str]:
-    """The folders of the files that are written with this origin, as far as they are known."""
-    written = [normal(text_of(value)) for use, value in origin.uses if use.act == "write" and not _makes(use)]
+    """The folders of the files that are written with this origin, as far as they are known. A library may make those that it names."""
+    values = [value for use, value in origin.uses if use.act == "write" and not _makes(use)]
+    written = [normal(text_of(value)) for value in values if not any(part.text == MADE_BY_LIBRARY for part in value)]
     return {folder_of(text) for text in written if "/" in text}
 
 

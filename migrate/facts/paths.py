@@ -8,6 +8,7 @@ Every redirect keeps its EC2 value to the byte: ``os.path.join(folder, rest)`` s
 from __future__ import annotations
 
 import ast
+import itertools
 import posixpath
 from dataclasses import dataclass, field
 
@@ -67,12 +68,18 @@ class Redirect:
     option: Option | None = None
     argument: str | None = None  # the keyword to add, where span is None; empty: by position
     root: str | None = None  # the EC2 folder that a channel stands for
+    several: bool = False  # it is the first argument of a join: both stand there
+    path_class: str | None = None  # what the file calls pathlib's class, where the expression has to be of that
 
     def code(self, os_name: str = "os") -> str:
         """The expression; ``os_name`` is what the file calls the module ``os``."""
         given = f'"{self.env}"' if self.folder is None else f'"{self.env}", {self.folder}'
         base = f"{os_name}.environ.get({given})"
-        return base if self.rest is None else f"{os_name}.path.join({base}, {self.rest})"
+        if self.path_class is not None:
+            base = f"{self.path_class}({base})"
+        if self.rest is None or self.several:
+            return base if self.rest is None else f"{base}, {self.rest}"
+        return f"{os_name}.path.join({base}, {self.rest})"
 
 
 @dataclass(frozen=True)
@@ -121,8 +128,12 @@ class _Decider:
     def _anchored_input(self, origin: Origin) -> None:
         """A folder beside the code that is read, and that the repository does not hold, is a channel; the join is its default."""
         call = origin.joined
-        names = [a.value for a in call.args[1:] if isinstance(a, ast.Constant) and isinstance(a.value, str)] if call is not None else []
-        if call is None or not names or len(names) != len(call.args) - 1 or not any(u.act in ("read", "list") for u, _ in origin.uses):
+        if call is None or not any(u.act in ("read", "list") for u, _ in origin.uses):
+            return
+        behind = [call.right] if isinstance(call, ast.BinOp) else call.args[1:]
+        names = [a.value for a in behind if isinstance(a, ast.Constant) and isinstance(a.value, str)]
+        path_class = self._path_class(origin)
+        if not names or len(names) != len(behind) or path_class == "":
             return
         below = normal("/".join(names))
         if not below.strip("./") or is_file_like(below) or any(is_below(path, below) for path in self.shipped):
@@ -133,7 +144,20 @@ class _Decider:
         source = ast.get_source_segment(origin.module.text, call)
         if source is not None and name not in taken:
             place, env = origin.module.place(call), f"SM_CHANNEL_{name.upper()}"
-            self.result.redirects.append(Redirect("channel", place, env, source, None, Span.of(call), below, name, root=below))
+            self.result.redirects.append(
+                Redirect("channel", place, env, source, None, Span.of(call), below, name, root=below, path_class=path_class)
+            )
+
+    def _path_class(self, origin: Origin) -> str | None:
+        """What the file calls ``pathlib.Path``, where an anchor starts a join by ``/``: empty where it has no name for it."""
+        if not isinstance(origin.joined, ast.BinOp):
+            return None
+        for name, bindings in origin.module.names.root.bindings.items():
+            for binding in bindings:
+                if binding.kind == "import" and binding.module == "pathlib":
+                    if binding.name in (None, "Path"):
+                        return name if binding.name else f"{name}.Path"
+        return ""
 
     # -- roles -----------------------------------------------------------------------------------------------------------------------
 
@@ -142,7 +166,7 @@ class _Decider:
         inner = _inside_others(self.uses)
         usable = [o for o in origins if self._is_path(o) and id(o) not in inner]
         outputs = [o for o in usable if self._writes(o)]
-        written = {normal(o.text) for o in outputs if o.text is not None}
+        written = {normal(prefix) for o in outputs if o.text is not None for prefix in _prefixes(o, ("write", "make"))}
         written |= {normal(m.default) for m in self.result.migrated if m.role != "channel" and m.default}
         rest = [o for o in usable if o not in outputs]
         follows = [o for o in rest if self._follows(o, written)]
@@ -184,11 +208,17 @@ class _Decider:
         if acts & {"read", "list"} and any(u.row.kind == "data" for u, _ in origin.uses if u.act in ("read", "list")) or source is None:
             self._leave(origin, "the same folder is read and written", loses=True)
             return
+        path_class = self._path_class(origin)
+        if path_class == "":
+            self._leave(origin, "it is a path of pathlib's, for which the file has no name", loses=True)
+            return
         role = self.outputs.role(origin)
         env = MODEL_DIR if role in ("model", "checkpoint") else OUTPUT_DIR
         node = self._whole(origin.module, origin.node)
         source = ast.get_source_segment(origin.module.text, node) or source
-        self.result.redirects.append(Redirect(role, origin.module.place(node), env, source, None, Span.of(node), source))
+        self.result.redirects.append(
+            Redirect(role, origin.module.place(node), env, source, None, Span.of(node), source, path_class=path_class)
+        )
 
     def _whole(self, module: Module, node: ast.expr) -> ast.expr:
         """The f-string that ``node`` stands in, since the inside of one is no place to edit; else itself."""
@@ -245,9 +275,10 @@ class _Decider:
         """Whether a read, a test or a removal concerns what the script itself writes."""
         if not origin.text:
             return False
-        here = normal(origin.text)
-        if any(here == w or (w and is_below(here, w)) for w in written) or _has_pair(origin):
+        heres = {normal(prefix) for prefix in _prefixes(origin)} - {""}
+        if any(here == w or (w and is_below(here, w)) for w in written for here in heres) or _has_pair(origin):
             return True
+        here = normal(origin.text)
         weak = origin.acts() <= {"test", "list", "remove", "make"} or all(u.row.kind != "data" for u, _ in origin.uses)
         return weak and here != "" and any(is_below(w, here) for w in written)
 
@@ -329,6 +360,7 @@ class _Decider:
             group.channel,
             origin.option,
             root=folder if role == "channel" else None,
+            several=codes[1] is not None and _starts_join(self.program, origin),
         )
         self.result.redirects.append(redirect)
 
@@ -420,7 +452,8 @@ class _Decider:
         off = (
             value[0].option is not None and value[0].option.default_known and not value[0].option.default
         )  # unless it is given, nothing is written
-        if use.act in ("write", "make") or (use.act in ("read", "list") and use.row.kind == "data"):
+        said = text.strip("*/.") != "" or not any(r.role == "channel" for r in self.result.redirects)
+        if use.act in ("write", "make") or (use.act in ("read", "list") and use.row.kind == "data" and said):
             self.result.left.append(Left(place, use.act, kind, text, reason, use.act == "write" and not off))
 
     def _is_text(self, module: Module, node: ast.expr) -> bool:
@@ -446,10 +479,38 @@ class _Decider:
                 self.result.redirects.append(Redirect(role, place, env, '""', f'"{default}"', None, default, argument=keyword))
 
 
+def _starts_join(program: Program, origin: Origin) -> bool:
+    """Whether a literal is the first argument of an ``os.path.join``."""
+    parent = origin.module.parent(origin.node) if origin.node is not None else None
+    return (
+        isinstance(parent, ast.Call)
+        and len(parent.args) > 1
+        and parent.args[0] is origin.node
+        and program.qualified(origin.module, parent.func) == "os.path.join"
+    )
+
+
+def _stands_behind(origin: Origin) -> bool:
+    """Whether a literal is joined to what stands before it, by its form: ``folder / "a.png"``."""
+    child = origin.node
+    parent = origin.module.parent(child) if child is not None else None
+    while isinstance(parent, (ast.BinOp, ast.Call, ast.Attribute, ast.FormattedValue, ast.JoinedStr)):
+        if isinstance(parent, ast.BinOp) and parent.right is child and isinstance(parent.op, (ast.Add, ast.Div)):
+            return True
+        if isinstance(parent, ast.Call) and child is not parent.func:
+            joins = isinstance(parent.func, ast.Attribute) and parent.func.attr in ("join", "joinpath")
+            first = (
+                parent.args and parent.args[0] is child and not (isinstance(parent.func, ast.Attribute) and parent.func.attr == "joinpath")
+            )
+            return joins and not first
+        child, parent = parent, origin.module.parent(parent)
+    return False
+
+
 def _inside_others(uses: Uses) -> set[int]:
     """Origins (by id) that also stand inside another path's text, as in ``"best_" + name``: there a folder would stand in the middle."""
     by_place = {(key[1], key[2]): origin for key, origin in uses.origins.items()}
-    found: set[int] = set()
+    found = {id(origin) for origin in uses.origins.values() if origin.kind == "literal" and _stands_behind(origin)}
     for use in uses.uses:
         for value in use.values:
             for before, part in zip(value, value[1:], strict=False):
@@ -462,6 +523,16 @@ def _inside_others(uses: Uses) -> set[int]:
                 origin = by_place.get(place) if place is not None else None
                 if origin is not None:
                     found.add(id(origin))
+    return found
+
+
+def _prefixes(origin: Origin, acts: tuple[str, ...] | None = None) -> set[str]:
+    """The paths that start at the origin, as far as they are literal."""
+    found: set[str] = set()
+    for use, value in origin.uses:
+        if acts is None or use.act in acts:
+            known = list(itertools.takewhile(lambda part: part.kind in ("literal", "option"), value))
+            found.add(text_of(tuple(known)) if len(known) == len(value) else text_of(tuple(known)).rpartition("/")[0] or origin.text or "")
     return found
 
 

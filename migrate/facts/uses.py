@@ -42,7 +42,7 @@ class Origin:
     text: str | None
     names: set[str] = field(default_factory=set)
     uses: list[tuple[PathUse, Value]] = field(default_factory=list)
-    joined: ast.Call | None = None  # of an anchor: the join that it starts
+    joined: ast.Call | ast.BinOp | None = None  # of an anchor: the join that it starts
 
     @property
     def line(self) -> int:

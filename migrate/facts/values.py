@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 
 from migrate.facts.ec2_literal import ec2_literal
+from migrate.facts.locations import words
 from migrate.facts.model import Arguments, Option, Span
 from migrate.facts.program import Class, Function, Module, Program
 from migrate.facts.scopes import Binding, Scope
@@ -21,6 +22,8 @@ MOST_DEPTH = 40  # expressions followed in a row
 PART_OF_PATH = "a part of a path"
 TIME_OR_CHANCE = "the time or chance"
 IN_MEMORY = "an object in memory"
+CODE = "the code's own file"
+MADE_BY_LIBRARY = "what a library makes of it"
 
 PASS_THROUGH = frozenset(
     """
@@ -60,7 +63,7 @@ class Part:
     module: Module | None = None
     node: ast.expr | None = None
     option: Option | None = None
-    joined: ast.Call | None = None  # of an anchor: the ``os.path.join`` that it starts
+    joined: ast.Call | ast.BinOp | None = None  # of an anchor: the ``os.path.join``, or ``/`` of paths, that it starts
 
     @property
     def key(self) -> tuple[str, str, object]:
@@ -161,7 +164,7 @@ class Values:
         if isinstance(node.op, ast.Add):
             return _concatenated([self.of(module, node.left), self.of(module, node.right)])
         if isinstance(node.op, ast.Div):
-            return _joined([self.of(module, node.left), self.of(module, node.right)])
+            return [self._anchored(module, node, v) for v in _joined([self.of(module, node.left), self.of(module, node.right)])]
         if isinstance(node.op, ast.Mod) and isinstance(node.left, ast.Constant) and isinstance(node.left.value, str):
             given = list(node.right.elts) if isinstance(node.right, ast.Tuple) else [node.right]
             return self._filled(module, node.left, FORMAT_HOLE, given)
@@ -193,7 +196,7 @@ class Values:
 
     def _of_Name(self, module: Module, node: ast.Name) -> list[Value]:
         if node.id == "__file__":
-            return [hole("the code's own folder", node)]
+            return [hole(CODE, node)]
         found = module.scope(node).lookup(node.id)
         if found is None:
             return [hole(f"the unknown name {node.id}", node)]
@@ -291,15 +294,15 @@ class Values:
         if function is None:
             return [hole(f"the argument {name}")]
         values: list[Value] = []
-        given = False
-        for site in self.program.calls_of.get(id(node), []):
-            argument = self.program.argument(function, site.call, name)
+        sites = self.program.calls_of.get(id(node), [])
+        passed = [(site, self.program.argument(function, site.call, name)) for site in sites]
+        for site, argument in passed:
             if argument is not None:
-                given = True
                 values += self.of(site.module, argument)
         default = function.default(name)
-        if default is not None and not (isinstance(default, ast.Constant) and default.value is None and given):
-            values += self.of(function.module, default)
+        if default is not None and not (passed and all(argument is not None for _, argument in passed)):
+            if not (values and isinstance(default, ast.Constant) and default.value is None):
+                values += self.of(function.module, default)
         return values or [hole(f"the argument {name} of {function.node.name}, which no call here passes")]
 
     def _of_import(self, module: Module, binding: Binding) -> list[Value]:
@@ -320,7 +323,7 @@ class Values:
         if node.attr in self._attributes and self.is_namespace(module, node.value):
             return self._assigned_later(node) or [hole(f"the attribute {ast.unparse(node)}", node)]
         if node.attr == "parent":
-            return [(*v[:-1], *_folder(v[-1])) for v in self.of(module, node.value)]
+            return [self._folder_above(module, node, v) for v in self.of(module, node.value)]
         name = self.program.qualified(module, node)
         if name in ("os.curdir", "os.path.curdir"):
             return [(Part("anchor", ".", module, node),)]
@@ -337,6 +340,12 @@ class Values:
             if len(owners) == 1:
                 values = [v for m, _, value in candidates for v in self.of(m, value)]
         return values or [hole(f"the attribute {ast.unparse(node)}", node)]
+
+    def _folder_above(self, module: Module, node: ast.expr, value: Value) -> Value:
+        """The folder that holds ``value``; above the code it starts at the expression ``node``, whatever its name."""
+        if len(value) == 1 and (value[0].text == CODE or value[0].kind == "anchor"):
+            return (Part("anchor", "", module, node),)
+        return (*value[:-1], *_folder(value[-1]))
 
     def _is_module(self, module: Module, node: ast.expr) -> bool:
         return self.program.qualified(module, node) is not None
@@ -456,6 +465,8 @@ class Values:
             return [hole("sys.argv", node)]
         if isinstance(literal, ast.Dict):
             return [v for e in literal.values for v in self.of(module, e)]
+        if isinstance(node.value, ast.Attribute) and node.value.attr == "parents":
+            return [self._folder_above(module, node, v) for v in self.of(module, node.value.value)]
         if isinstance(key, int) and isinstance(node.value, ast.Call) and (halves := self._halves(module, node.value)):
             return halves[key]
         return self._elements(module, node.value, ()) if not isinstance(node.slice, ast.Slice) else []
@@ -532,7 +543,7 @@ class Values:
         if name == "os.path.dirname" and node.args:
             if any(isinstance(n, ast.Name) and n.id == "__file__" for n in ast.walk(node.args[0])):
                 return [(Part("anchor", "", module, node),)]
-            return [(*v[:-1], *_folder(v[-1])) for v in self.of(module, node.args[0])]
+            return [self._folder_above(module, node, v) for v in self.of(module, node.args[0])]
         if name in ("os.path.basename", "os.path.splitext"):
             return [hole(PART_OF_PATH, node)]
         if name.rpartition(".")[2] in ("BytesIO", "StringIO"):
@@ -543,15 +554,23 @@ class Values:
             return [hole(TIME_OR_CHANCE, node)]
         if name in ("input", "raw_input", "getpass.getpass"):
             return [hole("what a person types", node)]
-        local = self._of_local_call(module, node)
-        return local or self._of_method(module, node)
+        return self._of_local_call(module, node) or self._of_method(module, node) or self._made_by_library(module, node, name)
 
-    def _anchored(self, module: Module, call: ast.Call, value: Value) -> Value:
-        """A path joined to the working folder or the code's own starts at this join's argument: there it can be given another start."""
+    def _made_by_library(self, module: Module, node: ast.Call, name: str) -> list[Value]:
+        """What a function of a library makes of a folder starts there, where its name says that it makes a path."""
+        last = name.rpartition(".")[2]
+        if not node.args or not words(last) & {"path", "dir", "directory", "folder"}:
+            return []
+        made = (Part("hole", MADE_BY_LIBRARY),)
+        return [(*v, *made) for v in self.of(module, node.args[0]) if v and v[0].kind in ("literal", "option", "anchor")]
+
+    def _anchored(self, module: Module, join: ast.Call | ast.BinOp, value: Value) -> Value:
+        """A path joined to the working folder or the code's own starts at this join's first part: there it can be given another start."""
         if value and value[0].kind == "anchor":
-            if value[0].joined is not None and isinstance(call.args[0], (ast.Name, ast.Attribute)):
+            first = join.left if isinstance(join, ast.BinOp) else join.args[0]
+            if value[0].joined is not None and isinstance(first, (ast.Name, ast.Attribute, ast.BinOp)):
                 return value  # a folder below the anchor has a name already: there it starts
-            return (Part("anchor", value[0].text, module, call.args[0], joined=call), *value[1:])
+            return (Part("anchor", value[0].text, module, first, joined=join), *value[1:])
         return value
 
     def _of_local_call(self, module: Module, node: ast.Call) -> list[Value]:

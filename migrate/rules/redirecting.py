@@ -21,7 +21,7 @@ def edits_of(context: Context, redirect: Redirect) -> tuple[Edit, ...]:
     name, needed = local_name(tree, path, "os", before=redirect.span or redirect.place.span)
     edits: list[Edit] = [needed] if needed is not None else []
     if redirect.span is not None:
-        edits.append(Replace(path, redirect.span, redirect.code(name)))
+        edits.append(Replace(path, redirect.span, redirect.code(name), redirect.several))
     elif redirect.argument is not None:
         keyword = f"{redirect.argument}=" if redirect.argument else ""
         edits.append(AddArgument(path, redirect.place.span, keyword + redirect.code(name)))

@@ -264,3 +264,16 @@ def test_no_edits_no_change() -> None:
 def test_a_warning_of_the_parser_is_not_ours() -> None:
     source = b"x = '\\d', 'a'\n"
     assert rewrite(source, [Replace(PATH, Span(1, 10, 1, 13), "b")]) == b"x = '\\d', b\n"
+
+
+def test_one_argument_becomes_several() -> None:
+    source = b"join('a', f(b), 'c')  # d\njoin('a', k=1)\n"
+    spans = [Span(1, 5, 1, 8), Span(1, 16, 1, 19), Span(2, 5, 2, 8)]
+    edits = [Replace(PATH, span, "x(1), 'y'", True) for span in spans]
+    assert rewrite(source, edits) == b"join(x(1), 'y', f(b), x(1), 'y')  # d\njoin(x(1), 'y', k=1)\n"
+
+
+@pytest.mark.parametrize(("code", "span"), [("1, 2", Span(1, 4, 1, 7)), ("1", Span(1, 11, 1, 14)), ("1, 2", Span(1, 18, 1, 21))])
+def test_several_arguments_need_a_place_for_them(code: str, span: Span) -> None:
+    with pytest.raises(EditError, match="several arguments in the place of what is none"):
+        rewrite(b"x = 'a', f('b', k='c')\n", [Replace(PATH, span, code, True)])

@@ -269,6 +269,58 @@ def test_a_path_that_is_redirected_where_it_starts_is_not_redirected_again() -> 
     assert [r.option.dest for r in paths_of(source).redirects if r.option] == ["log_dir"] and len(paths_of(source).redirects) == 1
 
 
+def test_the_first_of_joined_parts_is_given_its_folder_beside_them() -> None:
+    source = (
+        "import os\nimport numpy as np\nnp.load(os.path.join('data', 'train', input()))\n"
+        "with open(os.path.join('data', 'logs', 'a.csv'), 'w') as f:\n    f.write('')\nos.makedirs(os.path.join('data', 'logs'))\n"
+    )
+    assert codes_of(source) == {
+        "train.py:3": "os.environ.get(\"SM_CHANNEL_TRAINING\", 'data')",
+        "train.py:4": f"{OUTPUT}''), 'data'",
+        "train.py:6": f"{OUTPUT}''), 'data'",
+    }
+
+
+@pytest.mark.parametrize(
+    ("source", "text"), [("D / 'a.png'", False), ("os.path.join(D, 'a.png')", True), ("D + '/a.png'", True), ("D.joinpath('a.png')", False)]
+)
+def test_a_name_that_stands_behind_a_folder_is_no_start(source: str, text: bool) -> None:
+    codes = codes_of(f"import os, cv2\ndef save(D=''):\n    cv2.imwrite({source}, 0)\nsave(input())\nsave()\n")
+    assert codes == ({"train.py:3": f'os.path.join({OUTPUT}""), {source})'} if text else {})
+
+
+def test_the_default_of_an_argument_that_every_call_passes_is_no_path() -> None:
+    source = "import torch\ndef strip(f='best.pt'):\n    torch.save({}, f)\nstrip('x.pt')\n"
+    assert codes_of(source) == {"train.py:4": f"os.path.join({MODEL}''), 'x.pt')"}
+    assert set(codes_of(source + "strip()\n")) == {"train.py:2", "train.py:4"}
+    assert set(codes_of(source + "strip(*input())\n")) == {"train.py:2", "train.py:4"}
+
+
+@pytest.mark.parametrize("root", ["Path(__file__).resolve().parent", "Path(__file__).parents[1]", "FILE.parents[0]", "FILE.parent.parent"])
+def test_a_path_beside_the_code_starts_at_the_join(root: str) -> None:
+    head = f"from pathlib import Path\nimport torch\nFILE = Path(__file__).resolve()\nROOT = {root}\n"
+    source = head + "OUT = ROOT / 'runs/train'\nOUT.mkdir(exist_ok=True, parents=True)\ntorch.save({}, OUT / 'x.pt')\n"
+    assert codes_of(source) == {"train.py:5": f"Path({MODEL}ROOT))"}
+    source = head + "for p in (ROOT / 'inputs').glob('*.npy'):\n    torch.load(p)\n"
+    assert codes_of(source) == {"train.py:5": "Path(os.environ.get(\"SM_CHANNEL_TRAINING\", ROOT / 'inputs'))"}
+    assert codes_of(source, frozenset({"inputs/a.npy"})) == {}
+
+
+def test_what_a_library_makes_of_a_folder_starts_where_the_folder_does() -> None:
+    source = (
+        "import argparse, torch\nfrom lib import increment_path\np = argparse.ArgumentParser()\n"
+        "p.add_argument('--project', default='runs/train')\na = p.parse_args()\nd = increment_path(a.project, exist_ok=True)\n"
+        "torch.save({}, d / 'last.pt')\n"
+    )
+    assert set(codes_of(source)) == {"train.py:4"}
+
+
+def test_a_read_of_which_nothing_is_known_is_told_only_where_no_channel_brings_data() -> None:
+    read = "import cv2\nfor f in open(input()):\n    cv2.imread(f)\n"
+    assert [x.act for x in paths_of(read).left] == ["read"]
+    assert not paths_of("import numpy as np\nnp.load('/mnt/x.npy')\n" + read).left
+
+
 def test_what_is_found_by_a_pattern_stands_in_the_folder_that_is_searched() -> None:
     source = (
         "from pathlib import Path\nimport numpy as np\nD = Path('./data/masks/')\n"
