@@ -118,6 +118,12 @@ def is_below(location: str, root: str) -> bool:
     return location == root or location.startswith(root.rstrip("/") + "/")
 
 
+def may_be_below(location: str, root: str) -> bool:
+    """Whether ``location`` may be ``root`` or stand under it; ``*`` is what is not known of a name."""
+    parts, wanted = location.split("/"), root.split("/")
+    return len(parts) >= len(wanted) and all(a == b or "*" in a or "*" in b for a, b in zip(parts, wanted, strict=False))
+
+
 def is_trivial(location: str) -> bool:
     """Folders that hold everything: sharing one of them says nothing about two paths."""
     parts = [p for p in location.split("/") if p not in ("", "..", "~")]

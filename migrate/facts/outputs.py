@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterable
 
 from migrate.facts.grouping import FOLDER_ARGUMENTS, Group, above_fields, is_folder, starred, without_text
-from migrate.facts.locations import folder_of, is_below, kind_of, normal, split_at
+from migrate.facts.locations import folder_of, is_below, kind_of, may_be_below, normal, split_at
 from migrate.facts.uses import Origin, PathUse, Uses
 from migrate.facts.values import MADE_BY_LIBRARY, text_of
 
@@ -141,14 +141,7 @@ def _folders_written(origin: Origin) -> set[str]:
 
 def _covered(folder: str, made: list[str]) -> bool:
     """Whether the code makes this folder, or one inside it. What is not known of a name may be anything."""
-    wanted = folder.split("/")
-    for text in made:
-        parts = text.split("/")
-        if text.startswith("*") or (
-            len(parts) >= len(wanted) and all(a == b or "*" in a or "*" in b for a, b in zip(parts, wanted, strict=False))
-        ):
-            return True
-    return False
+    return any(text.startswith("*") or may_be_below(text, folder) for text in made)
 
 
 def _made_unguarded(group: Group) -> bool:

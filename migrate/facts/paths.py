@@ -25,6 +25,7 @@ from migrate.facts.locations import (
     is_file_like,
     is_system,
     kind_of,
+    may_be_below,
     normal,
     split_at,
     split_of,
@@ -34,7 +35,7 @@ from migrate.facts.migrated import Migrated, find_migrated
 from migrate.facts.model import Arguments, Option, Place, Span
 from migrate.facts.outputs import MODEL_DIR, OUTPUT_DIR, Outputs, makes_anew
 from migrate.facts.program import Module, Program
-from migrate.facts.uses import Origin, PathUse, Uses, find_uses, is_certain_text
+from migrate.facts.uses import Origin, PathUse, Uses, find_uses, is_certain_text, names_around
 from migrate.facts.values import PART_OF_PATH, TIME_OR_CHANCE, Value, Values, reaching, text_of
 
 SETTINGS = (".yaml", ".yml", ".json", ".cfg", ".ini", ".toml", ".py", ".names")
@@ -127,13 +128,8 @@ class _Decider:
 
     def _anchored_input(self, origin: Origin) -> None:
         """A folder beside the code that is read, and that the repository does not hold, is a channel; the join is its default."""
-        call = origin.joined
-        if call is None or not any(u.act in ("read", "list") for u, _ in origin.uses):
-            return
-        behind = [call.right] if isinstance(call, ast.BinOp) else call.args[1:]
-        names = [a.value for a in behind if isinstance(a, ast.Constant) and isinstance(a.value, str)]
-        path_class = self._path_class(origin)
-        if not names or len(names) != len(behind) or path_class == "":
+        call, names, path_class = origin.joined, _names_behind(origin), self._path_class(origin)
+        if call is None or not names or path_class == "" or not any(u.act in ("read", "list") for u, _ in origin.uses):
             return
         below = normal("/".join(names))
         if not below.strip("./") or is_file_like(below) or any(is_below(path, below) for path in self.shipped):
@@ -179,6 +175,7 @@ class _Decider:
         for group in channels(inputs):
             for origin in group.origins:
                 self._redirect(origin, group, "channel")
+                self._leave(origin, "it is written beside an input", loses=True, acts=("write",))
         done = {id(o) for o in [*outputs, *inputs]}
         self.placed = {id(u) for o in [*outputs, *inputs] if self._has_place(o) for u, _ in o.uses}
         for origin in origins:
@@ -205,7 +202,11 @@ class _Decider:
         if "write" not in acts and "make" not in acts:
             self._anchored_input(origin)
             return
-        if acts & {"read", "list"} and any(u.row.kind == "data" for u, _ in origin.uses if u.act in ("read", "list")) or source is None:
+        named = words(" ".join(_names_behind(origin))) | names_around(origin.module, origin.joined or origin.node)
+        if _is_derived_from(origin) or (named & DATA_WORDS and not named & (MODEL_WORDS | LOG_WORDS)):
+            self._anchored_input(origin)
+            return
+        if self._reads_others(origin) or source is None:
             self._leave(origin, "the same folder is read and written", loses=True)
             return
         path_class = self._path_class(origin)
@@ -219,6 +220,15 @@ class _Decider:
         self.result.redirects.append(
             Redirect(role, origin.module.place(node), env, source, None, Span.of(node), source, path_class=path_class)
         )
+
+    def _reads_others(self, origin: Origin) -> bool:
+        """Whether data are read below an anchor that the script does not write itself."""
+        read = {normal(text_of(v)) for u, v in origin.uses if u.act in ("read", "list") and u.row.kind == "data"}
+        if origin.joined is None:
+            return bool(read)
+        written = {normal(text_of(v)) for u, v in origin.uses if u.act == "write"}
+        made = written | {normal(text_of(v)) for u, v in origin.uses if u.act == "make"}
+        return any(not any(may_be_below(r, w) for w in written) and not any(may_be_below(m, r) for m in made) for r in read)
 
     def _whole(self, module: Module, node: ast.expr) -> ast.expr:
         """The f-string that ``node`` stands in, since the inside of one is no place to edit; else itself."""
@@ -255,6 +265,8 @@ class _Decider:
 
     def _writes(self, origin: Origin) -> bool:
         acts = origin.acts()
+        if _is_derived_from(origin):
+            return False
         if "write" in acts:
             if origin.names & DATA_WORDS and not origin.names & (MODEL_WORDS | LOG_WORDS | {"out", "output", "save", "result", "results"}):
                 data_reads = [u for u, _ in origin.uses if u.act in ("read", "list") and u.row.kind == "data"]
@@ -280,7 +292,9 @@ class _Decider:
             return True
         here = normal(origin.text)
         weak = origin.acts() <= {"test", "list", "remove", "make"} or all(u.row.kind != "data" for u, _ in origin.uses)
-        return weak and here != "" and any(is_below(w, here) for w in written)
+        known = {normal(text_of(v)) for _, v in origin.uses if _is_known(v)} | ({here} if origin.acts() <= {"test", "make"} else set())
+        searched = {folder_of(text) if "*" in text and "/" in text else text for text in known}
+        return weak and any(is_below(w, folder) for w in written for folder in searched - {""})
 
     def _reads(self, origin: Origin) -> bool:
         acts = origin.acts()
@@ -314,6 +328,8 @@ class _Decider:
     def _travels(self, origin: Origin) -> bool:
         """A small file of the repository that the code reads beside itself, or a whole folder given only as a literal."""
         text = normal(origin.text or "")
+        if text not in self.shipped and text.endswith(SETTINGS) and any(path.endswith("/" + text) for path in self.shipped):
+            return True
         if text not in self.shipped:
             return origin.kind == "literal" and not (origin.names | words(text)) & DATA_WORDS and self._settings_of(origin)
         return text.endswith(SETTINGS) or not text.endswith(DATA_ENDINGS) or bool(origin.names & {"config", "cfg", "vocab", "tokenizer"})
@@ -412,8 +428,10 @@ class _Decider:
             return _quoted(folder, quote), source[:opening] + source[opening + len(folder) + 1 :]
         return _quoted(folder, quote), None if rest is None else _quoted(rest, quote)
 
-    def _leave(self, origin: Origin, reason: str, loses: bool) -> None:
+    def _leave(self, origin: Origin, reason: str, loses: bool, acts: tuple[str, ...] | None = None) -> None:
         for use, value in origin.uses:
+            if acts is not None and use.act not in acts:
+                continue
             kind = kind_of(use.row.kind, text_of(value), origin.names)
             self.result.left.append(Left(use.module.place(use.call), use.act, kind, text_of(value), reason, loses and use.act == "write"))
 
@@ -479,6 +497,14 @@ class _Decider:
                 self.result.redirects.append(Redirect(role, place, env, '""', f'"{default}"', None, default, argument=keyword))
 
 
+def _names_behind(origin: Origin) -> list[str]:
+    """The names that an anchor is joined to, where all of them are literals."""
+    join = origin.joined
+    behind = [] if join is None else [join.right] if isinstance(join, ast.BinOp) else join.args[1:]
+    names = [a.value for a in behind if isinstance(a, ast.Constant) and isinstance(a.value, str)]
+    return names if len(names) == len(behind) else []
+
+
 def _starts_join(program: Program, origin: Origin) -> bool:
     """Whether a literal is the first argument of an ``os.path.join``."""
     parent = origin.module.parent(origin.node) if origin.node is not None else None
@@ -534,6 +560,16 @@ def _prefixes(origin: Origin, acts: tuple[str, ...] | None = None) -> set[str]:
             known = list(itertools.takewhile(lambda part: part.kind in ("literal", "option"), value))
             found.add(text_of(tuple(known)) if len(known) == len(value) else text_of(tuple(known)).rpartition("/")[0] or origin.text or "")
     return found
+
+
+def _is_derived_from(origin: Origin) -> bool:
+    """Whether the origin itself is read, and what is written only has a name made from it: ``Path(weights).with_suffix(".onnx")``."""
+    read = any(u.act == "read" and _is_known(v) for u, v in origin.uses)
+    return read and "write" in origin.acts() and not any(u.act in ("write", "make") and _is_known(v) for u, v in origin.uses)
+
+
+def _is_known(value: Value) -> bool:
+    return all(part.kind in ("literal", "option", "anchor") for part in value)
 
 
 def _has_pair(origin: Origin) -> bool:

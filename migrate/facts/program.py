@@ -359,9 +359,20 @@ class Program:
             bases = [self.method(base, target.attr) for base in self.bases(cls)] if cls else []
             return [b for b in bases if b is not None]
         methods = self._methods.get(target.attr, [])
+        if isinstance(target.value, ast.Call) and self._is_librarys(module, target.value):
+            return []
         if self.qualified(module, target) is None and len({id(m.owner) for m in methods}) == 1:
             return methods
         return []
+
+    def _is_librarys(self, module: Module, call: ast.Call) -> bool:
+        """Whether a call is one of an imported library's."""
+        root: ast.expr = call.func
+        while isinstance(root, (ast.Attribute, ast.Call)):
+            root = root.func if isinstance(root, ast.Call) else root.value
+        found = module.scope(root).lookup(root.id) if isinstance(root, ast.Name) else None
+        name = self.qualified(module, root) if found is not None and all(b.kind == "import" for b in found[1]) else None
+        return name is not None and ".py:" not in name
 
     def argument(self, function: Function, call: ast.Call, name: str) -> ast.expr | None:
         """The expression that ``call`` passes for parameter ``name``; None when it leaves the default or spreads ``*`` / ``**``."""

@@ -27,7 +27,7 @@ MADE_BY_LIBRARY = "what a library makes of it"
 
 PASS_THROUGH = frozenset(
     """
-    str os.fspath os.path.abspath os.path.expanduser os.path.expandvars os.path.normpath os.path.realpath repr
+    str os.fspath os.path.abspath os.path.expanduser os.path.expandvars os.path.normpath os.path.realpath os.path.relpath repr
     pathlib.Path pathlib.PurePath pathlib.PosixPath copy.copy copy.deepcopy py.path.local path.Path open io.open
     codecs.open gzip.open bz2.open
     """.split()
@@ -283,7 +283,7 @@ class Values:
             return node
         if isinstance(node, ast.Name):
             found = module.scope(node).lookup(node.id)
-            for binding in found[1] if found else []:
+            for binding in reaching(module, node, *found) if found else []:
                 if binding.kind == "assign" and isinstance(binding.value, (ast.List, ast.Tuple, ast.Set, ast.Dict)) and not binding.index:
                     return binding.value
         return None
@@ -568,7 +568,8 @@ class Values:
         """A path joined to the working folder or the code's own starts at this join's first part: there it can be given another start."""
         if value and value[0].kind == "anchor":
             first = join.left if isinstance(join, ast.BinOp) else join.args[0]
-            if value[0].joined is not None and isinstance(first, (ast.Name, ast.Attribute, ast.BinOp)):
+            nested = isinstance(first, ast.Call) and (self.program.qualified(module, first.func) or "").endswith("path.join")
+            if value[0].joined is not None and not nested:
                 return value  # a folder below the anchor has a name already: there it starts
             return (Part("anchor", value[0].text, module, first, joined=join), *value[1:])
         return value
@@ -799,8 +800,10 @@ def _concatenated(pieces: list[list[Value]]) -> list[Value]:
 def _joined(pieces: list[list[Value]]) -> list[Value]:
     """As ``os.path.join``: an empty first part vanishes, an absolute later part starts anew."""
     results: list[Value] = [()]
-    for alternatives in pieces:
+    for place, alternatives in enumerate(pieces):
         step: list[Value] = []
+        if place == 0:  # `folder=""` is what a caller leaves out
+            alternatives = [v for v in alternatives if any(p.kind != "literal" or p.text for p in v)] or alternatives
         for head in results:
             for tail in alternatives:
                 absolute = bool(tail) and tail[0].kind == "literal" and tail[0].text.startswith(("/", "~"))

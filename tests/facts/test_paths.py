@@ -282,7 +282,8 @@ def test_the_first_of_joined_parts_is_given_its_folder_beside_them() -> None:
 
 
 @pytest.mark.parametrize(
-    ("source", "text"), [("D / 'a.png'", False), ("os.path.join(D, 'a.png')", True), ("D + '/a.png'", True), ("D.joinpath('a.png')", False)]
+    ("source", "text"),
+    [("D / 'a.png'", False), ("os.path.join(D, 'a.png')", False), ("D + '/a.png'", True), ("D.joinpath('a.png')", False)],
 )
 def test_a_name_that_stands_behind_a_folder_is_no_start(source: str, text: bool) -> None:
     codes = codes_of(f"import os, cv2\ndef save(D=''):\n    cv2.imwrite({source}, 0)\nsave(input())\nsave()\n")
@@ -319,6 +320,61 @@ def test_a_read_of_which_nothing_is_known_is_told_only_where_no_channel_brings_d
     read = "import cv2\nfor f in open(input()):\n    cv2.imread(f)\n"
     assert [x.act for x in paths_of(read).left] == ["read"]
     assert not paths_of("import numpy as np\nnp.load('/mnt/x.npy')\n" + read).left
+
+
+def test_a_folder_beside_the_code_that_the_script_reads_its_own_results_from_is_an_output() -> None:
+    source = (
+        "from pathlib import Path\nimport pandas as pd\nROOT = Path(__file__).parent\nD = ROOT / 'runs'\nD.mkdir(exist_ok=True)\n"
+        "pd.DataFrame().to_csv(D / 'a.csv')\npd.read_csv(D / 'a.csv')\n%s"
+    )
+    assert codes_of(source % "") == {"train.py:4": f"Path({OUTPUT}ROOT))"}
+    assert codes_of(source % "pd.read_csv(D / 'b.csv')\n") == {}
+
+
+def test_an_input_beside_which_the_script_writes_stays_an_input() -> None:
+    source = (
+        "import argparse, torch\nfrom pathlib import Path\np = argparse.ArgumentParser()\n"
+        "p.add_argument('--weights', default='models/w.pt')\nw = p.parse_args().weights\ntorch.load(w)\n"
+        "open(Path(w).with_suffix('.onnx'), 'wb')\n"
+    )
+    paths = paths_of(source)
+    assert [r.env for r in paths.redirects] == ["SM_CHANNEL_PRETRAINED"]
+    assert [(x.loses, x.reason) for x in paths.left] == [(True, "it is written beside an input")]
+
+
+def test_settings_that_the_repository_ships_elsewhere_are_no_channel() -> None:
+    source = "import yaml\ndef load(cfg='net.yaml'):\n    return yaml.safe_load(open(cfg))\nload()\n"
+    assert codes_of(source, frozenset({"models/net.yaml"})) == {} and codes_of(source) != {}
+
+
+def test_an_empty_folder_is_no_start_where_there_are_others() -> None:
+    source = (
+        "import cv2\ndef save(name, D=''):\n    for f in ['a.png', 'b.png']:\n        cv2.imwrite(D / f, 0)\nsave(1, input())\nsave(2)\n"
+    )
+    assert codes_of(source) == {}
+
+
+def test_a_method_of_what_a_library_made_is_not_the_programs() -> None:
+    source = (
+        "import torch\nfrom PIL import Image\nclass Results:\n    def save(self, where):\n        torch.save({}, where)\n"
+        "Results().save('a/b.pt')\nImage.open(input()).save(input(), 'models/JPEG')\n"
+    )
+    assert codes_of(source) == {"train.py:6": f"os.path.join({MODEL}'a'), 'b.pt')"}
+
+
+def test_a_folder_that_is_read_below_is_not_the_one_that_outputs_stand_in() -> None:
+    source = (
+        "import os, glob, torch\nos.makedirs('data/logs')\ntorch.save({}, 'data/logs/m.pt')\n"
+        "with open(os.path.join('data', 'l.csv')) as f:\n    f.read()\nglob.glob(os.path.join('data', input(), '*.jpg'))\n"
+    )
+    assert [(line, "CHANNEL" in code) for line, code in codes_of(source).items()] == [
+        ("train.py:2", False), ("train.py:3", False), ("train.py:4", True), ("train.py:6", True),
+    ]  # fmt: skip
+
+
+def test_a_list_that_is_made_anew_is_no_longer_its_first_names() -> None:
+    source = "import cv2\nD = input()\nfiles = ['a.png', 'b.png']\nfiles = [D / f for f in files]\nfor f in files:\n    cv2.imread(f)\n"
+    assert codes_of(source) == {}
 
 
 def test_what_is_found_by_a_pattern_stands_in_the_folder_that_is_searched() -> None:
