@@ -206,6 +206,10 @@ class _Decider:
         if _is_derived_from(origin) or (named & DATA_WORDS and not named & (MODEL_WORDS | LOG_WORDS)):
             self._anchored_input(origin)
             return
+        names = _names_behind(origin)
+        if names and is_file_like(names[-1]) and not any(u.act in ("write", "make") and _is_known(v) for u, v in origin.uses):
+            self._leave(origin, "it has a name made from that of a file beside the code", loses=True, acts=("write",))
+            return
         if self._reads_others(origin) or source is None:
             self._leave(origin, "the same folder is read and written", loses=True)
             return

@@ -377,6 +377,12 @@ def test_a_list_that_is_made_anew_is_no_longer_its_first_names() -> None:
     assert codes_of(source) == {}
 
 
+def test_a_file_beside_the_code_is_no_output_for_what_is_named_after_it() -> None:
+    source = "from pathlib import Path\nW = Path(__file__).parent / 'w.pt'\nopen(W.with_suffix('.onnx'), 'wb')\n"
+    paths = paths_of(source)
+    assert not paths.redirects and [x.loses for x in paths.left] == [True]
+
+
 def test_what_is_found_by_a_pattern_stands_in_the_folder_that_is_searched() -> None:
     source = (
         "from pathlib import Path\nimport numpy as np\nD = Path('./data/masks/')\n"
