@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from weakref import WeakKeyDictionary
 
 from migrate.facts.model import Span
+from migrate.facts.nodes import children
 
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
@@ -83,7 +84,7 @@ class Names:
         while todo:
             node, scope = todo.pop()
             inner = self._bind(node, scope)
-            todo += ((child, inner) for child in ast.iter_child_nodes(node))
+            todo += [(child, inner) for child in children(node)]
 
     @property
     def module(self) -> Scope:

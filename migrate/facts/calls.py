@@ -33,6 +33,7 @@ class Table:
     exact: dict[str, list[Row]] = field(default_factory=dict)
     last: dict[str, list[Row]] = field(default_factory=dict)
     method: dict[str, list[Row]] = field(default_factory=dict)
+    names: set[str] = field(default_factory=lambda: {"__init__"})  # the last names of all: a method called otherwise is no row; see rows_of
 
     def add(self, row: Row) -> None:
         if row.name.startswith("*."):
@@ -41,6 +42,7 @@ class Table:
             self.method.setdefault(row.name[1:], []).append(row)
         else:
             self.exact.setdefault(row.name, []).append(row)
+        self.names.add(row.name.rsplit(".", 1)[-1])
 
 
 def _argument(text: str) -> tuple[int | None, str | None]:
@@ -83,6 +85,8 @@ def table(more: tuple[str, ...] = ()) -> Table:
 
 def rows_of(calls: Table, program: Program, module: Module, call: ast.Call) -> list[Row]:
     """The rows of the table that ``call`` is."""
+    if isinstance(call.func, ast.Attribute) and call.func.attr not in calls.names and not program.may_define(call.func):
+        return []
     name = program.qualified(module, call.func)
     if name is not None and ".py:" not in name:
         rows = calls.exact.get(name, []) or calls.last.get(name.rsplit(".", 1)[-1], []) if "." in name else calls.exact.get(name, [])

@@ -185,7 +185,7 @@ class Program:
         for module in self.modules.values():
             asleep = set() if module.path == self.entry else module.guarded()
             for call in module.calls():
-                if _last(call.func) not in self._defined_names or id(call) in asleep:  # the tests of an imported module do not run
+                if not self.may_define(call.func) or id(call) in asleep:  # the tests of an imported module do not run
                     continue
                 for function in self.callees(module, call):
                     self.calls_of.setdefault(id(function.node), []).append(CallSite(module, call))
@@ -246,6 +246,12 @@ class Program:
         if package is not None:
             return f"{package}:{binding.name}"
         return None if binding.level else dotted
+
+    def may_define(self, called: ast.expr) -> bool:
+        """Whether what is called may be defined in this program, by its last name alone."""
+        if isinstance(called, ast.Name):
+            return called.id in self._defined_names
+        return isinstance(called, ast.Attribute) and called.attr in self._defined_names
 
     def definitions(self, module: Module, expression: ast.expr) -> list[Function | Class]:
         """The functions and classes of this program that ``expression`` names."""
@@ -329,7 +335,7 @@ class Program:
         that only one class has."""
         known = self._callees.get(id(call))
         if known is None:
-            if _last(call.func) not in self._defined_names:
+            if not self.may_define(call.func):
                 return []
             known = self._callees[id(call)] = self._find_callees(module, call)
         return known
@@ -386,13 +392,6 @@ class Program:
             if len(before) > position and not any(isinstance(a, ast.Starred) for a in before):
                 return before[position]
         return None
-
-
-def _last(function: ast.expr) -> str | None:
-    """The last name of what is called."""
-    if isinstance(function, ast.Name):
-        return function.id
-    return function.attr if isinstance(function, ast.Attribute) else None
 
 
 def parse_module(path: str, source: bytes) -> Module:

@@ -121,6 +121,7 @@ class ScopeBuilder:
         while current is not None:
             found = self.scope_of.get(id(current))
             if found is not None:
+                self.scope_of[id(node)] = found
                 return found
             current = self.parent_of.get(id(current))
         return self.root

@@ -81,10 +81,11 @@ def find_uses(program: Program, values: Values, calls: Table) -> Uses:
     for module in program.modules.values():
         asleep = dormant(module, program)
         for call in module.calls():
-            function = module.scope(call).function()
+            rows = rows_of(calls, program, module, call)
+            function = module.scope(call).function() if rows else None
             if id(call) in asleep or (function is not None and id(function.node) not in alive):
                 continue
-            for row in rows_of(calls, program, module, call):
+            for row in rows:
                 argument = path_argument(row, call)
                 if argument is None:
                     if (

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from migrate.facts.ec2_literal import ec2_literal
 from migrate.facts.locations import words
 from migrate.facts.model import Arguments, Option, Span
+from migrate.facts.nodes import children
 from migrate.facts.program import Class, Function, Module, Program
 from migrate.facts.scopes import Binding, Scope
 
@@ -755,16 +757,21 @@ def _same_branch(module: Module, binding: ast.AST, node: ast.AST) -> bool:
 
 def returns_of(function: Function) -> list[ast.expr]:
     """The expressions that a function returns; those of functions inside it are left out."""
-    found: list[ast.expr] = []
+    by_id: dict[int, list[ast.expr]] = function.module.notes.setdefault("returned", {})
+    known = by_id.get(id(function.node))
+    if known is None:
+        known = by_id[id(function.node)] = list(_returned(function))
+    return known
+
+
+def _returned(function: Function) -> Iterator[ast.expr]:
     todo: list[ast.AST] = list(function.node.body)
-    while todo:
-        node = todo.pop(0)
+    for node in todo:  # it grows
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)):
             continue
         if isinstance(node, ast.Return) and node.value is not None:
-            found.append(node.value)
-        todo += ast.iter_child_nodes(node)
-    return found
+            yield node.value
+        todo += [child for child in children(node) if not isinstance(child, ast.expr)]
 
 
 def _folder(part: Part) -> Value:

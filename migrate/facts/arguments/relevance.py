@@ -28,13 +28,17 @@ class Relevance:
 
     def _fill(self, program: Program) -> None:
         names: dict[int, set[str]] = {}
+        heirs: dict[str, set[str]] = {}  # the names of the classes below, by the name of the base
+        for cls in program.classes:
+            for base in _bases(cls.node):
+                heirs.setdefault(base, set()).add(cls.node.name)
         for function in program.functions:
             words, count, gives = _look(function)
             key = id(function.node)
             self._words[key] = words
             names[key] = {function.node.name} - COMMON
             if function.node.name == "__init__" and function.owner is not None:
-                names[key] = {function.owner.name} | {cls.node.name for cls in program.classes if _inherits(cls.node, function.owner.name)}
+                names[key] = {function.owner.name} | heirs.get(function.owner.name, set())
             if gives and count <= SMALL:
                 self._small.add(key)
             if function.node.name == "__init__" and count <= SMALL:
@@ -80,5 +84,5 @@ def _holds_parser(value: object) -> bool:
     return isinstance(value, FunctionValue) and isinstance(value.bound, (Parser, Instance)) and not isinstance(value.bound, Namespace)
 
 
-def _inherits(node: ast.ClassDef, base: str) -> bool:
-    return any((isinstance(b, ast.Name) and b.id == base) or (isinstance(b, ast.Attribute) and b.attr == base) for b in node.bases)
+def _bases(node: ast.ClassDef) -> list[str]:
+    return [b.id if isinstance(b, ast.Name) else b.attr for b in node.bases if isinstance(b, (ast.Name, ast.Attribute))]

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from migrate.facts.nodes import children
 from migrate.facts.program import CallSite, Function, Module, Program
 from migrate.facts.scopes import Binding, Scope
 from migrate.facts.training.loops import Loop
@@ -43,6 +44,7 @@ class Extent:
         self.functions: dict[int, Function] = {}
         self.sites: dict[int, list[CallSite]] = {}
         self._nodes: list[tuple[Module, ast.AST]] = []
+        self._passed: dict[tuple[int, str, int], set[Root]] = {}
         self._fill()
 
     def nodes(self) -> list[tuple[Module, ast.AST]]:
@@ -127,7 +129,7 @@ class Extent:
         function = self.program.function_of(scope.node)
         result = self._aliases(module, [b for b in bindings if b.kind != "param"], steps)
         if function is not None and any(b.kind == "param" for b in bindings):
-            result |= self.passed(function, node.id, steps)
+            result = result | self.passed(function, node.id, steps)
         return result
 
     def _is_outside(self, scope: Scope) -> bool:
@@ -161,6 +163,13 @@ class Extent:
 
     def passed(self, function: Function, name: str, steps: int = 0) -> set[Root]:
         """What the calls in the extent pass for a parameter; for the first of a method, the object that it is called on."""
+        key = id(function.node), name, steps
+        known = self._passed.get(key)
+        if known is None:
+            known = self._passed[key] = self._find_passed(function, name, steps)
+        return known
+
+    def _find_passed(self, function: Function, name: str, steps: int) -> set[Root]:
         result: set[Root] = set()
         for site in self.sites.get(id(function.node), []):
             if function.owner is not None and name == _first_parameter(function):
@@ -203,4 +212,4 @@ def _walk(roots: list[ast.AST]) -> Iterator[ast.AST]:
         yield node
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             continue
-        todo += ast.iter_child_nodes(node)
+        todo += children(node)

@@ -35,6 +35,7 @@ class Kinds:
 
     def __init__(self, program: Program) -> None:
         self.program = program
+        self._known: dict[tuple[int, str], list[tuple[Module, ast.expr]]] = {}  # what is assigned, by class and attribute
 
     def of(self, module: Module, node: ast.expr, steps: int = 0) -> str | None:
         if steps > MOST_STEPS:
@@ -112,6 +113,12 @@ class Kinds:
 
     def _assigned(self, cls: Class, name: str) -> list[tuple[Module, ast.expr]]:
         """What the methods of a class (and its relatives) assign to ``self.name``."""
+        known = self._known.get((id(cls.node), name))
+        if known is None:
+            known = self._known[id(cls.node), name] = self._find_assigned(cls, name)
+        return known
+
+    def _find_assigned(self, cls: Class, name: str) -> list[tuple[Module, ast.expr]]:
         found: list[tuple[Module, ast.expr]] = []
         for relative in self.program.family(cls):
             for node in ast.walk(relative.node):
@@ -181,7 +188,7 @@ class Kinds:
         return found
 
     def _of_function(self, function: Function, index: tuple[int, ...], steps: int) -> str | None:
-        if any(isinstance(n, (ast.Yield, ast.YieldFrom)) for n in ast.walk(function.node)):
+        if _yields(function):
             return "iterator"
         for returned in returns_of(function):
             if index and isinstance(returned, (ast.Tuple, ast.List)):
@@ -228,6 +235,14 @@ class Kinds:
         if name.startswith(ARRAYS):
             return "array"
         return "quiet" if last in NO_STATE or name.startswith(("wandb.", "logging.", "mlflow.", "neptune.", "comet_ml.")) else None
+
+
+def _yields(function: Function) -> bool:
+    by_id: dict[int, bool] = function.module.notes.setdefault("yields", {})
+    known = by_id.get(id(function.node))
+    if known is None:
+        known = by_id[id(function.node)] = any(isinstance(n, (ast.Yield, ast.YieldFrom)) for n in ast.walk(function.node))
+    return known
 
 
 def _pairs(node: ast.Assign | ast.AnnAssign) -> Iterator[tuple[ast.expr, ast.expr]]:

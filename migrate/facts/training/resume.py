@@ -106,6 +106,7 @@ class _Look:
         self.program, self.kinds, self.loop = program, kinds, loop
         self.extent = Extent(program, kinds, loop)
         self.found = _Found()
+        self._kinds: dict[str, str | None] = {}  # by the text of the root
 
     def resume(self) -> Resume:
         if isinstance(self.loop.node, ast.AsyncFor):
@@ -237,8 +238,13 @@ class _Look:
         """What the object is, told at the loop."""
         if root.home is not None:
             return None
+        if root.text not in self._kinds:
+            self._kinds[root.text] = self._find_kind(root.text)
+        return self._kinds[root.text]
+
+    def _find_kind(self, text: str) -> str | None:
         try:
-            expression = ast.parse(root.text, mode="eval").body
+            expression = ast.parse(text, mode="eval").body
         except SyntaxError:
             return None
         return self.kinds.of(*self._placed(expression))
