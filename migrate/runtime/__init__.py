@@ -12,7 +12,13 @@ SUPPORT_NAME = "sagemaker_support.py"
 SETTINGS = ("sagemaker_support.py",)
 OUTPUTS = ("outputs.py",)
 KEEPER = (*OUTPUTS, "keeper_states.py", "keeper_folder.py", "keeper_loops.py", "keeper.py")
-_NEEDS = {"keeper": KEEPER, "checkpoint_folder": OUTPUTS, "carry_outputs": OUTPUTS, "put_back_outputs": OUTPUTS}  # else: the settings
+_NEEDS = {  # every other name is of the settings
+    "checkpoint_folder": OUTPUTS,
+    "carry_outputs": OUTPUTS,
+    "put_back_outputs": OUTPUTS,
+    "keeper": KEEPER,
+    "resume_trainer": (*KEEPER, "chainer_trainer.py"),
+}
 _FOLDER = Path(__file__).parent
 
 
@@ -23,7 +29,8 @@ def support_source(names: Iterable[str] = (), present: bytes | None = None) -> b
     With neither, the settings alone.
     """
     wanted = set(names) | _defined(present)
-    files = [file for name in sorted(wanted, key=lambda name: name in _NEEDS) for file in _NEEDS.get(name, SETTINGS)] or SETTINGS
+    settings = SETTINGS if wanted - set(_NEEDS) or not wanted else ()
+    files = [*settings, *(file for name, parts in _NEEDS.items() if name in wanted for file in parts)]
     return mark(compose([(_FOLDER / file).read_text(encoding="utf-8") for file in dict.fromkeys(files)]).encode())
 
 

@@ -121,9 +121,9 @@ class Keeper:
 
     def turn(self) -> bool:
         """Called each time that a while loop asks whether to go on. False only where the loop was over before the interruption."""
-        if not self._active():
-            return True
-        frame = sys._getframe(1)
+        return not self._active() or self._turn(sys._getframe(1))
+
+    def _turn(self, frame: Any) -> bool:
         loop = next((one for one in self._stack if one.frame is frame and one.line == frame.f_lineno and one.kind == "while"), None)
         if loop is None:
             loop = self._enter("while", frame, None)

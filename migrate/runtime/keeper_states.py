@@ -203,7 +203,8 @@ def _state(value: Any) -> Any:
     if hasattr(value, "serialize") and "chainer" in sys.modules:
         writer = sys.modules["chainer"].serializers.DictionarySerializer()
         writer.save(value)
-        return _to_tree(writer.target)
+        npz = {key: None if _is_none(array) else _to_tree(array) for key, array in writer.target.items()}
+        return {"npz": npz, "settings": _optimizer_settings(value)}
     if hasattr(value, "get_weights") and hasattr(value, "set_weights"):
         return _to_tree(value.get_weights())
     if hasattr(value, "assign") and hasattr(value, "numpy"):
@@ -259,10 +260,13 @@ def _load(value: Any, tree: Any) -> None:
         if "trained" in tree:
             _load_module_state(value, tree)
     elif hasattr(value, "serialize") and "chainer" in sys.modules:
+        numpy = sys.modules["numpy"]
+        npz = {key: numpy.asarray(item) for key, item in _from_tree(tree["npz"]).items()}
         try:
-            sys.modules["chainer"].serializers.NpzDeserializer(_from_tree(tree)).load(value)
+            sys.modules["chainer"].serializers.NpzDeserializer(npz).load(value)
         except (ValueError, KeyError, TypeError) as error:
-            raise Refused(str(error))
+            raise Refused("it does not fit (%s)" % error)
+        _load_optimizer_settings(value, tree["settings"])
     elif hasattr(value, "get_weights") and hasattr(value, "set_weights"):
         value.set_weights(_from_tree(tree))
     elif hasattr(value, "assign") and hasattr(value, "numpy"):
@@ -286,6 +290,35 @@ def _load_module_state(module: Any, tree: Dict[str, Any]) -> None:
         parameter.requires_grad_(tree["trained"].get(name, parameter.requires_grad))
         grad = tree["grads"].get(name)
         parameter.grad = None if grad is None else grad.to(parameter.device, copy=True)
+
+
+def _is_none(array: Any) -> bool:
+    return bool(array.dtype == object and array.ndim == 0 and array[()] is None)
+
+
+def _optimizer_settings(optimizer: Any) -> Any:
+    """What a Chainer optimizer does not serialize: its hyperparameters, and those of single parameters that differ."""
+    if not hasattr(getattr(optimizer, "hyperparam", None), "get_dict") or getattr(optimizer, "target", None) is None:
+        return None
+    rules = {name: p.update_rule for name, p in optimizer.target.namedparams() if p.update_rule is not None}
+    own = {name: {k: v for k, v in vars(rule.hyperparam).items() if k != "_parent"} for name, rule in rules.items()}
+    return {
+        "all": _to_tree(optimizer.hyperparam.get_dict()),
+        "own": {name: _to_tree(values) for name, values in own.items() if values},
+        "frozen": [name for name, rule in rules.items() if not rule.enabled],
+    }
+
+
+def _load_optimizer_settings(optimizer: Any, tree: Any) -> None:
+    if tree is None:
+        return
+    for name, value in _from_tree(tree["all"]).items():
+        setattr(optimizer.hyperparam, name, value)
+    for path, parameter in optimizer.target.namedparams():
+        if parameter.update_rule is not None:
+            parameter.update_rule.enabled = path not in tree["frozen"]
+            for name, value in _from_tree(tree["own"].get(path, {})).items():
+                setattr(parameter.update_rule.hyperparam, name, value)
 
 
 def _variables(value: Any) -> Optional[List[Any]]:

@@ -105,13 +105,13 @@ class Kinds:
         if node.attr == "module":
             return self.of(module, node.value, steps + 1)
         for cls in self.classes(module, node.value, steps):
-            for value in self._assigned(cls, node.attr):
+            for value in self.assigned(cls, node.attr):
                 kind = self.of(value[0], value[1], steps + 1)
                 if kind not in (None, "none"):
                     return kind
         return None
 
-    def _assigned(self, cls: Class, name: str) -> list[tuple[Module, ast.expr]]:
+    def assigned(self, cls: Class, name: str) -> list[tuple[Module, ast.expr]]:
         """What the methods of a class (and its relatives) assign to ``self.name``."""
         known = self._known.get((id(cls.node), name))
         if known is None:
@@ -144,7 +144,7 @@ class Kinds:
             return [c for value in values for c in self.classes(module, value, steps + 1)]
         if isinstance(node, ast.Attribute):
             owners = self.classes(module, node.value, steps + 1)
-            return [c for o in owners for m, v in self._assigned(o, node.attr) for c in self.classes(m, v, steps + 1)]
+            return [c for o in owners for m, v in self.assigned(o, node.attr) for c in self.classes(m, v, steps + 1)]
         if isinstance(node, ast.Call):
             return [d for d in self.program.definitions(module, node.func) if isinstance(d, Class)]
         return []

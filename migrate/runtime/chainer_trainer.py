@@ -1,0 +1,126 @@
+"""Chainer trainers: ``resume_trainer(trainer)`` before ``trainer.run()`` lets it go on from the newest checkpoint.
+
+A trainer's own snapshots lack the random state, the settings of optimizers that were changed while it ran, and what extensions
+and triggers without ``serialize`` know. These are saved too.
+"""
+
+import sys
+from typing import Any, Dict
+
+from migrate.runtime.keeper import keeper
+from migrate.runtime.keeper_loops import _clear
+from migrate.runtime.keeper_states import (
+    _FUNCTIONS,
+    _PLAIN,
+    _is,
+    _load,
+    _load_optimizer_settings,
+    _module,
+    _optimizer_settings,
+    _restored,
+    _state,
+    _to_tree,
+)
+
+
+def resume_trainer(trainer: Any) -> None:
+    """Put the saved state into ``trainer``, and save it while it runs. Does nothing where the keeper does nothing."""
+    if keeper._active():
+        state = _TrainerState(trainer)
+        with _clear():
+            keeper._restore(sys._getframe(1), (state,), {})
+        trainer.stop_trigger = _KeptTrigger(state, trainer.stop_trigger)
+
+
+class _KeptTrigger:
+    """The trainer's stop trigger: each time that it is asked, a turn of the training loop begins."""
+
+    def __init__(self, state: "_TrainerState", trigger: Any) -> None:
+        self._state, self._trigger = state, trigger
+
+    def __call__(self, trainer: Any) -> bool:
+        self._state.again()
+        return not keeper._turn(sys._getframe(1)) or bool(self._trigger(trainer))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._trigger, name)
+
+
+class _TrainerState:
+    """All that a trainer carries from one iteration to the next."""
+
+    def __init__(self, trainer: Any) -> None:
+        self.trainer, self.loaded = trainer, None  # type: Any, Any
+        self.stop_trigger = trainer.stop_trigger
+        self.given = {name: _simple(part) for name, part in self.parts().items()}
+
+    def parts(self) -> Dict[str, Any]:
+        """The parts of a trainer that may keep something without saving it."""
+        found = {"updater": self.trainer.updater, "stop_trigger": self.stop_trigger}
+        for name, entry in self.trainer._extensions.items():
+            found.update({"extension " + name: entry.extension, "trigger " + name: entry.trigger})
+        found.update({"iterator " + name: iterator for name, iterator in self.iterators().items()})
+        return {name: part for name, part in found.items() if not isinstance(part, _FUNCTIONS + (type,))}
+
+    def iterators(self) -> Dict[str, Any]:
+        return getattr(self.trainer.updater, "_iterators", None) or {}
+
+    def samplers(self) -> Dict[str, Any]:
+        """The random generators of their own that iterators draw their order from."""
+        found = {name: getattr(getattr(it, "order_sampler", None), "_random", None) for name, it in self.iterators().items()}
+        shared = getattr(_module("numpy").random.random, "__self__", None)
+        return {name: one for name, one in found.items() if hasattr(one, "get_state") and one is not shared}
+
+    def get_state(self) -> Dict[str, Any]:
+        if self.trainer._start_at is None:  # before it runs it cannot be serialized
+            return {}
+        kept = {}
+        for name, part in self.parts().items():
+            kept[name] = {key: tree for key, tree in _simple(part).items() if self.given.get(name, {}).get(key) != tree}
+        return {
+            "trainer": _state(self.trainer),
+            "optimizers": {name: _optimizer_settings(one) for name, one in self.trainer.updater.get_all_optimizers().items()},
+            "kept": kept,
+            "samplers": {name: one.get_state() for name, one in self.samplers().items()},
+        }
+
+    def set_state(self, found: Dict[str, Any]) -> None:
+        self.loaded = found
+        if found:
+            self._set(found)
+
+    def _set(self, found: Dict[str, Any]) -> None:
+        _load(self.trainer, found["trainer"])
+        for name, optimizer in self.trainer.updater.get_all_optimizers().items():
+            _load_optimizer_settings(optimizer, found["optimizers"].get(name))
+        parts, samplers = self.parts(), self.samplers()
+        for name, values in found["kept"].items():
+            for key, tree in values.items() if name in parts else ():
+                vars(parts[name])[key] = _restored(vars(parts[name]).get(key), tree, [])
+        for name, state in found["samplers"].items():
+            if name in samplers:
+                samplers[name].set_state(state)
+
+    def again(self) -> None:
+        """Once more, since extensions that the trainer has initialized may have loaded an older snapshot."""
+        found, self.loaded = self.loaded, None
+        if found:
+            self._set(found)
+
+
+def _simple(part: Any) -> Dict[str, Any]:
+    """The trees of those attributes that hold plain values; none for what serializes itself, but for updaters, which are derived from."""
+    chainer = _module("chainer")
+    nothing = (None, chainer.training.Extension.serialize, chainer.dataset.Iterator.serialize)
+    if getattr(type(part), "serialize", None) not in nothing and not isinstance(part, chainer.training.Updater):
+        return {}
+    return {name: _to_tree(value) for name, value in vars(part).items() if _is_simple(value)}
+
+
+def _is_simple(value: Any) -> bool:
+    if isinstance(value, (list, tuple, set)):
+        return all(_is_simple(item) for item in value)
+    if isinstance(value, dict):
+        return all(_is_simple(item) for pair in value.items() for item in pair)
+    small = type(value).__module__.startswith(("chainer.training.triggers.", "chainer.reporter")) and hasattr(value, "serialize")
+    return small or type(value) in _PLAIN or _is(value, "numpy.ndarray") or _is(value, "numpy.generic")
