@@ -40,7 +40,12 @@ class _KeptTrigger:
 
     def __call__(self, trainer: Any) -> bool:
         self._state.again()
-        return not keeper._turn(sys._getframe(1)) or bool(self._trigger(trainer))
+        if not keeper._turn(sys._getframe(1)):
+            return True
+        loop, over = keeper._stack[-1], bool(self._trigger(trainer))
+        if over:  # told at once: what the script draws at random before its next trainer does not belong to this one
+            keeper._leave(loop, False)
+        return over
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._trigger, name)
