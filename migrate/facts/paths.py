@@ -35,7 +35,7 @@ from migrate.facts.migrated import Migrated, find_migrated
 from migrate.facts.model import Arguments, Option, Place, Span
 from migrate.facts.outputs import MODEL_DIR, OUTPUT_DIR, Outputs, makes_anew
 from migrate.facts.program import Module, Program
-from migrate.facts.uses import Origin, PathUse, Uses, find_uses, is_certain_text, names_around
+from migrate.facts.uses import BESIDE_INPUT, Origin, PathUse, Uses, find_uses, is_certain_text, names_around
 from migrate.facts.values import PART_OF_PATH, TIME_OR_CHANCE, Value, Values, reaching, text_of
 
 SETTINGS = (".yaml", ".yml", ".json", ".cfg", ".ini", ".toml", ".py", ".names")
@@ -175,7 +175,7 @@ class _Decider:
         for group in channels(inputs):
             for origin in group.origins:
                 self._redirect(origin, group, "channel")
-                self._leave(origin, "it is written beside an input", loses=True, acts=("write",))
+                self._leave(origin, BESIDE_INPUT, loses=True, acts=("write",))
         done = {id(o) for o in [*outputs, *inputs]}
         self.placed = {id(u) for o in [*outputs, *inputs] if self._has_place(o) for u, _ in o.uses}
         for origin in origins:
@@ -315,6 +315,8 @@ class _Decider:
     def _wants_channel(self, origin: Origin) -> bool:
         option = origin.option
         assert option is not None
+        if self.values.cli == "sys.argv" and option.nargs == "?":  # the code has another value for where it is left out
+            return False
         return (
             (option.required or option.positional)
             and "*" not in str(option.nargs)
@@ -449,6 +451,10 @@ class _Decider:
             self._wrap(use, value, f"it starts at {name}, which is not a path by itself")
 
     def _unknown_uses(self) -> None:
+        for beside in self.uses.beside:
+            text = text_of(beside.value)
+            kind = kind_of(beside.use.row.kind, text, set())
+            self.result.left.append(Left(beside.use.module.place(beside.use.call), "write", kind, text, beside.reason, True))
         for unknown in self.uses.unknown:
             if id(unknown.use) in self.placed and unknown.use.act != "write":
                 continue

@@ -12,6 +12,7 @@ from migrate.facts.program import Module, Program
 from migrate.facts.reach import dormant, reached
 from migrate.facts.values import IN_MEMORY, Value, Values
 
+BESIDE_INPUT = "it is written beside an input"
 NO_FILE = ("os.devnull", "sys.stdout", "sys.stderr", "sys.stdin")
 
 
@@ -70,6 +71,7 @@ class Uses:
     uses: list[PathUse] = field(default_factory=list)
     origins: dict[tuple[object, ...], Origin] = field(default_factory=dict)
     unknown: list[Unknown] = field(default_factory=list)
+    beside: list[Unknown] = field(default_factory=list)  # writes into a channel that an earlier apply made
     remote: list[tuple[PathUse, str]] = field(default_factory=list)
     defaulted: list[PathUse] = field(default_factory=list)
 
@@ -155,7 +157,8 @@ def _place(program: Program, values: Values, found: Uses, use: PathUse, value: V
     elif first.kind == "option" and first.option is not None:
         _place_option(program, values, found, use, value, depth)
     elif first.kind == "env" and first.text.startswith("SM_"):
-        return
+        if first.text.startswith("SM_CHANNEL_") and use.act == "write":
+            found.beside.append(Unknown(use, value, BESIDE_INPUT))
     elif first.kind == "anchor" and first.node is not None and first.module is not None:
         key = ("anchor", first.module.path, Span.of(first.node))
         anchor = found.origins.get(key)

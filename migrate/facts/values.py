@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from migrate.facts.arguments.argv import index_of
 from migrate.facts.ec2_literal import ec2_literal
 from migrate.facts.locations import words
 from migrate.facts.model import Arguments, Option, Span
@@ -111,6 +112,9 @@ class Values:
         for option in arguments.options:
             self.options.setdefault(option.dest, []).append(option)
         self.cli = arguments.cli
+        self._positions: dict[int | None, Option] = {}  # of a script that reads sys.argv by number
+        for option in arguments.options if arguments.cli == "sys.argv" else ():
+            self._positions.setdefault(index_of(program.modules[option.place.path], option), option)
         self._known: dict[int, list[Value]] = {}
         self._active: set[int] = set()
         self._namespace: dict[int, bool] = {}
@@ -464,7 +468,8 @@ class Values:
                 return self.of(module, literal.elts[key])
             return [v for e in literal.elts for v in self.of(module, e)]
         if self.program.qualified(module, node.value) == "sys.argv":
-            return [hole("sys.argv", node)]
+            option = self._positions.get(key) if isinstance(key, int) else None
+            return [(Part("option", option.dest, option=option),)] if option is not None else [hole("sys.argv", node)]
         if isinstance(literal, ast.Dict):
             return [v for e in literal.values for v in self.of(module, e)]
         if isinstance(node.value, ast.Attribute) and node.value.attr == "parents":

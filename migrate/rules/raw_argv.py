@@ -8,7 +8,8 @@ Why it matters on SageMaker
 
 Fix and its safety
     Safe. A parser gives each position the name of the variable that it goes to, and ``sys.argv`` is put in that order under
-    SageMaker. Elsewhere it stays as it is: the same arguments mean the same, and a missing one fails as it did.
+    SageMaker. Elsewhere it stays as it is: the same arguments mean the same, and a missing one fails as it did. A position that is
+    a folder of data, or of results, is SageMaker's own folder where the job does not say another.
 
 Source
     CONTRACT: hyperparameters as argv, run under sagemaker-training 5.1.4 and the drivers of sagemaker 3.27.0.
@@ -60,7 +61,8 @@ def _edits(context: Context, options: tuple[Option, ...]) -> tuple[tuple[Edit, .
     before = Span.of(first)
     edits: list[Edit] = []
     names = {}
-    for name in ("argparse", "sys"):
+    folders = {id(redirect.option): redirect for redirect in context.paths.redirects if redirect.option is not None}
+    for name in ("argparse", "os", "sys") if folders else ("argparse", "sys"):
         names[name], needed = local_name(main.tree, main.path, name, before=before)
         edits += [needed] if needed else []
     argv, added = support_name(context, main, "sagemaker_argv", before)
@@ -69,8 +71,9 @@ def _edits(context: Context, options: tuple[Option, ...]) -> tuple[tuple[Edit, .
     lines = [*blank_lines(main, first), f"def {function}():", f"    parser = {names['argparse']}.ArgumentParser({BARE})"]
     for option in options:
         kind = f", type={option.type}" if option.type else ""
-        nargs = ', nargs="?"' if option.nargs else ""
-        lines.append(f'    parser.add_argument("{option.dest}"{kind}{nargs})')
+        nargs = ', nargs="?"' if option.nargs or id(option) in folders else ""
+        default = f", default={folders[id(option)].code(names['os'])}" if id(option) in folders else ""
+        lines.append(f'    parser.add_argument("{option.dest}"{kind}{nargs}{default})')
     lines += ["    return parser", "", "", f"{names['sys']}.argv[1:] = {argv}({function}())", "", ""]
     edits.append(Insert(main.path, before, "\n".join(lines)))
     return tuple(edits), None
@@ -112,6 +115,38 @@ sys.argv[1:] = sagemaker_argv(name_arguments())
 epochs = int(sys.argv[1])
 model_file = sys.argv[2]
 print(epochs, model_file)
+""",
+    ),
+    Example(
+        before="""\
+import os
+import sys
+
+import numpy as np
+
+data_dir, epochs = sys.argv[1], int(sys.argv[2])
+print(epochs, np.load(os.path.join(data_dir, "x.npy")))
+""",
+        after="""\
+import argparse
+import os
+import sys
+
+import numpy as np
+from sagemaker_support import sagemaker_argv
+
+
+def name_arguments():
+    parser = argparse.ArgumentParser(prefix_chars="\\0", add_help=False)
+    parser.add_argument("data_dir", nargs="?", default=os.environ.get("SM_CHANNEL_TRAINING"))
+    parser.add_argument("epochs", type=int)
+    return parser
+
+
+sys.argv[1:] = sagemaker_argv(name_arguments())
+
+data_dir, epochs = sys.argv[1], int(sys.argv[2])
+print(epochs, np.load(os.path.join(data_dir, "x.npy")))
 """,
     ),
 )

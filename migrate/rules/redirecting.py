@@ -54,7 +54,9 @@ def _relaxed(redirect: Redirect, option: Option, name: str) -> Iterator[Edit]:
 
 
 def becomes_option(context: Context, redirect: Redirect) -> bool:
-    """Whether the literal is a constant that the rule for scripts without a command line turns into an option."""
+    """Whether the rule for scripts without a parser makes an option of it, with this default."""
+    if context.arguments.cli == "sys.argv" and redirect.option is not None:
+        return True
     if context.arguments.cli != "constants" or redirect.span is None:
         return False
     from migrate.facts.constants import find_constants

@@ -197,14 +197,15 @@ def _unknown(parser: Any, s: _Setting) -> List[str]:
 def _positionals(parser: Any, given: Dict[Any, List[str]]) -> List[str]:
     """The positional arguments in the parser's order; one that is left out before another takes its default's text."""
     out, missing = [], []  # type: List[str], List[str]
+    by_number = parser.prefix_chars == "\0"  # what reads sys.argv by number has no parser that knows a default
     actions = [action for action in parser._actions if not action.option_strings]
     for place, action in enumerate(actions):
         if action in given:
-            if missing and action.nargs in ("?", "*", "+"):  # it would be taken for the missing one
+            if missing and (by_number or action.nargs in ("?", "*", "+")):  # it would be taken for the missing one
                 parser.error("the following arguments are required: " + ", ".join(missing))
             out += given[action]
         elif action.nargs == "?" and action.default not in (None, argparse.SUPPRESS):
-            out += [str(action.default)] if any(later in given for later in actions[place:]) else []
+            out += [str(action.default)] if by_number or any(later in given for later in actions[place:]) else []
         else:
             missing.append(action.dest)
     return out

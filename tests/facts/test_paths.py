@@ -339,7 +339,10 @@ def test_an_input_beside_which_the_script_writes_stays_an_input() -> None:
     )
     paths = paths_of(source)
     assert [r.env for r in paths.redirects] == ["SM_CHANNEL_PRETRAINED"]
-    assert [(x.loses, x.reason) for x in paths.left] == [(True, "it is written beside an input")]
+    told = [(x.act, x.text, x.loses, x.reason) for x in paths.left]
+    assert told == [("write", "models/w.pt*", True, "it is written beside an input")]
+    again = source.replace("'models/w.pt'", "os.path.join(os.environ.get('SM_CHANNEL_PRETRAINED', 'models'), 'w.pt')")
+    assert [(x.act, x.text, x.loses, x.reason) for x in paths_of("import os; " + again).left] == told
 
 
 def test_settings_that_the_repository_ships_elsewhere_are_no_channel() -> None:

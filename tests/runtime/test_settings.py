@@ -185,6 +185,20 @@ def test_a_missing_positional_is_named(style: str, tmp_path: Path, capsys: pytes
 
 
 @both
+def test_what_is_read_by_number_is_given_its_defaults(style: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def parser(folder: str | None) -> argparse.ArgumentParser:
+        return parser_of(("epochs", {"type": int}), ("data", {"nargs": "?", "default": folder}), ("lr", {"nargs": "?"}), prefix_chars="\0")
+
+    with inside(deliver({"epochs": 2}, style), tmp_path):
+        assert sagemaker_argv(parser("/data")) == ["2", "/data"]
+    with inside(deliver({"epochs": 2, "lr": "-1e-5"}, style), tmp_path):
+        assert sagemaker_argv(parser("/data")) == ["2", "/data", "-1e-5"]
+        with pytest.raises(SystemExit, match="2"):
+            sagemaker_argv(parser(None))
+    assert "required: data" in capsys.readouterr().err
+
+
+@both
 def test_parents_groups_and_exclusive_groups(style: str, tmp_path: Path) -> None:
     parent = argparse.ArgumentParser(add_help=False)
     parent.add_argument_group("g").add_argument("--lr", type=float)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from migrate.facts.model import Option
+from migrate.facts.model import Option, Span
 from migrate.facts.program import Module
 
 CONVERTERS: dict[str, str | None] = {"int": "int", "float": "float", "str": None}
@@ -37,6 +37,14 @@ def argv_options(reads: list[tuple[Module, ast.Subscript, int]]) -> Iterator[Opt
             help=None,
             place=module.place(node),
         )
+
+
+def index_of(module: Module, option: Option) -> int | None:
+    """The place on the command line of an option that ``argv_options`` made."""
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.Subscript) and Span.of(node) == option.place.span and isinstance(node.slice, ast.Constant):
+            return node.slice.value if isinstance(node.slice.value, int) else None
+    return None
 
 
 def _use(module: Module, node: ast.Subscript) -> tuple[str | None, str | None]:
