@@ -5,21 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from migrate.edits.model import Replace
 from migrate.errors import UserError
-from migrate.facts.arguments import find_arguments
-from migrate.facts.calls import table
-from migrate.facts.paths import find_paths
-from migrate.facts.program import Module, Program, load_program
-from migrate.job.describe import describe
 from migrate.job.model import EntryPoint
-from migrate.repo.commands import Command, find_commands
+from migrate.repo.commands import find_commands
 from migrate.repo.entries import Entry, find_entries
-from migrate.repo.imports import resolve
+from migrate.repo.spread import no_collection, processors
 from migrate.repo.tree import Tree, find_files
-from migrate.rules.base import Context, all_rules
 from migrate.rules.model import Finding
 
 EXCUSE = re.compile(rb"#\s*migrate:\s*ignore(?:\[([A-Z0-9,\s]+)\])?")
@@ -57,32 +52,35 @@ class Request:
     calls: tuple[str, ...] = ()
 
 
-def scan(request: Request) -> Scan:
-    """Scan a repository, a folder of one, or a script. Runs none of its code. Raises UserError."""
-    tree = find_files(request.path)
-    found = find_entries(tree)
+def scan(request: Request, processes: int | None = None) -> Scan:
+    """Scan a repository, a folder of one, or a script. Runs none of its code. Raises UserError.
+
+    ``processes``: 1 or 2; without it, 2 where there are processors for them. The result is the same.
+    """
+    with no_collection():
+        return _scan(request, find_files(request.path), min(2, processors()) if processes is None else processes)
+
+
+def _scan(request: Request, tree: Tree, processes: int) -> Scan:
+    from migrate.study import study
+
+    found = find_entries(tree, processes)
+    tree.memory.clear()  # what the files that are no entry points say is not asked for again
     entries = _chosen(tree, found.entries, request)
-    commands = find_commands(tree, entries)
+    looks = study(tree, entries, find_commands(tree, entries), partial(_wanted, request), request.calls, processes)
     unreadable = [Unreadable(path, reason) for path, reason in [*tree.unreadable, *found.unreadable]]
-    points: list[EntryPoint] = []
+    unreadable += [Unreadable(look.entry.path, look.reason) for look in looks if look.reason is not None]
     findings: dict[tuple[object, ...], Finding] = {}
-    seen: set[str] = set()
-    parsed: dict[str, Module] = {}
-    for entry in entries:
-        try:
-            program = _program(tree, entry, parsed)
-        except (SyntaxError, ValueError) as error:  # entries are found by a shallower look than facts need
-            unreadable.append(Unreadable(entry.path, str(error)))
-            continue
-        point, more = _look(tree, entry, program, commands.get(entry.path, ()), request)
-        points.append(point)
-        seen.update(program.modules)
-        for finding in more:
+    lines: dict[str, int] = {}
+    for look in looks:
+        lines.update(look.lines)
+        for finding in look.findings:
             findings.setdefault((finding.rule, finding.place, finding.message), finding)
-    kept = [f for f in _agreed(findings.values()) if not _excused(tree, f)]
+    excuses = _Excuses(tree)
+    kept = [finding for finding in _agreed(findings.values()) if not excuses.hold(finding)]
     kept.sort(key=lambda f: (f.place.path, f.place.span, f.rule))
-    lines = sum(tree.read(path).count(b"\n") for path in seen)
-    return Scan(str(tree.root), tuple(points), tuple(kept), tuple(unreadable), tree, lines)
+    points = tuple(look.point for look in looks if look.point is not None)
+    return Scan(str(tree.root), points, tuple(kept), tuple(unreadable), tree, sum(lines.values()))
 
 
 def _agreed(findings: Collection[Finding]) -> list[Finding]:
@@ -115,33 +113,31 @@ def _chosen(tree: Tree, entries: Collection[Entry], request: Request) -> list[En
     return wanted
 
 
-def _program(tree: Tree, entry: Entry, parsed: dict[str, Module]) -> Program:
-    def resolver(from_path: str, module: str | None, level: int) -> str | None:
-        return resolve(tree, from_path, module, level, entry.search_dirs)
-
-    return load_program(entry.path, entry.closure, tree.read, resolver, parsed)
-
-
-def _look(tree: Tree, entry: Entry, program: Program, commands: tuple[Command, ...], request: Request) -> tuple[EntryPoint, list[Finding]]:
-    arguments = find_arguments(program)
-    paths = find_paths(program, arguments, table(request.calls), tree.names)
-    context = Context(program, arguments, paths, entry.as_module)
-    findings = [f for rule in all_rules() if _wanted(rule.code, request) for f in rule.check(context)]
-    return describe(entry, program, arguments, paths, commands), findings
-
-
-def _wanted(code: str, request: Request) -> bool:
+def _wanted(request: Request, code: str) -> bool:
     if request.select and not code.startswith(request.select):
         return False
     return not (request.ignore and code.startswith(request.ignore))
 
 
-def _excused(tree: Tree, finding: Finding) -> bool:
-    """Whether the finding's line says ``# migrate: ignore`` or ``# migrate: ignore[CODE]``."""
-    lines = tree.read(finding.place.path).split(b"\n")
-    number = finding.place.span.line
-    match = EXCUSE.search(lines[number - 1]) if number <= len(lines) else None
-    if match is None:
-        return False
-    codes = match.group(1)
-    return codes is None or finding.rule in {c.strip() for c in codes.decode().split(",")}
+class _Excuses:
+    """Whether a finding's line says ``# migrate: ignore`` or ``# migrate: ignore[CODE]``."""
+
+    def __init__(self, tree: Tree) -> None:
+        self.tree = tree
+        self.excused: dict[str, dict[int, bytes | None]] = {}  # by file and line: the codes; None for all
+
+    def hold(self, finding: Finding) -> bool:
+        path = finding.place.path
+        if path not in self.excused:
+            self.excused[path] = self._read(path)
+        if finding.place.span.line not in self.excused[path]:
+            return False
+        codes = self.excused[path][finding.place.span.line]
+        return codes is None or finding.rule in {c.strip() for c in codes.decode().split(",")}
+
+    def _read(self, path: str) -> dict[int, bytes | None]:
+        source = self.tree.read(path)
+        if b"migrate:" not in source:
+            return {}
+        found = ((number, EXCUSE.search(line)) for number, line in enumerate(source.split(b"\n"), 1))
+        return {number: match.group(1) for number, match in found if match is not None}

@@ -79,7 +79,7 @@ class Names:
     def __init__(self, tree: ast.Module) -> None:
         self.scopes: list[Scope] = []
         self.loads: set[str] = set()
-        root = self._scope(tree, None)
+        root = self._scope(ast.Module(tree.body, []), None)  # not the tree itself: it is kept for as long as the tree lives, no longer
         todo: list[tuple[ast.AST, Scope]] = [(node, root) for node in tree.body]
         while todo:
             node, scope = todo.pop()

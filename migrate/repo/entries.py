@@ -12,7 +12,8 @@ from typing import cast
 
 from migrate.repo import acts, candidates, imports, outline, requirements
 from migrate.repo.outline import IMPORTED, RUNNING, Act, Outline
-from migrate.repo.reach import Reach
+from migrate.repo.reach import Reach, is_opaque
+from migrate.repo.spread import spread
 from migrate.repo.tests import is_smoke_test, is_test
 from migrate.repo.tree import Tree
 from migrate.repo.unreadable import reason_of
@@ -20,6 +21,10 @@ from migrate.repo.unreadable import reason_of
 _NAMED_TRAIN = re.compile(r"^(?:train|finetune|pretrain)|_train\.py$", re.IGNORECASE)
 _WORK = re.compile(r"train|fit|main|run|learn|optimi|solve|go\b|experiment|start|launch|cli\b|app\b|exec|loop", re.IGNORECASE)
 _SCRIPT = re.compile(r"[\w.-]+\s*=\s*[\"']?\s*([\w.]+)\s*:\s*(\w+)")
+
+
+TOGETHER = 40  # files that a process takes at a time
+ALONE = 200  # files that one process goes through sooner than two
 
 
 @dataclass(frozen=True)
@@ -46,18 +51,18 @@ class Entries:
     unreadable: tuple[tuple[str, str], ...]
 
 
-def find_entries(tree: Tree) -> Entries:
+def find_entries(tree: Tree, processes: int = 1) -> Entries:
     """The entry points of ``tree``. Nothing of the repository is run."""
-    entries: list[Entry] = []
-    unreadable: list[tuple[str, str]] = []
     named = console_scripts(tree)
-    for path in [tree.only] if tree.only is not None else tree.python_files:
-        found, reason = _look(tree, path, named.get(path))
-        if found is not None:
-            entries.append(found)
-        if reason is not None:
-            unreadable.append((path, reason))
-    return Entries(tuple(entries), tuple(unreadable))
+    paths = [tree.only] if tree.only is not None else tree.python_files
+    parts = [paths[start : start + TOGETHER] for start in range(0, len(paths), TOGETHER)]
+
+    def some(number: int) -> list[tuple[str, Entry | None, str | None]]:
+        return [(path, *_look(tree, path, named.get(path))) for path in parts[number]]
+
+    found = [each for part in spread(some, len(parts), processes if len(paths) > ALONE else 1) for each in part]
+    entries = tuple(entry for _, entry, _ in found if entry is not None)
+    return Entries(entries, tuple((path, reason) for path, _, reason in found if reason is not None))
 
 
 def _look(tree: Tree, path: str, function: str | None) -> tuple[Entry | None, str | None]:
@@ -76,15 +81,23 @@ def _look(tree: Tree, path: str, function: str | None) -> tuple[Entry | None, st
         own = outline.read(module)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         return None, reason_of(source, error)
-    tree.memory.setdefault("outline", {})[path] = own
+    outlines = tree.memory.setdefault("outline", {})
+    outlines[path] = own
+    found = _entry(tree, path, function, module, own)
+    if is_opaque(path, source):
+        del outlines[path]  # to the files that are looked at later it is what it was to the earlier ones
+    return found, None
+
+
+def _entry(tree: Tree, path: str, function: str | None, module: ast.Module, own: Outline) -> Entry | None:
     if function is None and tree.only is None and _defines_only(tree, path, own):
-        return None, None
+        return None
     framework = framework_of(tree, path, function)
     if framework is None or (function is None and tree.only is None and is_smoke_test(tree, path, own)):
-        return None, None
+        return None
     files, dirs = imports.closure(tree, path)
     version = requirements.framework_version(tree, path, framework)
-    return Entry(path, framework, version, files, dirs, _needs_module(module, own)), None
+    return Entry(path, framework, version, files, dirs, _needs_module(module, own))
 
 
 def _is_package_file(path: str, source: bytes) -> bool:

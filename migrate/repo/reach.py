@@ -29,11 +29,15 @@ def outline_of(tree: Tree, path: str) -> Outline:
     if path not in known:
         try:
             source = tree.read(path)
-            opaque = not path.endswith("/__init__.py") and len(source) > THIN and _TRAINING.search(source) is None
-            known[path] = _EMPTY if opaque else outlines.read(imports.parse(source))
+            known[path] = _EMPTY if is_opaque(path, source) else outlines.read(imports.parse(source))
         except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
             known[path] = _EMPTY
     return cast(Outline, known[path])
+
+
+def is_opaque(path: str, source: bytes) -> bool:
+    """Whether a file is not looked into when others reach it: it holds no word of training."""
+    return not path.endswith("/__init__.py") and len(source) > THIN and _TRAINING.search(source) is None
 
 
 class Reach:

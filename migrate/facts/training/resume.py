@@ -255,7 +255,7 @@ class _Look:
         scope = self.loop.module.scope(self.loop.node)
         for node in ast.walk(expression):
             names.scope_of[id(node)] = scope
-        _KEPT.append(expression)  # the table goes by id: the node has to live as long as the module
+        self.loop.module.notes.setdefault("made", []).append(expression)  # the table goes by id: the node has to live as long as the module
         return self.loop.module, expression
 
     # -- what changes in place ---------------------------------------------------------------------------------------------------------
@@ -445,7 +445,5 @@ def _flat(target: ast.expr) -> Iterator[ast.expr]:
     else:
         yield target
 
-
-_KEPT: list[ast.expr] = []
 
 __all__ = ["Resume", "Span", "find_resumes"]

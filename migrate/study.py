@@ -1,0 +1,102 @@
+"""What each entry point of a repository is, and what would have to change: facts, job and rules, by one process or by two."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from migrate.facts.arguments import find_arguments
+from migrate.facts.calls import table
+from migrate.facts.paths import find_paths
+from migrate.facts.program import Module, Program, load_program
+from migrate.job.describe import describe
+from migrate.job.model import EntryPoint
+from migrate.repo.commands import Command
+from migrate.repo.entries import Entry
+from migrate.repo.imports import CLOSURE_BYTES, resolve
+from migrate.repo.spread import spread
+from migrate.repo.tree import Tree
+from migrate.rules.base import Context, Rule, all_rules
+from migrate.rules.model import Finding
+
+TOGETHER = 6  # entry points that a process takes at a time: neighbours share modules
+ALONE = 120  # modules of all closures that one process goes through sooner than two
+KEPT_BYTES = CLOSURE_BYTES  # of source, whose modules stay parsed for the next entry point
+
+
+@dataclass(frozen=True)
+class Look:
+    """What was found for one entry point. ``lines`` are those of each module that was read; ``reason`` says why it could not be read."""
+
+    entry: Entry
+    point: EntryPoint | None = None
+    findings: tuple[Finding, ...] = ()
+    lines: dict[str, int] = field(default_factory=dict)
+    reason: str | None = None
+
+
+def study(
+    tree: Tree,
+    entries: Sequence[Entry],
+    commands: dict[str, tuple[Command, ...]],
+    wanted: Callable[[str], bool],
+    calls: tuple[str, ...] = (),
+    processes: int = 1,
+) -> list[Look]:
+    """Looks at every entry point. ``wanted`` says whether a rule is asked, by its code; ``calls`` are further tables of calls."""
+    rules = [rule for rule in all_rules() if wanted(rule.code)]
+    table(calls)  # read before any process is forked
+    student = _Student(tree, rules, calls)
+    parts = [entries[start : start + TOGETHER] for start in range(0, len(entries), TOGETHER)]
+    few = sum(len(entry.closure) for entry in entries) < ALONE
+
+    def some(number: int) -> list[Look]:
+        return [student.look(entry, commands.get(entry.path, ())) for entry in parts[number]]
+
+    return [look for part in spread(some, len(parts), 1 if few else processes) for look in part]
+
+
+class _Student:
+    """Keeps modules parsed between entry points that share them, as many as memory should hold."""
+
+    def __init__(self, tree: Tree, rules: Sequence[Rule], calls: tuple[str, ...]) -> None:
+        self.tree, self.rules, self.calls = tree, rules, calls
+        self.parsed: dict[str, Module] = {}
+        self.dropped = 0  # bytes of source since garbage was last collected
+
+    def look(self, entry: Entry, commands: tuple[Command, ...]) -> Look:
+        try:
+            program = self._program(entry)
+        except (SyntaxError, ValueError) as error:  # entries are found by a shallower look than facts need
+            return Look(entry, reason=str(error))
+        arguments = find_arguments(program)
+        paths = find_paths(program, arguments, table(self.calls), self.tree.names)
+        context = Context(program, arguments, paths, entry.as_module)
+        findings = tuple(finding for rule in self.rules for finding in rule.check(context))
+        point = describe(entry, program, arguments, paths, commands)
+        lines = {path: module.source.count(b"\n") for path, module in program.modules.items()}
+        self._forget(program)
+        return Look(entry, point, findings, lines)
+
+    def _program(self, entry: Entry) -> Program:
+        def resolver(from_path: str, module: str | None, level: int) -> str | None:
+            return resolve(self.tree, from_path, module, level, entry.search_dirs)
+
+        return load_program(entry.path, entry.closure, self.tree.read, resolver, self.parsed)
+
+    def _forget(self, program: Program) -> None:
+        """Drops the modules that were used longest ago, down to what is kept."""
+        for path, module in program.modules.items():
+            self.parsed.pop(path, None)
+            self.parsed[path] = module  # the last used stand last
+        size = sum(len(module.source) for module in self.parsed.values())
+        for path in [*self.parsed]:
+            if size <= KEPT_BYTES:
+                break
+            dropped = len(self.parsed.pop(path).source)
+            size -= dropped
+            self.dropped += dropped
+        if self.dropped > KEPT_BYTES:
+            self.dropped = 0
+            gc.collect()  # functions that were followed hold their modules in cycles
