@@ -1,0 +1,77 @@
+"""A scan as a whole: processes, order, what is shared between entry points."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from migrate import study
+from migrate.repo import entries
+from migrate.scan import Request, Scan, scan
+
+SCRIPT = """\
+import argparse
+import torch
+from common.{module} import make
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--data", default="data/{name}")
+parser.add_argument("--fast", action="store_true")
+args = parser.parse_args()
+model = make(args.data)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+for epoch in range(3):
+    model(torch.ones(4, 2)).mean().backward()
+    optimizer.step()
+torch.save(model.state_dict(), "{name}.pt")
+"""
+MODULE = """\
+import torch
+
+
+def make(folder):
+    open(folder + "/names.txt").read()
+    return torch.nn.Linear(2, 1)
+"""
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    (tmp_path / "common").mkdir()
+    for module in ("one", "two"):
+        (tmp_path / "common" / f"{module}.py").write_text(MODULE)
+    for number in range(9):
+        text = SCRIPT.format(name=f"run{number}", module="two" if number % 2 else "one")
+        (tmp_path / f"train_{number}.py").write_text(text)
+    (tmp_path / "train_broken.py").write_text("import torch\nmodel.fit(x)\nprint 'training'\n")
+    (tmp_path / "README.md").write_text("```\npython train_3.py --fast\n```\n")
+    return tmp_path
+
+
+def _told(found: Scan) -> Scan:
+    return replace(found, tree=None)
+
+
+def test_two_processes_find_what_one_finds(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    alone = _told(scan(Request(repository), processes=1))
+    assert len(alone.entry_points) == 9 and alone.findings and alone.unreadable and alone.lines == 9 * 14 + 2 * 6
+    for module in (entries, study):
+        monkeypatch.setattr(module, "ALONE", 0)
+        monkeypatch.setattr(module, "TOGETHER", 1)
+    assert _told(scan(Request(repository), processes=2)) == alone
+
+
+def test_modules_that_are_dropped_and_parsed_again_say_the_same(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = _told(scan(Request(repository), processes=1))
+    monkeypatch.setattr(study, "KEPT_BYTES", 0)
+    assert _told(scan(Request(repository), processes=1)) == kept
+
+
+def test_an_excuse_holds_for_its_line(repository: Path) -> None:
+    path = repository / "train_3.py"
+    path.write_text(path.read_text().replace('"store_true")', '"store_true")  # migrate: ignore[SM201]'))
+    found = scan(Request(repository))
+    assert not [f for f in found.findings if f.rule == "SM201" and f.place.path == "train_3.py"]
+    assert len([f for f in found.findings if f.rule == "SM201"]) == 8
