@@ -226,9 +226,9 @@ class _Decider:
         )
 
     def _reads_others(self, origin: Origin) -> bool:
-        """Whether data are read below an anchor that the script does not write itself."""
+        """Whether data are read below a folder that the script does not write itself."""
         read = {normal(text_of(v)) for u, v in origin.uses if u.act in ("read", "list") and u.row.kind == "data"}
-        if origin.joined is None:
+        if origin.kind == "anchor" and origin.joined is None:
             return bool(read)
         written = {normal(text_of(v)) for u, v in origin.uses if u.act == "write"}
         made = written | {normal(text_of(v)) for u, v in origin.uses if u.act == "make"}
@@ -275,7 +275,7 @@ class _Decider:
             if origin.names & DATA_WORDS and not origin.names & (MODEL_WORDS | LOG_WORDS | {"out", "output", "save", "result", "results"}):
                 data_reads = [u for u, _ in origin.uses if u.act in ("read", "list") and u.row.kind == "data"]
                 return not data_reads
-            return True
+            return self.outputs.role(origin) != "data" or not self._reads_others(origin)
         if "make" not in acts:
             return False
         reads = [u for u, _ in origin.uses if u.act == "read" and u.row.kind == "data"]
@@ -394,6 +394,8 @@ class _Decider:
                 self._leave(origin, f"it is the file that {origin.option.dest} names, which only the user knows", loses=True)
             elif role == "channel" or self._wants_channel(origin) or self._may_be_given(origin):
                 self.result.redirects.append(Redirect(role, place, group.env, None, None, None, None, group.channel, origin.option))
+            else:
+                self._leave(origin, f"its option {origin.option.dest} has no default", loses=False)
             return
         source = ast.get_source_segment(origin.module.text, origin.node)
         if role != "channel" and source is not None:
@@ -469,7 +471,8 @@ class _Decider:
         if temporary or use.act == "test":
             return
         relative = value[0].kind in ("literal", "option") or value[0].text in (PART_OF_PATH, TIME_OR_CHANCE)
-        if use.act == "write" and relative and use.argument is not None and self._is_text(use.module, use.argument):
+        alone = "/" not in text  # a folder would have to be made there too
+        if use.act == "write" and relative and alone and use.argument is not None and self._is_text(use.module, use.argument):
             env = MODEL_DIR if kind in ("model", "checkpoint") else OUTPUT_DIR
             source = ast.get_source_segment(use.module.text, use.argument)
             if source is not None and "\n" not in source:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ast
+import itertools
 from dataclasses import dataclass, field
 
 from migrate.facts.calls import Row, Table, act_of, path_argument, rows_of
 from migrate.facts.locations import REMOTE, words
 from migrate.facts.model import Option, Span
-from migrate.facts.program import Module, Program
+from migrate.facts.program import CallSite, Module, Program
 from migrate.facts.reach import dormant, reached
 from migrate.facts.values import IN_MEMORY, Value, Values
 
@@ -87,25 +88,38 @@ def find_uses(program: Program, values: Values, calls: Table) -> Uses:
             function = module.scope(call).function() if rows else None
             if id(call) in asleep or (function is not None and id(function.node) not in alive):
                 continue
-            for row in rows:
-                argument = path_argument(row, call)
-                if argument is None:
-                    if (
-                        row.default is not None
-                        and not any(k.arg is None for k in call.keywords)
-                        and not any(isinstance(a, ast.Starred) for a in call.args)
-                    ):
-                        found.defaulted.append(PathUse(module, call, row, row.act, None, ()))
-                    continue
-                if isinstance(argument, ast.Constant) and argument.value is None:
-                    continue
-                use = PathUse(module, call, row, act_of(row, call), argument, tuple(_each(module, values, argument)))
-                if not _is_path_method(use):
-                    continue
-                found.uses.append(use)
-                for value in use.values:
-                    _place(program, values, found, use, value, 0)
+            given = [(site.module, site.call) for site in _handed_on(program, module, call)] or [(module, call)] if rows else []
+            for row, (module_of, given_call) in itertools.product(rows, given):
+                _note(program, values, found, row, module_of, given_call)
     return found
+
+
+def _handed_on(program: Program, module: Module, call: ast.Call) -> list[CallSite]:
+    """Where the arguments of a call are given that hands on all those of its function: ``def save(*args): torch.save(*args)``."""
+    scope = module.scope(call).function()
+    first = call.args[0].value if call.args and isinstance(call.args[0], ast.Starred) else None
+    if scope is None or not isinstance(scope.node, (ast.FunctionDef, ast.AsyncFunctionDef)) or not isinstance(first, ast.Name):
+        return []
+    arguments = scope.node.args
+    whole = arguments.vararg is not None and arguments.vararg.arg == first.id and not arguments.args and not arguments.posonlyargs
+    return program.calls_of.get(id(scope.node), []) if whole else []
+
+
+def _note(program: Program, values: Values, found: Uses, row: Row, module: Module, call: ast.Call) -> None:
+    """One use of one row, with the origins of its path."""
+    argument = path_argument(row, call)
+    if argument is None:
+        spread = any(k.arg is None for k in call.keywords) or any(isinstance(a, ast.Starred) for a in call.args)
+        if row.default is not None and not spread:
+            found.defaulted.append(PathUse(module, call, row, row.act, None, ()))
+        return
+    if isinstance(argument, ast.Constant) and argument.value is None:
+        return
+    use = PathUse(module, call, row, act_of(row, call), argument, tuple(_each(module, values, argument)))
+    if _is_path_method(use):
+        found.uses.append(use)
+        for value in use.values:
+            _place(program, values, found, use, value, 0)
 
 
 def _each(module: Module, values: Values, argument: ast.expr) -> list[Value]:

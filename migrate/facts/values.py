@@ -364,8 +364,9 @@ class Values:
     def _of_option(self, dest: str) -> list[Value]:
         values: list[Value] = [(Part("option", dest, option=option),) for option in self.options[dest]]
         for module, target, value in self._attributes.get(dest, []):
-            if self.is_namespace(module, target.value) and not _mentions(value, dest):
-                values += [v for v in self.of(module, value) if not _is_none(v)]
+            if self.is_namespace(module, target.value):
+                others = [other for other in _alternatives(value) if not _mentions(other, dest)]
+                values += [v for other in others for v in self.of(module, other) if not _is_none(v)]
         return values
 
     def _of_global(self, name: str) -> list[Value]:
@@ -788,6 +789,13 @@ def _folder(part: Part) -> Value:
 
 def _is_none(value: Value) -> bool:
     return len(value) == 1 and value[0].kind == "hole" and value[0].text == "None"
+
+
+def _alternatives(node: ast.expr) -> list[ast.expr]:
+    """What an expression may be: each side of ``a or b``, and of ``a if x else b``."""
+    if isinstance(node, ast.BoolOp):
+        return [inner for operand in node.values for inner in _alternatives(operand)]
+    return [*_alternatives(node.body), *_alternatives(node.orelse)] if isinstance(node, ast.IfExp) else [node]
 
 
 def _mentions(node: ast.expr, attribute: str) -> bool:

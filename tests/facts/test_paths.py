@@ -283,7 +283,7 @@ def test_the_first_of_joined_parts_is_given_its_folder_beside_them() -> None:
 
 @pytest.mark.parametrize(
     ("source", "text"),
-    [("D / 'a.png'", False), ("os.path.join(D, 'a.png')", False), ("D + '/a.png'", True), ("D.joinpath('a.png')", False)],
+    [("D / 'a.png'", False), ("os.path.join(D, 'a.png')", False), ("D + '/a.png'", False), ("D.joinpath('a.png')", False)],
 )
 def test_a_name_that_stands_behind_a_folder_is_no_start(source: str, text: bool) -> None:
     codes = codes_of(f"import os, cv2\ndef save(D=''):\n    cv2.imwrite({source}, 0)\nsave(input())\nsave()\n")
@@ -384,6 +384,42 @@ def test_a_file_beside_the_code_is_no_output_for_what_is_named_after_it() -> Non
     source = "from pathlib import Path\nW = Path(__file__).parent / 'w.pt'\nopen(W.with_suffix('.onnx'), 'wb')\n"
     paths = paths_of(source)
     assert not paths.redirects and [x.loses for x in paths.left] == [True]
+
+
+def test_a_value_for_where_an_option_is_left_out_is_followed() -> None:
+    source = (
+        "import argparse, os, shutil, torch\np = argparse.ArgumentParser()\np.add_argument('--save')\na = p.parse_args()\n"
+        "a.save = a.save or 'work/net'\nif os.path.exists(a.save):\n    shutil.rmtree(a.save)\nos.makedirs(a.save)\n"
+        "torch.save({}, os.path.join(a.save, 'x.pt'))\n"
+    )
+    assert codes_of(source) == {"train.py:5": f"os.path.join({MODEL}''), 'work/net')"}
+
+
+def test_a_write_into_a_folder_that_stays_is_not_moved_alone() -> None:
+    source = (
+        "import argparse, os, torch\np = argparse.ArgumentParser()\np.add_argument('--save')\na = p.parse_args()\n"
+        "os.makedirs(a.save)\ntorch.save({}, os.path.join(a.save, 'x.pt'))\n"
+    )
+    paths = paths_of(source)
+    assert not paths.redirects and [x.act for x in paths.left] == ["make", "write"]
+
+
+@pytest.mark.parametrize("handed", ["*args, **kwargs", "*args"])
+def test_what_is_handed_on_whole_is_followed_to_where_it_is_given(handed: str) -> None:
+    source = (
+        f"import torch\ndef save_on_master({handed}):\n    if master():\n        torch.save({handed})\n"
+        "save_on_master({'a': 1}, 'out/ck.pt')\ndef master():\n    return True\n"
+    )
+    assert codes_of(source) == {"train.py:5": f"os.path.join({MODEL}'out'), 'ck.pt')"}
+
+
+def test_a_folder_that_data_are_fetched_into_is_no_output() -> None:
+    source = (
+        "import os, torch\nimport numpy as np\ndef fetch(root='.'):\n    open(os.path.join(root, 'x.zip'), 'wb')\n"
+        "    return np.load(os.path.join(root, 'x', input()))\nfetch()\n"
+    )
+    assert codes_of(source) == {}
+    assert codes_of(source + "def keep(root='.'):\n    torch.save({}, os.path.join(root, 'm.pt'))\nkeep()\n") != {}
 
 
 def test_what_is_found_by_a_pattern_stands_in_the_folder_that_is_searched() -> None:
