@@ -12,12 +12,15 @@ from migrate.runtime.keeper_loops import _clear
 from migrate.runtime.keeper_states import (
     _FUNCTIONS,
     _PLAIN,
+    _hidden,
     _is,
     _load,
+    _load_hidden,
     _load_optimizer_settings,
     _module,
     _optimizer_settings,
     _restored,
+    _sampler,
     _state,
     _to_tree,
 )
@@ -70,23 +73,19 @@ class _TrainerState:
     def iterators(self) -> Dict[str, Any]:
         return getattr(self.trainer.updater, "_iterators", None) or {}
 
-    def samplers(self) -> Dict[str, Any]:
-        """The random generators of their own that iterators draw their order from."""
-        found = {name: getattr(getattr(it, "order_sampler", None), "_random", None) for name, it in self.iterators().items()}
-        shared = getattr(_module("numpy").random.random, "__self__", None)
-        return {name: one for name, one in found.items() if hasattr(one, "get_state") and one is not shared}
-
     def get_state(self) -> Dict[str, Any]:
         if self.trainer._start_at is None:  # before it runs it cannot be serialized
             return {}
         kept = {}
         for name, part in self.parts().items():
             kept[name] = {key: tree for key, tree in _simple(part).items() if self.given.get(name, {}).get(key) != tree}
+        optimizers = self.trainer.updater.get_all_optimizers()
         return {
             "trainer": _state(self.trainer),
-            "optimizers": {name: _optimizer_settings(one) for name, one in self.trainer.updater.get_all_optimizers().items()},
+            "optimizers": {name: _optimizer_settings(one) for name, one in optimizers.items()},
+            "hidden": {name: _hidden(one.target) for name, one in optimizers.items()},
             "kept": kept,
-            "samplers": {name: one.get_state() for name, one in self.samplers().items()},
+            "samplers": {name: _sampler(one, None) for name, one in self.iterators().items()},
         }
 
     def set_state(self, found: Dict[str, Any]) -> None:
@@ -98,13 +97,13 @@ class _TrainerState:
         _load(self.trainer, found["trainer"])
         for name, optimizer in self.trainer.updater.get_all_optimizers().items():
             _load_optimizer_settings(optimizer, found["optimizers"].get(name))
-        parts, samplers = self.parts(), self.samplers()
+            _load_hidden(optimizer.target, found["hidden"].get(name, {}))
+        for name, iterator in self.iterators().items():
+            _sampler(iterator, found["samplers"].get(name))
+        parts = self.parts()
         for name, values in found["kept"].items():
             for key, tree in values.items() if name in parts else ():
                 vars(parts[name])[key] = _restored(vars(parts[name]).get(key), tree, [])
-        for name, state in found["samplers"].items():
-            if name in samplers:
-                samplers[name].set_state(state)
 
     def again(self) -> None:
         """Once more, since extensions that the trainer has initialized may have loaded an older snapshot."""

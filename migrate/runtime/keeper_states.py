@@ -5,6 +5,7 @@ pickled; it is read back by an unpickler that makes nothing but containers and c
 """
 
 import collections
+import contextlib
 import io
 import os
 import pickle
@@ -204,7 +205,7 @@ def _state(value: Any) -> Any:
         writer = sys.modules["chainer"].serializers.DictionarySerializer()
         writer.save(value)
         npz = {key: None if _is_none(array) else _to_tree(array) for key, array in writer.target.items()}
-        return {"npz": npz, "settings": _optimizer_settings(value)}
+        return {"npz": npz, "settings": _optimizer_settings(value), "hidden": _hidden(value), "sampler": _to_tree(_sampler(value, None))}
     if hasattr(value, "get_weights") and hasattr(value, "set_weights"):
         return _to_tree(value.get_weights())
     if hasattr(value, "assign") and hasattr(value, "numpy"):
@@ -267,6 +268,8 @@ def _load(value: Any, tree: Any) -> None:
         except (ValueError, KeyError, TypeError) as error:
             raise Refused("it does not fit (%s)" % error)
         _load_optimizer_settings(value, tree["settings"])
+        _load_hidden(value, tree["hidden"])
+        _sampler(value, _from_tree(tree["sampler"]))
     elif hasattr(value, "get_weights") and hasattr(value, "set_weights"):
         value.set_weights(_from_tree(tree))
     elif hasattr(value, "assign") and hasattr(value, "numpy"):
@@ -319,6 +322,36 @@ def _load_optimizer_settings(optimizer: Any, tree: Any) -> None:
             parameter.update_rule.enabled = path not in tree["frozen"]
             for name, value in _from_tree(tree["own"].get(path, {})).items():
                 setattr(parameter.update_rule.hyperparam, name, value)
+
+
+def _hidden(model: Any) -> Dict[str, Any]:
+    """What the recurrent links of a Chainer model carry to the next step, without its graph."""
+    variable = sys.modules["chainer"].Variable
+    links = [(path, link) for path, link in model.namedlinks() if hasattr(link, "reset_state")] if hasattr(model, "namedlinks") else []
+    found = {}
+    for path, link in links:
+        names = [name for name, one in vars(link).items() if isinstance(one, variable) and name not in link._params]
+        found.update({"%s %s" % (path, name): _to_tree(vars(link)[name].array) for name in names})
+    return found
+
+
+def _load_hidden(model: Any, tree: Dict[str, Any]) -> None:
+    links = dict(model.namedlinks()) if tree else {}
+    for place, item in tree.items():
+        path, _, name = place.rpartition(" ")
+        link = links[path]
+        with sys.modules["chainer"].using_device(link.device) if hasattr(link, "device") else contextlib.suppress():
+            setattr(link, name, sys.modules["chainer"].Variable(link.xp.asarray(_from_tree(item))))
+
+
+def _sampler(iterator: Any, state: Any) -> Any:
+    """The random generator of its own that a Chainer iterator draws its order from: its state, or None; ``state`` is put into it."""
+    own = getattr(getattr(iterator, "order_sampler", None), "_random", None)  # type: Any
+    if not hasattr(own, "get_state") or own is getattr(sys.modules["numpy"].random.random, "__self__", None):
+        return None
+    if state is not None:
+        own.set_state(state)
+    return own.get_state()
 
 
 def _variables(value: Any) -> Optional[List[Any]]:

@@ -139,3 +139,73 @@ def test_without_a_checkpoint_folder_it_is_as_if_it_were_not_there(tmp_path: Pat
     assert kept.run(active=False).stdout == bare.run(active=False).stdout
     assert models(kept.outputs()) == models(bare.outputs())
     assert not any((kept.folder / "checkpoints").iterdir())
+
+
+LOOP = """
+import os
+import random
+
+import numpy as np
+
+import chainer
+import chainer.functions as F
+import chainer.links as L
+from chainer import serializers
+from sagemaker_support import keeper
+
+random.seed(0)
+np.random.seed(0)
+words = np.random.randint(0, 6, 60).astype(np.int32)
+data = [(words[i], words[i + 1]) for i in range(59)]
+
+
+class RNN(chainer.Chain):
+    def __init__(self):
+        super().__init__()
+        with self.init_scope():
+            self.embed = L.EmbedID(6, 8)
+            self.lstm = L.LSTM(8, 8)
+            self.out = L.Linear(None, 6)
+
+    def reset_state(self):
+        self.lstm.reset_state()
+
+    def forward(self, x):
+        return self.out(F.dropout(self.lstm(self.embed(x)), 0.2))
+
+
+model = L.Classifier(RNN())
+optimizer = chainer.optimizers.MomentumSGD(lr=0.3)
+optimizer.setup(model)
+order = chainer.iterators.ShuffleOrderSampler(np.random.RandomState(7))
+train_iter = chainer.iterators.SerialIterator(data, 10, order_sampler=order)
+test_iter = chainer.iterators.SerialIterator(data, 10, repeat=False, shuffle=False)
+losses, count = [], 0
+count = keeper.restore(model, optimizer, train_iter, test_iter, losses, count=count)
+while keeper.turn() and train_iter.epoch < 5:
+    batch = train_iter.next()
+    x, t = chainer.dataset.concat_examples(batch)
+    loss = model(x, t)
+    model.cleargrads()
+    loss.backward()
+    loss.unchain_backward()
+    optimizer.update()
+    count += 1
+    if train_iter.is_new_epoch:
+        optimizer.lr *= 0.7
+        with chainer.using_config("train", False):
+            losses.append(sum(float(model(*chainer.dataset.concat_examples(b)).array) for b in test_iter))
+        test_iter.reset()
+np.save(os.path.join(os.environ["SM_MODEL_DIR"], "m"), np.concatenate([p.array.ravel() for _, p in sorted(model.namedparams())]))
+serializers.save_npz(os.path.join(os.environ["SM_OUTPUT_DATA_DIR"], "o.npz"), optimizer)
+print(count, optimizer.lr, losses)
+"""
+
+
+@pytest.mark.parametrize("kills", [(1,), (9, 8)], ids=str)
+def test_a_loop_by_hand_ends_as_one_that_was_not_stopped(kills: tuple[int, ...], tmp_path: Path) -> None:
+    whole = Machine.make(tmp_path / "whole", "chainer", LOOP, ["keeper"])
+    last = whole.run().stdout.splitlines()[-1]
+    stopped = Machine.make(tmp_path / "stopped", "chainer", LOOP, ["keeper"])
+    assert stopped.interrupted(kills=kills).stdout.splitlines()[-1] == last
+    assert models(stopped.outputs()) == models(whole.outputs())

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from migrate.facts.program import Function, Module, Program
 from migrate.facts.reach import dormant, reached
+from migrate.facts.training.objects import Kinds
 
 LoopNode = ast.For | ast.AsyncFor | ast.While
 MOST_CALLS = 12  # calls followed from an act to the loop around it
@@ -35,10 +36,31 @@ class Act:
 
 
 def acts(program: Program) -> list[Act]:
-    """Every backward pass in the code that may run; where there is none to be seen, the steps of optimizers."""
-    return _calls_of(program, ("backward", "manual_backward")) or [
+    """Every backward pass in the code that may run, and where there is none to be seen, the steps of optimizers; what a loop of
+    Chainer or scikit-learn trains with."""
+    found = _calls_of(program, ("backward", "manual_backward")) or [
         act for act in _calls_of(program, ("step",)) if isinstance(act.module.parent(act.call), ast.Expr)
     ]
+    if any("chainer" in module.text or "sklearn" in module.text for module in program.modules.values()):
+        kinds = Kinds(program)
+        wanted = {"update": "optimizer", "partial_fit": "estimator"}
+        for act in _calls_of(program, tuple(wanted)):
+            assert isinstance(act.call.func, ast.Attribute)
+            if kinds.of(act.module, act.call.func.value) == wanted[act.call.func.attr]:
+                found.append(act)
+    return [act for act in found if not _trainer_calls(program, act)]
+
+
+def _trainer_calls(program: Program, act: Act) -> bool:
+    """Whether the act stands in an updater or an extension, which a Chainer trainer calls in a loop of its own."""
+    scope = act.module.scope(act.call).function()
+    function = program.function_of(scope.node) if scope is not None else None
+    cls = program.class_of(function.owner) if function is not None and function.owner is not None else None
+    return cls is not None and any(
+        (program.qualified(relative.module, base) or "").startswith("chainer.training.")
+        for relative in program.family(cls)
+        for base in relative.node.bases
+    )
 
 
 def _calls_of(program: Program, names: tuple[str, ...]) -> list[Act]:

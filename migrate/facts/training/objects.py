@@ -9,17 +9,21 @@ from migrate.facts.program import Class, Function, Module, Program
 from migrate.facts.scopes import Scope
 from migrate.facts.values import returns_of
 
-SAME_OBJECT = {"to", "cuda", "cpu", "train", "eval", "half", "float", "double", "requires_grad_", "module"}  # give the object back
-STATEFUL = {"model", "optimizer", "scheduler", "scaler"}
+SAME_OBJECT = {  # give the object back
+    "to", "cuda", "cpu", "train", "eval", "half", "float", "double", "requires_grad_", "module", "to_device", "to_gpu", "to_cpu", "to_chx",
+}  # fmt: skip
+STATEFUL = {"model", "optimizer", "scheduler", "scaler", "reader"}
 MOST_STEPS = 10
 WRAPPERS = ("DataParallel", "DistributedDataParallel", "SyncBatchNorm.convert_sync_batchnorm", "torch.compile", "torch.jit.script")
-MODEL_HOMES = ("torch.nn.", "torchvision.models.", "segmentation_models_pytorch.", "efficientnet_pytorch.", "timm.create_model")
+MODEL_HOMES = (
+    "torch.nn.", "torchvision.models.", "segmentation_models_pytorch.", "efficientnet_pytorch.", "timm.create_model", "chainer.links.",
+)  # fmt: skip
 CONTAINERS = {"list", "dict", "set", "collections.deque", "collections.defaultdict", "collections.OrderedDict", "collections.Counter"}
 TIMES = ("time.", "datetime.")
 ARRAYS = ("numpy.", "torch.zeros", "torch.ones", "torch.empty", "torch.tensor", "torch.full", "torch.randn", "torch.rand")
 ENVIRONMENTS = ("gym.", "gymnasium.", "envpool.", "procgen.", "dm_control.", "pettingzoo.", "stable_baselines3.common.vec_env")
 BASES = {
-    "model": ("Module", "LightningModule"),
+    "model": ("Module", "LightningModule", "Chain", "ChainList", "Link"),
     "optimizer": ("Optimizer",),
     "scheduler": ("LRScheduler", "_LRScheduler"),
     "dataset": ("Dataset", "IterableDataset", "Sampler"),
@@ -29,8 +33,9 @@ NO_STATE = ("SummaryWriter", "Logger", "getLogger", "DataLoader", "Visdom", "Pro
 
 class Kinds:
     """Answers for one program. ``of`` gives one of: model, optimizer, scheduler, scaler, container, array, time, number, text, none,
-    iterator, environment, loader, sharded (FSDP, DeepSpeed), instance (of a class of the program; see ``class_of``), quiet (a logger
-    and the like, that holds nothing), or None where nothing is known.
+    iterator, reader (an iterator whose place can be saved), estimator (of scikit-learn), environment, loader, sharded (FSDP,
+    DeepSpeed), instance (of a class of the program; see ``class_of``), quiet (a logger and the like, that holds nothing), or None
+    where nothing is known.
     """
 
     def __init__(self, program: Program) -> None:
@@ -104,6 +109,8 @@ class Kinds:
     def _of_attribute(self, module: Module, node: ast.Attribute, steps: int) -> str | None:
         if node.attr == "module":
             return self.of(module, node.value, steps + 1)
+        if node.attr == "target" and self.of(module, node.value, steps + 1) == "optimizer":  # Chainer's
+            return "model"
         for cls in self.classes(module, node.value, steps):
             for value in self.assigned(cls, node.attr):
                 kind = self.of(value[0], value[1], steps + 1)
@@ -166,6 +173,8 @@ class Kinds:
             return self._of_library(module, node, name, steps)
         if isinstance(node.func, ast.Attribute) and node.func.attr in SAME_OBJECT:
             return self.of(module, node.func.value, steps + 1)
+        if isinstance(node.func, ast.Attribute) and node.func.attr == "setup":  # Chainer's optimizers give themselves back
+            return "optimizer" if self.of(module, node.func.value, steps + 1) == "optimizer" else None
         if isinstance(node.func, ast.Subscript) and ast.unparse(node.func).endswith("__dict__[" + ast.unparse(node.func.slice) + "]"):
             return "model"  # models.__dict__[arch]()
         return None
@@ -177,6 +186,8 @@ class Kinds:
                 for kind, names in BASES.items():
                     if last in names:
                         return kind
+                if last.endswith("Iterator") and (self.program.qualified(relative.module, base) or "").startswith("chainer."):
+                    return "reader" if self.program.method(cls, "serialize") is not None or last != "Iterator" else "iterator"
         return "instance"
 
     def _all_bases(self, cls: Class) -> list[Class]:
@@ -205,7 +216,15 @@ class Kinds:
             return "sharded"
         if ".lr_scheduler." in name or last.startswith("get_") and last.endswith(("_schedule", "_scheduler", "with_warmup")):
             return "scheduler"
-        if ".optim." in name or last in ("Adam", "AdamW", "SGD", "Lamb", "LAMB", "RAdam", "AdaBelief", "Lookahead", "Adafactor"):
+        if name.startswith("chainer.iterators."):
+            return "reader"
+        if name.startswith("sklearn."):
+            return "estimator" if last[:1].isupper() else None
+        if (
+            ".optim." in name
+            or name.startswith("chainer.optimizers.")
+            or last in ("Adam", "AdamW", "SGD", "Lamb", "LAMB", "RAdam", "AdaBelief", "Lookahead", "Adafactor")
+        ):
             return "optimizer"
         if last == "GradScaler":
             return "scaler"

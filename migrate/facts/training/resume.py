@@ -12,6 +12,7 @@ from migrate.facts.scopes import Binding
 from migrate.facts.training.carried import Flow, Turn
 from migrate.facts.training.extent import Extent, Root
 from migrate.facts.training.loops import Loop, acts, chains
+from migrate.facts.training.makers import imports_library
 from migrate.facts.training.objects import STATEFUL, Kinds
 
 STATE_METHODS = {"parameters", "named_parameters", "state_dict", "load_state_dict", "zero_grad"}
@@ -19,7 +20,7 @@ CHANGES = {
     "append", "extend", "insert", "add", "update", "pop", "popleft", "appendleft", "popitem", "remove", "discard", "clear", "setdefault",
     "sort", "reverse", "push", "copy_", "fill_", "zero_", "add_", "mul_",
 }  # fmt: skip
-NOT_KEPT = {"quiet", "loader", "dataset", "file", "time", "model", "optimizer", "scheduler", "scaler", "text"}
+NOT_KEPT = {"quiet", "loader", "dataset", "file", "time", "model", "optimizer", "scheduler", "scaler", "text", "reader", "estimator"}
 
 
 @dataclass(frozen=True)
@@ -121,8 +122,27 @@ class _Look:
             base: names for base, names in self.found.attributes.items() if not _below(base, objects) and base not in values and names
         }
         given = tuple((base, tuple(sorted(names))) for base, names in sorted(attributes.items()))
+        objects += [target for target in self._targets(objects) if target not in values]
         objects.sort(key=lambda text: (*self._first_line(text), text))
         return Resume(self.loop, tuple(objects), given, tuple(values), frozenset(self.found.unset))
+
+    def _targets(self, objects: list[str]) -> Iterator[str]:
+        """The models of Chainer optimizers, which have no name of their own beside the loop: ``optimizer.target``."""
+        named = set(objects)
+        for text in objects if imports_library(self.program, "chainer") else []:
+            if self._kind(Root(text)) == "optimizer" and not named & set(self._set_up(text)):
+                yield f"{text}.target"
+
+    def _set_up(self, optimizer: str) -> Iterator[str]:
+        """What an optimizer is set up for, as the module spells it; names for its target."""
+        for node in ast.walk(self.loop.module.tree):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "setup" and node.args:
+                assigned = self.loop.module.parent(node)
+                targets = assigned.targets if isinstance(assigned, ast.Assign) else [node.func.value]
+                if any(ast.unparse(target) == optimizer for target in targets):
+                    yield ast.unparse(node.args[0])
+            elif isinstance(node, ast.Assign) and ast.unparse(node.value) == f"{optimizer}.target":
+                yield from (ast.unparse(target) for target in node.targets)
 
     # -- what defeats it ---------------------------------------------------------------------------------------------------------------
 
@@ -142,7 +162,7 @@ class _Look:
     def _refuse_iterator(self, module: Module, call: ast.Call) -> None:
         source = call.args[0] if call.args else call.func.value if isinstance(call.func, ast.Attribute) else call
         roots = self.extent.roots(module, source)
-        if any(self._kind(root) in ("model", "container") for root in roots):
+        if any(self._kind(root) in ("model", "container", "reader") for root in roots):
             return
         if roots and not (isinstance(source, ast.Call) and not self._kept_iterator(source)):
             text = ast.unparse(source)
@@ -168,10 +188,11 @@ class _Look:
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
                 self._stateful_call(module, node, node.func)
             elif isinstance(node, (ast.Name, ast.Attribute)) and isinstance(node.ctx, ast.Load):
-                if isinstance(module.parent(node), ast.Attribute):
-                    continue
+                within = isinstance(module.parent(node), ast.Attribute)
                 for root in self.extent.roots(module, node):
                     kind = self._kind(root)
+                    if within and kind != "reader":
+                        continue
                     if kind in STATEFUL:
                         self._note_stateful(module, node, root, kind == "optimizer")
                     elif kind == "sharded":
@@ -189,6 +210,10 @@ class _Look:
         name = target.attr
         alone = isinstance(module.parent(call), ast.Expr) or any(isinstance(a, (ast.Name, ast.Lambda)) for a in call.args)
         switch = name in ("train", "eval") and isinstance(module.parent(call), ast.Expr) and len(call.args) < 2
+        kind = {"fit": "estimator", "partial_fit": "estimator", "update": "optimizer"}.get(name)
+        for root in self.extent.roots(module, target.value) if kind is not None else ():
+            if self._kind(root) == kind:
+                self._note_stateful(module, call, root, True)
         if name in STATE_METHODS or switch or (name == "step" and alone):
             for root in self.extent.roots(module, target.value):
                 if self._kind(root) not in NOT_KEPT - STATEFUL | {"environment", "container", "instance"}:
