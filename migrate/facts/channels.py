@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 
 from migrate.facts.grouping import Group, above_fields, is_folder, without_text
-from migrate.facts.locations import folder_of, is_below, is_file_like, is_trivial, normal, split_of, words
+from migrate.facts.locations import SPLITS, folder_of, is_below, is_file_like, is_trivial, normal, split_of, words
 from migrate.facts.uses import Origin
 
 
@@ -15,6 +15,8 @@ def channels(origins: list[Origin]) -> list[Group]:
     for text in {normal(o.text) for o in origins if o.text is not None}:  # one path, whatever each place calls it
         alike = [o for o in origins if o.text is not None and normal(o.text) == text]
         shared = set().union(*(o.names for o in alike))
+        if len({split_of(o.names) for o in alike}) > 1:  # the training data and others lie in it
+            shared -= set().union(*(marks for _, marks in SPLITS))
         for origin in alike:
             origin.names = shared
     for origin in sorted(origins, key=lambda o: (normal(o.text or "~~"), o.line)):

@@ -111,6 +111,10 @@ class Paths:
                 return redirect.code()
         return None
 
+    def has_channel(self) -> bool:
+        """Whether some data come by a channel, or came so already."""
+        return any(r.role == "channel" for r in self.redirects) or any(m.role == "channel" for m in self.migrated)
+
     def redirect_at(self, path: str, span: Span) -> Redirect | None:
         return next((r for r in self.redirects if r.place.path == path and r.span == span), None)
 
@@ -483,7 +487,7 @@ class _Decider:
         off = (
             value[0].option is not None and value[0].option.default_known and not value[0].option.default
         )  # unless it is given, nothing is written
-        said = text.strip("*/.") != "" or not any(r.role == "channel" for r in self.result.redirects)
+        said = text.strip("*/.") != "" or not self.result.has_channel()
         if use.act in ("write", "make") or (use.act in ("read", "list") and use.row.kind == "data" and said):
             self.result.left.append(Left(place, use.act, kind, text, reason, use.act == "write" and not off))
 

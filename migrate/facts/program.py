@@ -101,6 +101,11 @@ def is_main_guard(statement: ast.stmt) -> bool:
     )
 
 
+def is_starred(binding: Binding) -> bool:
+    """Whether a name is bound by ``from x import *``."""
+    return isinstance(binding.node, ast.ImportFrom) and binding.node.names[0].name == "*" and binding.name != "*"
+
+
 @dataclass(frozen=True, eq=False)
 class Function:
     """A function or method defined in the program. ``owner`` is the class it is a method of."""
@@ -167,6 +172,9 @@ class Program:
     _defined_names: set[str] = field(default_factory=set)  # what the functions and classes of the program can be called by
 
     def __post_init__(self) -> None:
+        starred: set[str] = set()
+        for module in self.modules.values():
+            self._bind_starred(module, starred)
         for module in self.modules.values():
             for node in module.nodes.among(ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef):
                 if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
@@ -189,6 +197,22 @@ class Program:
                     continue
                 for function in self.callees(module, call):
                     self.calls_of.setdefault(id(function.node), []).append(CallSite(module, call))
+
+    def _bind_starred(self, module: Module, done: set[str]) -> None:
+        """Bind what ``from x import *`` brings, as if each name were imported; a name of the module's own stays."""
+        if module.path in done:
+            return
+        done.add(module.path)
+        bindings = module.names.root.bindings
+        own = set(bindings) - {name for name, known in bindings.items() if any(is_starred(b) for b in known)}
+        for star in bindings.get("*", ()):
+            home = self.modules.get(self.resolver(module.path, star.module, star.level) or "")
+            if home is None:
+                continue
+            self._bind_starred(home, done)
+            for name in home.names.root.bindings:
+                if not name.startswith(("_", "*")) and name not in own:
+                    bindings[name] = [Binding("import", star.node, module=star.module, name=name, level=star.level)]
 
     @property
     def main(self) -> Module:

@@ -41,7 +41,8 @@ def check(context: Context) -> Iterator[Finding]:
     for resume in find_resumes(context.program):
         loop = resume.loop
         if resume.refused is not None:
-            message = f"the loop of line {loop.line} starts from the beginning after an interruption"
+            where = f"in {loop.function.node.name}()" if loop.function is not None else "at the top of the module"
+            message = f"the training loop {where} starts from the beginning after an interruption"
             place = resume.where or loop.module.place(loop.node)
             yield Finding(CODE, NAME, place, "warning", message, "none", resume.refused, effort=3)
             continue

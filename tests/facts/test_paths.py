@@ -320,6 +320,7 @@ def test_a_read_of_which_nothing_is_known_is_told_only_where_no_channel_brings_d
     read = "import cv2\nfor f in open(input()):\n    cv2.imread(f)\n"
     assert [x.act for x in paths_of(read).left] == ["read"]
     assert not paths_of("import numpy as np\nnp.load('/mnt/x.npy')\n" + read).left
+    assert not paths_of("import os, numpy as np\nnp.load(os.environ.get('SM_CHANNEL_TRAINING', '/mnt/x.npy'))\n" + read).left
 
 
 def test_a_folder_beside_the_code_that_the_script_reads_its_own_results_from_is_an_output() -> None:
@@ -420,6 +421,26 @@ def test_a_folder_that_data_are_fetched_into_is_no_output() -> None:
     )
     assert codes_of(source) == {}
     assert codes_of(source + "def keep(root='.'):\n    torch.save({}, os.path.join(root, 'm.pt'))\nkeep()\n") != {}
+
+
+def test_what_a_star_brings_is_found() -> None:
+    files = {
+        "train.py": "from settings import *\nfrom data import *\nprint(Images(ROOT), args)\n",
+        "settings.py": "from base import *\nimport argparse\nargs = argparse.ArgumentParser().parse_args()\n",
+        "base.py": "ROOT = '/mnt/images'\n_hidden = 1\n",
+        "data.py": "import os\nclass Images:\n    def __init__(self, root):\n        self.files = os.listdir(root + '/train')\n",
+    }
+    assert codes_of(files) == {"base.py:1": "os.environ.get(\"SM_CHANNEL_TRAINING\", '/mnt/images')"}
+    own = files | {"train.py": "from settings import *\nfrom data import *\nROOT = 'x.txt'\nprint(Images(input()), ROOT)\n"}
+    assert codes_of(own) == {}
+
+
+def test_a_folder_that_several_splits_are_read_from_is_named_for_none() -> None:
+    source = (
+        "import os\nloader = list(os.listdir('/mnt/x/%s' % input()))\nval_loader = list(os.listdir('/mnt/x/%s' % input()))\n"
+        "test_loader = list(os.listdir('/mnt/x/%s' % input()))\n"
+    )
+    assert {r.channel for r in paths_of(source).redirects} == {"training"}
 
 
 def test_what_is_found_by_a_pattern_stands_in_the_folder_that_is_searched() -> None:
