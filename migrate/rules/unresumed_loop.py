@@ -13,8 +13,8 @@ Fix and its safety
     where ``SM_CHECKPOINT_DIR`` is set (the launcher sets it) or SageMaker's own checkpoint folder is there; elsewhere it hands back
     what it is given. What a loop carries is found in the code: names that a turn assigns and a later turn, or the code behind the
     loop, reads; objects with a state of their own; containers and attributes that a turn changes.
-    Not done, with the reason: a loop that takes its data from an iterator made before it, or that steps an environment, or whose
-    model is spread over processes.
+    To look at: a loop that takes its data from an iterator made before it. The place of the iterator is not saved, it begins anew.
+    Not done, with the reason: a loop that steps an environment, or whose model is spread over processes or shared by them.
 
 Source
     CONTRACT: what survives a spot interruption; AWS's "Managed Spot Training" tells that checkpoints are the script's own work.
@@ -34,7 +34,7 @@ from migrate.rules.model import Finding
 
 CODE = "SM301"
 NAME = "unresumed-loop"
-WIDTH = 100
+WIDTH = 110
 
 
 def check(context: Context) -> Iterator[Finding]:
@@ -47,7 +47,8 @@ def check(context: Context) -> Iterator[Finding]:
             yield Finding(CODE, NAME, place, "warning", message, "none", resume.refused, effort=3)
             continue
         message = "this loop starts from the beginning after an interruption; the checkpoint folder lets it go on"
-        yield Finding(CODE, NAME, loop.module.place(loop.node), "warning", message, "safe", None, 1, _edits(context, resume))
+        fix, effort = ("safe", 1) if resume.caution is None else ("unsafe", 2)
+        yield Finding(CODE, NAME, loop.module.place(loop.node), "warning", message, fix, resume.caution, effort, _edits(context, resume))
 
 
 def _edits(context: Context, resume: Resume) -> tuple[Edit, ...]:
@@ -79,16 +80,19 @@ def _condition(text: str, test: ast.expr, keeper: str) -> str:
 
 def restore_line(resume: Resume, keeper: str, indent: int) -> str | None:
     """The statement that restores what the loop carries; None where the turns alone tell everything."""
-    given = [*resume.objects]
-    given += [f"{keeper}.attributes({base}, {', '.join(repr_of(n) for n in names)})" for base, names in resume.attributes]
-    given += [f"{name}={'None' if name in resume.unset else name}" for name in resume.values]
+    named = resume.spelled
+    given = [named.get(text, text) for text in resume.objects]
+    given += [f"{keeper}.attributes({named.get(base, base)}, {', '.join(map(repr_of, names))})" for base, names in resume.attributes]
+    given += [f"{name}={'None' if name in resume.unset else named.get(name, name)}" for name in resume.values]
     if not given:
         return None
     targets = f"{', '.join(resume.values)} = " if resume.values else ""
     line = f"{targets}{keeper}.restore({', '.join(given)})"
     if len(line) + indent <= WIDTH:
         return line
-    return f"{targets}{keeper}.restore(\n" + "".join(f"    {one},\n" for one in given) + ")"
+    packed = ", ".join(given)
+    lines = [packed] if len(packed) + indent + 4 <= WIDTH else [f"{one}," for one in given]
+    return f"{targets}{keeper}.restore(\n" + "".join(f"    {one}\n" for one in lines) + ")"
 
 
 def repr_of(text: str) -> str:

@@ -184,6 +184,8 @@ def _check_kind(value: Any) -> None:
 def _state(value: Any) -> Any:
     """The state of an object as a tree; see ``_load`` for the way back."""
     value = _unwrapped(value)
+    if value is None:  # what the settings of this run leave out
+        return None
     if isinstance(value, _Attributes):
         return {name: _to_tree(getattr(value.target, name, None)) for name in value.names}
     if isinstance(value, (list, dict, set, collections.deque, bytearray)) or _is(value, "torch.Tensor") or _is(value, "numpy.ndarray"):
@@ -200,7 +202,10 @@ def _state(value: Any) -> Any:
         found = value.state_dict()
         if type(found) is dict:
             found = {key: item for key, item in found.items() if not isinstance(item, _FUNCTIONS)}
-        return dict({"state": _to_tree(found)}, **(_module_state(value) if _is(value, "torch.nn.Module") else {}))
+        more = _module_state(value) if _is(value, "torch.nn.Module") else {}
+        if _is(value, "torch.optim.Optimizer"):  # tensors that are trained and belong to no model; those of a model take no more room
+            more = {"trained": [[p.detach() for p in group["params"]] for group in value.param_groups]}
+        return dict({"state": _to_tree(found)}, **more)
     if hasattr(value, "serialize") and "chainer" in sys.modules:
         writer = sys.modules["chainer"].serializers.DictionarySerializer()
         writer.save(value)
@@ -228,8 +233,10 @@ def _module_state(module: Any) -> Dict[str, Any]:
 def _load(value: Any, tree: Any) -> None:
     """Put the state that ``_state`` gave into ``value``, in place."""
     value = _unwrapped(value)
+    if value is None:
+        return
     if isinstance(value, _Attributes):
-        for name, item in tree.items():
+        for name, item in tree.items() if value.target is not None else ():
             setattr(value.target, name, _restored(getattr(value.target, name, None), item, []))
     elif _is(value, "torch.Tensor") or _is(value, "numpy.ndarray"):
         found = _from_tree(tree)
@@ -239,9 +246,16 @@ def _load(value: Any, tree: Any) -> None:
             value.data.copy_(found)
         else:
             value[...] = found
-    elif isinstance(value, (list, bytearray)):
+    elif isinstance(value, list):
+        value[:] = [_put(value[place] if place < len(value) else None, item) for place, item in enumerate(tree)]
+    elif isinstance(value, bytearray):
         value[:] = _from_tree(tree)
-    elif isinstance(value, (dict, set, collections.deque)):
+    elif isinstance(value, dict):
+        pairs = tree["items"] if _TAG in tree else list(tree.items())
+        found = [(key, _put(value.get(key), item)) for key, item in ((_from_tree(key), item) for key, item in pairs)]
+        value.clear()
+        value.update(found)
+    elif isinstance(value, (set, collections.deque)):
         value.clear()
         (value.extend if isinstance(value, collections.deque) else value.update)(_from_tree(tree))
     elif isinstance(value, random.Random):
@@ -258,8 +272,10 @@ def _load(value: Any, tree: Any) -> None:
             value.load_state_dict(_from_tree(tree["state"]))
         except (RuntimeError, ValueError, KeyError, TypeError) as error:
             raise Refused(" ".join(str(error).split())[:600])
-        if "trained" in tree:
+        if _is(value, "torch.nn.Module"):
             _load_module_state(value, tree)
+        elif "trained" in tree:
+            _load_trained(value, tree["trained"])
     elif hasattr(value, "serialize") and "chainer" in sys.modules:
         numpy = sys.modules["numpy"]
         npz = {key: numpy.asarray(item) for key, item in _from_tree(tree["npz"]).items()}
@@ -282,6 +298,24 @@ def _load(value: Any, tree: Any) -> None:
             variable.assign(_from_tree(item))
     else:
         _load(_Attributes(value, []), tree)
+
+
+def _put(given: Any, tree: Any) -> Any:
+    """What a list or a dict holds: in place where it can be, since an optimizer or another list may hold it too."""
+    if (
+        type(given) is list
+        and isinstance(tree, list)
+        or (type(given) is dict and isinstance(tree, dict) and tree.get(_TAG, "dict") == "dict")
+    ):
+        _load(given, tree)
+        return given
+    if type(given) is tuple and isinstance(tree, dict) and tree.get(_TAG) == "tuple" and len(given) == len(tree["items"]):
+        return tuple(_put(old, item) for old, item in zip(given, tree["items"]))
+    found = _restored(given, tree, [])
+    if _is(given, "torch.Tensor") and _is(found, "torch.Tensor") and given.shape == found.shape and given.dtype == found.dtype:
+        given.data.copy_(found)
+        return given
+    return found
 
 
 def _load_module_state(module: Any, tree: Dict[str, Any]) -> None:
@@ -352,6 +386,13 @@ def _sampler(iterator: Any, state: Any) -> Any:
     if state is not None:
         own.set_state(state)
     return own.get_state()
+
+
+def _load_trained(optimizer: Any, groups: Sequence[Any]) -> None:
+    for group, tensors in zip(optimizer.param_groups, groups):
+        for parameter, tensor in zip(group["params"], tensors):
+            if parameter.shape == tensor.shape:
+                parameter.data.copy_(tensor)
 
 
 def _variables(value: Any) -> Optional[List[Any]]:

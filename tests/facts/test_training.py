@@ -221,10 +221,10 @@ def test_two_phases_are_two_loops() -> None:
 @pytest.mark.parametrize(
     ("source", "reason"),
     [
-        ("it = iter(loader)\nfor step in range(5):\n    x = next(it)\n" + body(STEP), "it is an iterator that is alive before the loop"),
         ("import gym\nenv = gym.make('x')\nfor step in range(5):\n    o, r, d, i = env.step(1)\n" + body(STEP), "the state of the environment env"),
         ("model = FSDP(model)\nfor epoch in range(5):\n" + body(STEP), "model is sharded over processes"),
-        ("def g():\n    yield 1\ndata = g()\nfor step in range(5):\n    x = next(data)\n" + body(STEP), "data is an iterator that is alive"),
+        ("from torch.distributed.fsdp import fully_shard\nfully_shard(model)\nfor epoch in range(5):\n" + body(STEP), "fully_shard spreads"),
+        ("import torch.multiprocessing as mp\ndef run(model):\n    for epoch in range(5):\n" + body(STEP, 8) + "mp.Process(target=run, args=(model,)).start()\n", "several processes run it at once"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_restored_is_refused_with_its_line(source: str, reason: str) -> None:
@@ -236,7 +236,175 @@ def test_what_cannot_be_restored_is_refused_with_its_line(source: str, reason: s
 @pytest.mark.parametrize(
     "source",
     [
+        "it = iter(loader)\nfor step in range(5):\n    x = next(it)\n" + body(STEP),
+        "it = iter(loader)\nfor step in range(5):\n    try:\n        x = next(it)\n    except StopIteration:\n        it = iter(loader)\n        x = next(it)\n"
+        + body(STEP),
+        "def g():\n    yield 1\nit = g()\nfor step in range(5):\n    x = next(it)\n" + body(STEP),
+    ],
+)
+def test_an_iterator_that_is_alive_before_the_loop_begins_anew(source: str) -> None:
+    (resume,) = resumes_of(HEAD + source)
+    assert told(resume) == (BOTH, {}, ())
+    assert resume.caution is not None and "the iterator it, made before the loop, begins anew" in resume.caution
+    assert resume.where is not None and resume.where.span.line > 9
+
+
+USED_IF = "for epoch in range(3):\n" + body("if args.adam:\n    optimizer2.zero_grad()\n" + STEP + "if args.adam:\n    optimizer2.step()\n")
+
+
+@pytest.mark.parametrize(
+    ("source", "spelled"),
+    [
+        ("if args.adam:\n    optimizer2 = optim.Adam(model.parameters())\n" + USED_IF, "optimizer2 if args.adam else None"),
+        ("if not args.adam:\n    pass\nelse:\n    optimizer2 = optim.Adam(model.parameters())\n" + USED_IF, 'locals().get("optimizer2")'),
+        ("if args.adam:\n    optimizer2 = optim.Adam(model.parameters())\nargs.adam = True\n" + USED_IF, 'locals().get("optimizer2")'),
+        ("if args.adam:\n    optimizer2 = optim.Adam(model.parameters())\nelse:\n    optimizer2 = None\n" + USED_IF, None),
+        ("if args.adam == 1:\n    optimizer2 = optim.Adam(model.parameters())\nelif args.adam:\n    optimizer2 = 1\n" + USED_IF, 'locals().get("optimizer2")'),
+        ("if args.name == 'a':\n    optimizer2 = optim.Adam(model.parameters())\nfor epoch in range(3):\n" + body(STEP + "optimizer2.step()\n"), None),
+    ],
+)  # fmt: skip
+def test_what_only_some_settings_make_is_named_so_that_it_may_be_missing(source: str, spelled: str | None) -> None:
+    (resume,) = resumes_of(HEAD + "args = object()\n" + source)
+    assert resume.refused is None and "optimizer2" in resume.objects
+    assert resume.spelled == ({"optimizer2": spelled} if spelled else {})
+
+
+def test_a_value_that_only_some_settings_give() -> None:
+    source = "if args.best:\n    best = 9.0\nfor epoch in range(3):\n" + body(
+        STEP + "if args.best and loss < best:\n    best = loss.item()\n"
+    )
+    (resume,) = resumes_of(HEAD + "args = object()\n" + source)
+    assert (resume.values, resume.spelled) == (("best",), {"best": "best if args.best else None"})
+
+
+def test_parts_of_what_may_be_none() -> None:
+    source = """\
+class Average:
+    def __init__(self):
+        self.shadow = {}
+    def update(self, model):
+        for name, p in model.named_parameters():
+            self.shadow[name] = p.data
+average = Average() if args.average else None
+for epoch in range(3):
+""" + body(STEP + "if average is not None:\n    average.update(model)\n")
+    (resume,) = resumes_of(HEAD + "args = object()\n" + source)
+    assert resume.spelled == {"average.shadow": 'getattr(average, "shadow", None)'}
+
+
+def test_parts_that_only_some_settings_make() -> None:
+    source = """\
+class Trainer:
+    def __init__(self, args):
+        self.args = args
+        self.model = nn.Linear(2, 1)
+        self.optimizer = optim.SGD(self.model.parameters(), lr=1)
+        if args.gan:
+            self.critic = nn.Linear(2, 1)
+            self.optimizer_c = optim.SGD(self.critic.parameters(), lr=1)
+    def train(self):
+        for epoch in range(3):
+            self.model(torch.ones(1, 2)).mean().backward()
+            self.optimizer.step()
+            if self.args.gan:
+                self.critic(torch.ones(1, 2)).mean().backward()
+                self.optimizer_c.step()
+Trainer(object()).train()
+"""
+    (resume,) = resumes_of(HEAD + source)
+    assert set(resume.objects) == {"self.model", "self.optimizer", "self.critic", "self.optimizer_c"}
+    assert resume.spelled == {t: f'getattr(self, "{t[5:]}", None)' for t in ("self.critic", "self.optimizer_c")}
+
+
+@pytest.mark.parametrize(
+    ("source", "attributes", "values"),
+    [
+        ("start = 0\nif args.resume:\n    ckpt = torch.load('a')\n    start = ckpt['epoch'] + 1\nfor epoch in range(start, 5):\n", {}, ("start",)),
+        ("start, best = 0, 1\nif args.resume:\n    start, best = load_checkpoint(model)\nfor epoch in range(start, 5):\n", {}, ("start",)),
+        ("if args.resume:\n    args.start = torch.load('a')['epoch']\nfor epoch in range(args.start, 5):\n", {"args": ("start",)}, ()),
+        ("epochs = 5\nif args.quick:\n    epochs = 1\nfor epoch in range(0, epochs):\n", {}, ()),
+        ("import math\nepochs = math.ceil(9 / len(loader))\nfor epoch in range(0, epochs):\n", {}, ()),
+    ],
+)  # fmt: skip
+def test_a_first_turn_that_a_checkpoint_of_the_script_tells(
+    source: str, attributes: dict[str, tuple[str, ...]], values: tuple[str, ...]
+) -> None:
+    (resume,) = resumes_of(HEAD + "args = object()\n" + source + body(STEP))
+    assert told(resume) == (BOTH, attributes, values)
+
+
+def test_a_first_turn_that_the_caller_has_loaded() -> None:
+    source = "def run(model, start):\n    for epoch in range(start, 5):\n" + body(STEP, 8) + "run(model, torch.load('a')['epoch'])\n"
+    (resume,) = resumes_of(HEAD + source)
+    assert resume.values == ("start",)
+
+
+def test_a_model_that_trains_itself_holds_its_parts_but_no_optimizer() -> None:
+    source = """\
+class Layer(nn.Linear):
+    def __init__(self):
+        super().__init__(2, 1)
+        self.relu = nn.ReLU()
+        self.opt = optim.SGD(self.parameters(), lr=1)
+        self.turns = 0
+    def learn(self):
+        for i in range(3):
+            self.relu(torch.mm(torch.ones(1, 2), self.weight.T)).mean().backward()
+            self.opt.step()
+            self.turns += 1
+Layer().learn()
+"""
+    (resume,) = resumes_of(HEAD + source)
+    assert told(resume) == (("self", "self.opt"), {"self": ("turns",)}, ())
+
+
+def test_numbers_that_a_model_counts() -> None:
+    (resume,) = resumes_of(HEAD + "model.seen = 0\nfor epoch in range(3):\n" + body(STEP + "model.seen += 4\n"))
+    assert told(resume) == (BOTH, {"model": ("seen",)}, ())
+
+
+def test_another_name_of_the_model_is_not_named() -> None:
+    source = "bare = model\nif args.many:\n    model = nn.DataParallel(model)\n    bare = model.module\nfor epoch in range(3):\n"
+    (resume,) = resumes_of(HEAD + "args = object()\n" + source + body(STEP + "torch.save(bare.state_dict(), 'a')\n"))
+    assert told(resume) == (BOTH, {}, ())
+    source = "teacher = model\nmodel = nn.Linear(2, 1)\nfor epoch in range(3):\n"
+    (resume,) = resumes_of(HEAD + source + body(STEP + "torch.save(teacher.state_dict(), 'a')\n"))
+    assert told(resume) == ((*BOTH, "teacher"), {}, ())
+
+
+def test_models_in_a_list() -> None:
+    source = """\
+models = [nn.Linear(2, 1) for _ in range(2)]
+optimizers = [optim.SGD(m.parameters(), lr=1) for m in models]
+for epoch in range(3):
+    for m, o in zip(models, optimizers):
+        m(torch.ones(1, 2)).mean().backward()
+        o.step()
+        o.zero_grad()
+"""
+    (resume,) = resumes_of("import torch\nfrom torch import nn, optim\n" + source)
+    assert set(told(resume)[0]) == {"models", "optimizers"}
+
+
+def test_an_attribute_that_only_the_code_behind_the_loop_reads() -> None:
+    source = (
+        """\
+class Trainer:
+    def train(self):
+        for epoch in range(3):
+"""
+        + body(STEP + "if loss < 1:\n    self.best_epoch = epoch\n", 12)
+        + "t = Trainer()\nt.train()\nprint(t.best_epoch)\n"
+    )
+    (resume,) = resumes_of(HEAD + source)
+    assert told(resume) == (BOTH, {"self": ("best_epoch",)}, ())
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
         "x = torch.ones(1, requires_grad=True)\n(x * 2).backward()\n",
+        "for layer in [1, 2]:\n    model(torch.ones(4, 2))[0].backward()\n    print(layer)\n",  # a gradient for its own sake
         "def unused():\n    for epoch in range(3):\n        loss.backward()\n",
         "from sagemaker_support import keeper\nkeeper.restore(model, optimizer)\nfor epoch in keeper.epochs(range(3)):\n" + body(STEP),
         "from sagemaker_support import keeper\nkeeper.restore(model, optimizer)\nfor epoch in keeper.epochs(range(3)):\n"

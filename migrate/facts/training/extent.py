@@ -12,6 +12,8 @@ from migrate.facts.scopes import Binding, Scope
 from migrate.facts.training.loops import Loop
 from migrate.facts.training.objects import SAME_OBJECT, Kinds
 
+# Methods that modules, optimizers and schedulers have.
+OF_LIBRARIES = {"train", "eval", "step", "forward", "backward", "zero_grad", "state_dict", "load_state_dict", "to", "update", "apply"}
 MOST_STEPS = 12  # names followed in a row
 
 
@@ -19,19 +21,23 @@ MOST_STEPS = 12  # names followed in a row
 class Root:
     """An object that is alive when the loop begins. ``text`` is how the function of the loop spells it: ``model``, ``self.optimizer``.
 
-    ``local`` is the name at its start; ``home`` the module that holds it where that is a global of another module, which the loop
-    cannot name.
+    ``home`` is the module that holds it where that is a global of another module, which the loop cannot name. ``element``: it is
+    something that a container holds, which has no name of its own; ``inner``: it is a part of that. ``text`` is the container's then.
     """
 
     text: str
     home: str | None = None
+    element: bool = False
+    inner: bool = False
 
     def attribute(self, name: str) -> Root:
-        return self if name == "module" else Root(f"{self.text}.{name}", self.home)
+        if self.element:
+            return Root(self.text, self.home, True, True)
+        return self if name in ("module", "data") else Root(f"{self.text}.{name}", self.home)
 
-    def holds(self, other: Root) -> bool:
-        """Whether ``other`` is this object or a part of it."""
-        return self.home == other.home and (other.text == self.text or other.text.startswith(self.text + "."))
+    def one(self) -> Root:
+        """An element of it."""
+        return Root(self.text, self.home, True, self.inner)
 
 
 class Extent:
@@ -45,6 +51,7 @@ class Extent:
         self.sites: dict[int, list[CallSite]] = {}
         self._nodes: list[tuple[Module, ast.AST]] = []
         self._passed: dict[tuple[int, str, int], set[Root]] = {}
+        self._placed: dict[str, ast.expr] = {}
         self._fill()
 
     def nodes(self) -> list[tuple[Module, ast.AST]]:
@@ -66,7 +73,7 @@ class Extent:
 
     def _runs(self, module: Module, node: ast.AST) -> Iterator[Function]:
         if isinstance(node, ast.Call):
-            for function in self.program.callees(module, node) or self._methods(module, node):
+            for function in self._called(module, node):
                 self.sites.setdefault(id(function.node), []).append(CallSite(module, node))
                 yield function
         elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):  # a closure that is handed on
@@ -76,12 +83,33 @@ class Extent:
                     if isinstance(definition, Function):
                         yield definition
 
+    def _called(self, module: Module, call: ast.Call) -> list[Function]:
+        """What a call runs. A method that is found by its name alone has to be one of the object's class, where that is known."""
+        target = call.func
+        found = self.program.callees(module, call)
+        if not found or not isinstance(target, ast.Attribute) or self.program.definitions(module, target) or _is_self(target.value):
+            return found or self._methods(module, call)
+        if self.kinds.classes(module, target.value):
+            return self._methods(module, call)
+        known = self.kinds.is_foreign(module, target.value) or self.kinds.of(module, target.value) not in (None, "instance")
+        return [] if known or target.attr in OF_LIBRARIES else found
+
     def _methods(self, module: Module, call: ast.Call) -> list[Function]:
         """The methods that ``meter.update()`` may run, by what made ``meter``."""
         if not isinstance(call.func, ast.Attribute):
             return []
         found = [self.program.method(cls, call.func.attr) for cls in self.kinds.classes(module, call.func.value)]
         return list({id(f.node): f for f in found if f is not None}.values())
+
+    def placed(self, text: str) -> ast.expr:
+        """An expression, as if it stood at the loop."""
+        if text not in self._placed:
+            self._placed[text] = ast.parse(text, mode="eval").body
+            scope = self.loop.module.scope(self.loop.node)
+            for node in ast.walk(self._placed[text]):
+                self.loop.module.names.scope_of[id(node)] = scope
+            self.loop.module.notes.setdefault("made", []).append(self._placed[text])  # scopes go by id: it lives as long as the module
+        return self._placed[text]
 
     # -- what a name is at the loop ----------------------------------------------------------------------------------------------------
 
@@ -92,10 +120,12 @@ class Extent:
         if isinstance(node, ast.Name):
             return self._roots_of_name(module, node, steps + 1)
         if isinstance(node, ast.Attribute):
+            if node.attr == "grad":  # the turn's own
+                return set()
             inner = self._global_of_module(module, node)
             return {inner} if inner else {r.attribute(node.attr) for r in self.roots(module, node.value, steps + 1)}
         if isinstance(node, ast.Subscript):
-            return self.roots(module, node.value, steps + 1)
+            return {root.one() for root in self.roots(module, node.value, steps + 1)}
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in SAME_OBJECT:
             return self.roots(module, node.func.value, steps + 1)
         return set()
@@ -114,6 +144,9 @@ class Extent:
         scope, bindings = found
         if module is self.loop.module and self._is_outside(scope):
             before = [b for b in bindings if not self._inside(b)]
+            inner = [b for b in bindings if self._inside(b)]
+            if inner and all(b.kind in ("for", "with") for b in inner):  # what it was before the loop is over
+                return self._aliases(module, inner, steps)
             kinds = {b.kind for b in before}
             if kinds and kinds <= {"function", "class"}:
                 return set()
@@ -157,7 +190,10 @@ class Extent:
     def _aliases(self, module: Module, bindings: list[Binding], steps: int) -> set[Root]:
         result: set[Root] = set()
         for binding in bindings:
-            if binding.kind in ("assign", "for") and binding.value is not None and not (binding.kind == "assign" and binding.index):
+            if binding.kind == "for" and binding.value is not None:
+                element = _element(binding.value, binding.index)
+                result |= {root.one() for root in self.roots(module, element, steps)} if element is not None else set()
+            elif binding.kind == "assign" and binding.value is not None and not binding.index:
                 result |= self.roots(module, binding.value, steps)
         return result
 
@@ -202,6 +238,29 @@ def _first_parameter(function: Function) -> str | None:
     arguments = [*function.node.args.posonlyargs, *function.node.args.args]
     static = any(isinstance(d, ast.Name) and d.id == "staticmethod" for d in function.node.decorator_list)
     return arguments[0].arg if arguments and function.owner is not None and not static else None
+
+
+def _is_self(node: ast.expr) -> bool:
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+        return node.func.id == "super"
+    return isinstance(node, ast.Name) and node.id in ("self", "cls")
+
+
+def _element(iterable: ast.expr, index: tuple[int, ...]) -> ast.expr | None:
+    """What holds the elements that a loop's target gets: ``b`` for the second name of ``for x, y in zip(a, b)``."""
+    if not isinstance(iterable, ast.Call):
+        return iterable
+    name = (
+        iterable.func.id if isinstance(iterable.func, ast.Name) else iterable.func.attr if isinstance(iterable.func, ast.Attribute) else ""
+    )
+    if name in ("zip", "enumerate") and index:
+        place = index[0] if name == "zip" else 0 if index[0] == 1 else -1
+        return _element(iterable.args[place], index[1:]) if 0 <= place < len(iterable.args) else None
+    if name in ("reversed", "list", "tuple", "sorted", "tqdm", "trange") and iterable.args:
+        return _element(iterable.args[0], index)
+    if isinstance(iterable.func, ast.Attribute) and (name == "values" or (name == "items" and index[:1] == (1,))):
+        return iterable.func.value
+    return iterable
 
 
 def _walk(roots: list[ast.AST]) -> Iterator[ast.AST]:

@@ -10,7 +10,8 @@ from migrate.facts.scopes import Scope
 from migrate.facts.values import returns_of
 
 SAME_OBJECT = {  # give the object back
-    "to", "cuda", "cpu", "train", "eval", "half", "float", "double", "requires_grad_", "module", "to_device", "to_gpu", "to_cpu", "to_chx",
+    "to", "cuda", "cpu", "train", "eval", "half", "float", "double", "requires_grad_", "detach", "module",
+    "to_device", "to_gpu", "to_cpu", "to_chx",
 }  # fmt: skip
 STATEFUL = {"model", "optimizer", "scheduler", "scaler", "reader"}
 MOST_STEPS = 10
@@ -72,6 +73,8 @@ class Kinds:
     def _of_name(self, module: Module, node: ast.Name, steps: int) -> str | None:
         found = module.scope(node).lookup(node.id)
         kinds: list[str] = []
+        if node.id in ("self", "cls"):
+            return next((own for cls in self.classes(module, node) if (own := self._of_class(cls)) != "instance"), None)
         for binding in found[1] if found else []:
             kind = None
             if binding.kind == "assign" and binding.value is not None and id(binding.node) != id(node):
@@ -93,13 +96,19 @@ class Kinds:
 
     def _of_parameter(self, scope: Scope, name: str, steps: int) -> str | None:
         """By what the calls of the function pass."""
-        function = self.program.function_of(scope.node)
-        for site in self.program.calls_of.get(id(scope.node), []) if function is not None else []:
-            argument = self.program.argument(function, site.call, name) if function is not None else None
-            kind = self.of(site.module, argument, steps + 1) if argument is not None else None
+        for module, argument in self._arguments(scope, name):
+            kind = self.of(module, argument, steps + 1)
             if kind not in (None, "none"):
                 return kind
         return None
+
+    def _arguments(self, scope: Scope, name: str) -> list[tuple[Module, ast.expr]]:
+        function = self.program.function_of(scope.node)
+        if function is None:
+            return []
+        sites = self.program.calls_of.get(id(scope.node), [])
+        found = [(site.module, self.program.argument(function, site.call, name)) for site in sites]
+        return [(module, argument) for module, argument in found if argument is not None]
 
     def _of_element(self, module: Module, value: ast.expr, index: tuple[int, ...], steps: int) -> str | None:
         if isinstance(value, (ast.Tuple, ast.List)) and index[0] < len(value.elts) and len(index) == 1:
@@ -147,14 +156,59 @@ class Kinds:
                 cls = self.program.class_of(own.owner)
                 return [cls] if cls is not None else []
             found = scope.lookup(node.id)
-            values = [b.value for b in found[1] if b.kind == "assign" and b.value is not None and not b.index] if found else []
-            return [c for value in values for c in self.classes(module, value, steps + 1)]
+            if found is None:
+                return []
+            values = [(module, b.value) for b in found[1] if b.kind == "assign" and b.value is not None and not b.index]
+            if any(b.kind == "param" for b in found[1]):
+                values += self._arguments(found[0], node.id)
+            return list({id(c.node): c for home, value in values for c in self.classes(home, value, steps + 1)}.values())
         if isinstance(node, ast.Attribute):
             owners = self.classes(module, node.value, steps + 1)
             return [c for o in owners for m, v in self.assigned(o, node.attr) for c in self.classes(m, v, steps + 1)]
+        if isinstance(node, (ast.IfExp, ast.BoolOp)):
+            several = [node.body, node.orelse] if isinstance(node, ast.IfExp) else node.values
+            return [c for one in several for c in self.classes(module, one, steps + 1)]
         if isinstance(node, ast.Call):
             return [d for d in self.program.definitions(module, node.func) if isinstance(d, Class)]
         return []
+
+    def is_foreign(self, module: Module, node: ast.expr) -> bool:
+        """Whether an object was made by a call into a library."""
+        if not isinstance(node, ast.Name):
+            return False
+        found = module.scope(node).lookup(node.id)
+        values = [b.value for b in found[1] if b.kind == "assign" and not b.index] if found is not None else []
+        return bool(values) and all(
+            isinstance(v, ast.Call) and (name := self.program.qualified(module, v.func)) is not None and "." in name and ".py:" not in name
+            for v in values
+        )
+
+    def held(self, module: Module, node: ast.expr, steps: int = 0) -> str | None:
+        """What kind of thing a list or a dict holds, where it is one."""
+        if steps > MOST_STEPS:
+            return None
+        if isinstance(node, (ast.List, ast.Tuple)) and node.elts:
+            return self.of(module, node.elts[0], steps + 1)
+        if isinstance(node, ast.Dict) and node.values:
+            return self.of(module, node.values[0], steps + 1)
+        if isinstance(node, (ast.ListComp, ast.DictComp)):
+            return self.of(module, node.value if isinstance(node, ast.DictComp) else node.elt, steps + 1)
+        values: list[tuple[Module, ast.expr]] = []
+        if isinstance(node, ast.Name):
+            found = module.scope(node).lookup(node.id)
+            values = [(module, b.value) for b in found[1] if b.kind == "assign" and b.value and not b.index] if found else []
+        elif isinstance(node, ast.Attribute):
+            values = [pair for owner in self.classes(module, node.value, steps + 1) for pair in self.assigned(owner, node.attr)]
+        kinds = [kind for home, value in values if (kind := self.held(home, value, steps + 1)) is not None]
+        return kinds[0] if kinds else self._put_into(module, node, steps) if values else None
+
+    def _put_into(self, module: Module, node: ast.expr, steps: int) -> str | None:
+        """By what is appended to a list, or stored into a dict."""
+        text = ast.unparse(node)
+        for call in module.calls():
+            if isinstance(call.func, ast.Attribute) and call.func.attr == "append" and call.args and ast.unparse(call.func.value) == text:
+                return self.of(module, call.args[0], steps + 1)
+        return None
 
     # -- calls -------------------------------------------------------------------------------------------------------------------------
 
@@ -180,6 +234,38 @@ class Kinds:
         return None
 
     def _of_class(self, cls: Class) -> str:
+        kind = self._base_kind(cls)
+        return "quiet" if kind == "model" and self._has_no_state(cls) else kind
+
+    def _has_no_state(self, cls: Class) -> bool:
+        """Whether a module keeps nothing that training changes, as losses do: no parameters, no buffers, no parts that could have some."""
+        for relative in [cls, *self._all_bases(cls)]:
+            bases = [self.program.qualified(relative.module, base) or "" for base in relative.node.bases]
+            if any(b.startswith("torch.nn.") and b.rsplit(".", 1)[-1] != "Module" and not b.endswith("Loss") for b in bases):
+                return False
+            for node in ast.walk(relative.node):
+                if (
+                    isinstance(node, ast.Call)
+                    and isinstance(node.func, ast.Attribute)
+                    and node.func.attr.startswith(("register_", "add_module"))
+                ):
+                    return False
+                if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Attribute):
+                    return False
+                if isinstance(node, ast.Assign) and any(isinstance(t, ast.Attribute) for t in node.targets):
+                    if not self._is_plain_value(relative.module, node.value):
+                        return False
+        return True
+
+    def _is_plain_value(self, module: Module, value: ast.expr) -> bool:
+        """Numbers, settings and losses: no layer, no tensor, and nothing that an unknown call may have made."""
+        for call in (n for n in ast.walk(value) if isinstance(n, ast.Call)):
+            name = self.program.qualified(module, call.func) or ""
+            if not (name.startswith("torch.nn.") and name.endswith("Loss")) and name not in ("int", "float", "bool", "len", "max", "min"):
+                return False
+        return True
+
+    def _base_kind(self, cls: Class) -> str:
         for relative in [cls, *self._all_bases(cls)]:
             for base in relative.node.bases:
                 last = ast.unparse(base).rsplit(".", 1)[-1]
@@ -188,6 +274,8 @@ class Kinds:
                         return kind
                 if last.endswith("Iterator") and (self.program.qualified(relative.module, base) or "").startswith("chainer."):
                     return "reader" if self.program.method(cls, "serialize") is not None or last != "Iterator" else "iterator"
+                if (self.program.qualified(relative.module, base) or "").startswith("torch.nn."):
+                    return "model"
         return "instance"
 
     def _all_bases(self, cls: Class) -> list[Class]:

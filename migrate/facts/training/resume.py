@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from migrate.facts.model import Place, Span
-from migrate.facts.program import Function, Module, Program
+from migrate.facts.model import Place
+from migrate.facts.program import Module, Program
 from migrate.facts.scopes import Binding
-from migrate.facts.training.carried import Flow, Turn
+from migrate.facts.training.bound import Bound
 from migrate.facts.training.extent import Extent, Root
 from migrate.facts.training.loops import Loop, acts, chains
 from migrate.facts.training.makers import imports_library
+from migrate.facts.training.names import Names
 from migrate.facts.training.objects import STATEFUL, Kinds
+from migrate.facts.training.obstacles import Refused, Unnamed, refuse
 
 STATE_METHODS = {"parameters", "named_parameters", "state_dict", "load_state_dict", "zero_grad"}
 CHANGES = {
     "append", "extend", "insert", "add", "update", "pop", "popleft", "appendleft", "popitem", "remove", "discard", "clear", "setdefault",
     "sort", "reverse", "push", "copy_", "fill_", "zero_", "add_", "mul_",
 }  # fmt: skip
+WRAPPERS = {"DataParallel", "DistributedDataParallel", "DDP", "compile"}  # keep the model that they are given
 NOT_KEPT = {"quiet", "loader", "dataset", "file", "time", "model", "optimizer", "scheduler", "scaler", "text", "reader", "estimator"}
 
 
@@ -28,7 +31,8 @@ class Resume:
     """How one loop is made to go on. All but ``refused`` is source text as the function of the loop spells it.
 
     ``objects`` are restored in place; ``attributes`` are (object, names) whose attributes change in the turns; ``values`` are the names
-    that the loop rebinds, ``unset`` those of them that have no value before it. ``refused``: why it cannot be done, with ``where``.
+    that the loop rebinds, ``unset`` those of them that have no value before it. ``spelled`` tells how those are named that only some
+    runs have. ``caution``: what will not be as it would have been, with ``where``. ``refused``: why it cannot be done, with ``where``.
     """
 
     loop: Loop
@@ -36,6 +40,8 @@ class Resume:
     attributes: tuple[tuple[str, tuple[str, ...]], ...] = ()
     values: tuple[str, ...] = ()
     unset: frozenset[str] = frozenset()
+    spelled: Mapping[str, str] = field(default_factory=dict)
+    caution: str | None = None
     refused: str | None = None
     where: Place | None = None
 
@@ -46,15 +52,6 @@ class _Found:
     containers: dict[str, None] = field(default_factory=dict)
     attributes: dict[str, set[str]] = field(default_factory=dict)
     trained: set[str] = field(default_factory=set)
-    unset: set[str] = field(default_factory=set)
-
-
-class Refused(Exception):
-    """A loop that cannot be gone on with: ``reason``, at ``node``."""
-
-    def __init__(self, reason: str, module: Module, node: ast.AST) -> None:
-        super().__init__(reason)
-        self.reason, self.module, self.node = reason, module, node
 
 
 def find_resumes(program: Program) -> list[Resume]:
@@ -87,13 +84,15 @@ def _along(program: Program, kinds: Kinds, chain: tuple[Loop, ...]) -> Iterator[
         except Refused as refused:
             if _is_kept(loop):
                 return
-            where = refused.node if isinstance(refused.node, (ast.expr, ast.stmt)) else loop.node
-            yield Resume(loop, refused=refused.reason, where=refused.module.place(where))
+            if isinstance(refused, Unnamed) and loop is not chain[0] and look.goes_over(refused.text):
+                made = []  # each element is trained in a loop of its own, which knows it by name; those that are over are over at once
+                continue
+            yield Resume(loop, refused=refused.reason, where=refused.place())
             return
         if look.found.trained:
             yield from made
             return
-    if any(_is_kept(loop) for loop in chain):
+    if any(_is_kept(loop) for loop in chain) or not _steps(look):
         return
     loop = chain[-1]
     reason = "no optimizer or model is found that is alive before the loop"
@@ -107,24 +106,37 @@ class _Look:
         self.program, self.kinds, self.loop = program, kinds, loop
         self.extent = Extent(program, kinds, loop)
         self.found = _Found()
-        self._kinds: dict[str, str | None] = {}  # by the text of the root
+        self._read: set[str] | None = None
+        self._kinds: dict[Root, str | None] = {}
 
     def resume(self) -> Resume:
-        if isinstance(self.loop.node, ast.AsyncFor):
-            raise Refused("it is an asynchronous loop", self.loop.module, self.loop.node)
-        self._refuse_what_cannot_be()
+        caution = refuse(self.program, self.extent, self._kind)
         self._stateful()
         self._changed()
-        values = self._values()
-        objects = [o for o in self._outermost(self.found.stateful) if o not in values]
-        objects += [c for c in self._outermost(self.found.containers) if c not in values and not _below(c, [*objects, *values])]
-        attributes = {
-            base: names for base, names in self.found.attributes.items() if not _below(base, objects) and base not in values and names
-        }
+        bound = Bound(self.program, self.kinds, self.extent)
+        names = Names(self.program, self.kinds, self.extent, bound)
+        values = names.carried()
+        caution = caution or names.caution
+        objects = [o for o in self._outermost(self.found.stateful) if o not in values and o not in self._aliases()]
+        objects += [c for c in self._outermost(self.found.containers) if c not in values and not self._held(c, [*objects, *values])]
+        for base, name in names.started():
+            self.found.attributes.setdefault(base, set()).add(name)
+        attributes = {base: n for base, n in self.found.attributes.items() if base not in values and n and not self._whole(base, objects)}
         given = tuple((base, tuple(sorted(names))) for base, names in sorted(attributes.items()))
         objects += [target for target in self._targets(objects) if target not in values]
-        objects.sort(key=lambda text: (*self._first_line(text), text))
-        return Resume(self.loop, tuple(objects), given, tuple(values), frozenset(self.found.unset))
+        objects.sort(key=lambda text: (*names.first_line(text), text))
+        spelled = {text: bound.spelled(text) for text in [*objects, *attributes]}
+        spelled |= {name: bound.name(name) for name in values if name not in names.unset}
+        return Resume(
+            self.loop,
+            tuple(objects),
+            given,
+            tuple(values),
+            frozenset(names.unset),
+            {text: source for text, source in spelled.items() if source != text},
+            caution.reason if caution else None,
+            where=caution.place() if caution else None,
+        )
 
     def _targets(self, objects: list[str]) -> Iterator[str]:
         """The models of Chainer optimizers, which have no name of their own beside the loop: ``optimizer.target``."""
@@ -144,42 +156,11 @@ class _Look:
             elif isinstance(node, ast.Assign) and ast.unparse(node.value) == f"{optimizer}.target":
                 yield from (ast.unparse(target) for target in node.targets)
 
-    # -- what defeats it ---------------------------------------------------------------------------------------------------------------
-
-    def _refuse_what_cannot_be(self) -> None:
-        for module, node in self.extent.nodes():
-            if not isinstance(node, ast.Call):
-                continue
-            if (self.program.qualified(module, node.func) or "").startswith(("torch.distributed.autograd.", "torch.distributed.rpc.")):
-                raise Refused("a part of what is trained lives in other processes (torch.distributed.rpc)", module, node)
-            if isinstance(node.func, ast.Name) and node.func.id == "next" and node.args:
-                self._refuse_iterator(module, node)
-            if isinstance(node.func, ast.Attribute) and node.func.attr in ("next", "__next__") and not node.args:
-                self._refuse_iterator(module, node)
-            if isinstance(node.func, ast.Attribute) and node.func.attr == "step":
-                self._refuse_environment(module, node)
-
-    def _refuse_iterator(self, module: Module, call: ast.Call) -> None:
-        source = call.args[0] if call.args else call.func.value if isinstance(call.func, ast.Attribute) else call
-        roots = self.extent.roots(module, source)
-        if any(self._kind(root) in ("model", "container", "reader") for root in roots):
-            return
-        if roots and not (isinstance(source, ast.Call) and not self._kept_iterator(source)):
-            text = ast.unparse(source)
-            raise Refused(f"{text} is an iterator that is alive before the loop: its place cannot be saved", module, call)
-
-    def _kept_iterator(self, source: ast.Call) -> bool:
-        return not (
-            isinstance(source.func, ast.Attribute) and source.func.attr in ("parameters", "named_parameters", "children", "modules")
-        )
-
-    def _refuse_environment(self, module: Module, call: ast.Call) -> None:
-        parent = module.parent(call)
-        several = isinstance(parent, ast.Assign) and any(isinstance(t, ast.Tuple) and len(t.elts) >= 4 for t in parent.targets)
-        assert isinstance(call.func, ast.Attribute)
-        if several and self.extent.roots(module, call.func.value):
-            text = ast.unparse(call.func.value)
-            raise Refused(f"the state of the environment {text} cannot be saved", module, call)
+    def goes_over(self, text: str) -> bool:
+        """Whether the loop's turns are the elements of a container."""
+        nodes = ast.walk(self.loop.node.iter) if not isinstance(self.loop.node, ast.While) else iter(())
+        named = (n for n in nodes if isinstance(n, (ast.Name, ast.Attribute)))
+        return any(root.text == text for node in named for root in self.extent.roots(self.loop.module, node))
 
     # -- objects -----------------------------------------------------------------------------------------------------------------------
 
@@ -188,12 +169,13 @@ class _Look:
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
                 self._stateful_call(module, node, node.func)
             elif isinstance(node, (ast.Name, ast.Attribute)) and isinstance(node.ctx, ast.Load):
-                within = isinstance(module.parent(node), ast.Attribute)
+                inner = isinstance(module.parent(node), ast.Attribute)
                 for root in self.extent.roots(module, node):
                     kind = self._kind(root)
-                    if within and kind != "reader":
-                        continue
-                    if kind in STATEFUL:
+                    if inner and kind != "reader":
+                        if kind == "model" and isinstance(node, ast.Name):  # a part of it is used
+                            self._note_stateful(module, node, root, False)
+                    elif kind in STATEFUL:
                         self._note_stateful(module, node, root, kind == "optimizer")
                     elif kind == "sharded":
                         raise Refused(f"{root.text} is sharded over processes (FSDP, DeepSpeed)", module, node)
@@ -201,10 +183,11 @@ class _Look:
             assert isinstance(call.func, ast.Attribute)
             if call.func.attr in STATE_METHODS:
                 for root in self.extent.roots(module, call.func.value):
-                    if self._kind(root) != "environment":
+                    if self._kind(root) not in ("environment", "container") and not root.inner:
                         self._note_stateful(module, call, root, False)
         for text in self._named_in_methods():
-            self.found.stateful.setdefault(text)
+            if self._kind(Root(text)) not in NOT_KEPT - STATEFUL | {"environment", "instance", "container"}:
+                self.found.stateful.setdefault(text)
 
     def _stateful_call(self, module: Module, call: ast.Call, target: ast.Attribute) -> None:
         name = target.attr
@@ -216,10 +199,16 @@ class _Look:
                 self._note_stateful(module, call, root, True)
         if name in STATE_METHODS or switch or (name == "step" and alone):
             for root in self.extent.roots(module, target.value):
-                if self._kind(root) not in NOT_KEPT - STATEFUL | {"environment", "container", "instance"}:
+                if self._kind(root) not in NOT_KEPT - STATEFUL | {"environment", "instance", "container"}:
                     self._note_stateful(module, call, root, name in ("step", "zero_grad"))
 
     def _note_stateful(self, module: Module, node: ast.AST, root: Root, trained: bool) -> None:
+        whole = next((w for w in _prefixes(root.text) if root.element and root.home is None and self._kind(Root(w)) == "model"), None)
+        if whole is not None:
+            root = Root(whole)
+        if root.inner:
+            part = node.func.value if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) else node
+            raise Unnamed(ast.unparse(part), root.text, module, node)
         if root.home is not None:
             raise Refused(f"{root.text} is a global of {root.home}, which the loop in {self.loop.module.path} cannot name", module, node)
         text = root.text
@@ -261,27 +250,11 @@ class _Look:
 
     def _kind(self, root: Root) -> str | None:
         """What the object is, told at the loop."""
-        if root.home is not None:
-            return None
-        if root.text not in self._kinds:
-            self._kinds[root.text] = self._find_kind(root.text)
-        return self._kinds[root.text]
-
-    def _find_kind(self, text: str) -> str | None:
-        try:
-            expression = ast.parse(text, mode="eval").body
-        except SyntaxError:
-            return None
-        return self.kinds.of(*self._placed(expression))
-
-    def _placed(self, expression: ast.expr) -> tuple[Module, ast.expr]:
-        """A made expression, given the scope of the loop."""
-        names = self.loop.module.names
-        scope = self.loop.module.scope(self.loop.node)
-        for node in ast.walk(expression):
-            names.scope_of[id(node)] = scope
-        self.loop.module.notes.setdefault("made", []).append(expression)  # the table goes by id: the node has to live as long as the module
-        return self.loop.module, expression
+        if root not in self._kinds:
+            expression = self.extent.placed(root.text)
+            look = self.kinds.of if not root.element else self.kinds.held if not root.inner else None
+            self._kinds[root] = look(self.loop.module, expression) if look is not None and root.home is None else None
+        return self._kinds[root]
 
     # -- what changes in place ---------------------------------------------------------------------------------------------------------
 
@@ -293,16 +266,30 @@ class _Look:
                     self._stored(module, target, node)
             elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in CHANGES:
                 for root in self.extent.roots(module, node.func.value):
-                    self._note_container(module, node, root)
+                    self._note_container(module, node, Root(root.text, root.home))
 
     def _stored(self, module: Module, target: ast.expr, statement: ast.Assign | ast.AugAssign | ast.AnnAssign) -> None:
         if isinstance(target, ast.Subscript):
             for root in self.extent.roots(module, target.value):
-                self._note_container(module, target, root)
+                self._note_container(module, target, Root(root.text, root.home))
         elif isinstance(target, ast.Attribute):
             for root in self.extent.roots(module, target.value):
-                if root.home is None and self._kind(root) not in STATEFUL and self._is_kept(module, target.attr, statement):
+                kind = self._kind(root)
+                if root.element:
+                    self._note_container(module, target, Root(root.text, root.home))
+                    continue
+                if root.home is not None or kind in ("optimizer", "scheduler", "scaler", "container", "array"):
+                    continue
+                if kind == "model" and not self._is_plain(module, statement):  # parameters and parts are in its state
+                    continue
+                if self._is_kept(module, target.attr, statement):
                     self.found.attributes.setdefault(root.text, set()).add(target.attr)
+
+    def _is_plain(self, module: Module, statement: ast.Assign | ast.AugAssign | ast.AnnAssign) -> bool:
+        """Whether a number, a text or a container is assigned."""
+        if isinstance(statement, ast.AugAssign) and isinstance(statement.op, ast.Add):
+            return True
+        return statement.value is not None and self.kinds.of(module, statement.value) in ("number", "text", "none", "container")
 
     def _is_kept(self, module: Module, name: str, statement: ast.Assign | ast.AugAssign | ast.AnnAssign) -> bool:
         """Whether an attribute that is assigned in the turns may be read there before that."""
@@ -311,13 +298,20 @@ class _Look:
         reads = [(m, n) for m, n in self.extent.nodes() if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Load) and n.attr == name]
         scope = module.scope(statement).function()
         if scope is None or module.parent(statement) is not scope.node:  # it is not always assigned
-            return bool(reads)
+            return bool(reads) or self._is_read(name)
         calls = [s.call.lineno for s in self.extent.sites.get(id(scope.node), []) if s.module is self.loop.module]
         return any(
             not (m.scope(n).function() is scope and n.lineno >= statement.lineno)
             and not (m is self.loop.module and m.scope(n).function() is self._scope() and any(line < n.lineno for line in calls))
             for m, n in reads
         )
+
+    def _is_read(self, name: str) -> bool:
+        """Whether code anywhere reads an attribute of that name: behind the loop, as a rule."""
+        if self._read is None:
+            nodes = (n for m in self.program.modules.values() for n in ast.walk(m.tree) if isinstance(n, ast.Attribute))
+            self._read = {n.attr for n in nodes if isinstance(n.ctx, ast.Load)}
+        return name in self._read
 
     def _note_container(self, module: Module, node: ast.AST, root: Root) -> None:
         kind = self._kind(root)
@@ -326,113 +320,68 @@ class _Look:
         if kind in ("container", "array") and root.home is None:
             self.found.containers.setdefault(root.text)
 
+    # -- which of them are named -------------------------------------------------------------------------------------------------------
+
     def _outermost(self, texts: dict[str, None]) -> list[str]:
-        return [t for t in texts if not _below(t, [o for o in texts if o != t])]
+        return [text for text in texts if not self._held(text, [other for other in texts if other != text])]
 
-    # -- names -------------------------------------------------------------------------------------------------------------------------
+    def _held(self, text: str, others: list[str]) -> bool:
+        """Whether an object is saved with one that holds it: a model holds its parts, and no optimizer."""
+        kind = self._kind(Root(text))
+        part = kind in ("model", "array") or (kind is None and text not in self.found.trained)
+        return any(text == o or (text.startswith(o + ".") and (self._kind(Root(o)) != "model" or part)) for o in others)
 
-    def _values(self) -> list[str]:
-        flow, targets = self._flow(lenient=False)
-        written = flow.written | self._globals_written()
-        after = self._read_after()  # a loop that was over before the interruption runs no turn again
-        wanted = (written & (flow.exposed | self._globals_exposed()) - targets) | ((written | targets) & after)
-        soft = self._flow(lenient=True)[0].exposed | after
-        kept = [name for name in wanted if name in soft or self._bound_before(name)]
-        return [name for name in sorted(kept, key=self._first_line) if self._can_be_kept(name)]
+    def _whole(self, base: str, objects: list[str]) -> bool:
+        """Whether all attributes of ``base`` are saved with one of the objects; those of a model that are no tensors are not."""
+        return any((base == o or base.startswith(o + ".")) and self._kind(Root(o)) != "model" for o in objects)
 
-    def _flow(self, lenient: bool) -> tuple[Flow, set[str]]:
-        """One turn, and the targets of the loop."""
-        loop = self.loop.node
-        turn = Turn(self._read_by, lenient)
-        if isinstance(loop, ast.While):
-            return turn.block([ast.copy_location(ast.Expr(loop.test), loop.test), *loop.body], set()), set()
-        targets = {n.id for n in ast.walk(loop.target) if isinstance(n, ast.Name)}
-        return turn.block(loop.body, set(targets)), targets
-
-    def _bound_before(self, name: str) -> bool:
-        """Whether the name has a value when the loop begins."""
-        found = self.loop.module.names.scope_of[id(self.loop.node)].lookup(name)
-        line = self.loop.node.lineno
-        return found is not None and (
-            found[0].function() is not self._scope() or any(b.kind == "param" or getattr(b.node, "lineno", line) < line for b in found[1])
-        )
-
-    def _can_be_kept(self, name: str) -> bool:
-        found = self.loop.module.names.scope_of[id(self.loop.node)].lookup(name)
-        bindings = found[1] if found is not None else []
-        inside = [b for b in bindings if self.extent._inside(b)]
-        kinds = {self.kinds.of(self.loop.module, b.value) for b in inside if b.kind == "assign" and b.value is not None and not b.index}
-        if any(b.kind in ("import", "function", "class") for b in bindings) or (kinds and kinds <= {"time", "quiet", "loader", "file"}):
-            return False
-        node = inside[0].node if inside else self.loop.node
-        if kinds & {"iterator"}:
-            raise Refused(f"{name} is an iterator that goes from turn to turn: its place cannot be saved", self.loop.module, node)
-        if found is not None and found[0].parent is None and self.loop.function is not None:
-            if name not in self.loop.module.scope(self.loop.node).outer:
-                self._note_global(name)
-                return False
-        if not self._bound_before(name):
-            if "NameError" in self.loop.module.text or "UnboundLocalError" in self.loop.module.text or "locals()" in self.loop.module.text:
-                raise Refused(f"{name} gets its first value in the loop, and is read in a later turn", self.loop.module, node)
-            self.found.unset.add(name)
-        return True
-
-    def _note_global(self, name: str) -> None:
-        raise Refused(f"the global {name} changes in the loop, which does not declare it", self.loop.module, self.loop.node)
-
-    def _first_line(self, name: str) -> tuple[int, tuple[int, ...]]:
-        """Where the name first gets a value: its line, and its place in an unpacked tuple."""
-        found = self.loop.module.names.scope_of[id(self.loop.node)].lookup(name.split(".")[0])
-        places = [(getattr(b.node, "lineno", 0), b.index or (getattr(b.value, "col_offset", 0),)) for b in found[1]] if found else []
-        return min(places, default=(0, ()))
-
-    def _read_after(self) -> set[str]:
-        """Names that the code behind the loop reads before it assigns them."""
-        turn = Turn(self._read_by)
-        flow = turn.block(self.loop.node.orelse, set())
-        exposed, assigned = set(flow.exposed), flow.assigned or set()
-        child: ast.AST = self.loop.node
-        parent = self.loop.module.parent(child)
-        while parent is not None and not isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            for _, block in ast.iter_fields(parent):
-                if isinstance(block, list) and any(s is child for s in block) and isinstance(child, ast.stmt):
-                    rest = turn.block(block[block.index(child) + 1 :], set(assigned))
-                    exposed |= rest.exposed
-                    assigned = assigned if rest.assigned is None else rest.assigned
-            child, parent = parent, self.loop.module.parent(parent)
-        return exposed
-
-    def _globals_of(self, function: Function, wanted: type[ast.expr_context]) -> set[str]:
-        """Names of the loop's scope, or of one around it, that a function of the extent reads or writes."""
-        if function.module is not self.loop.module or function is self.loop.function:
-            return set()
-        found: set[str] = set()
-        for node in ast.walk(function.node):
-            if isinstance(node, ast.Name) and isinstance(node.ctx, wanted):
-                scope = self.loop.module.scope(node).lookup(node.id)
-                if scope is not None and self.extent._is_outside(scope[0]):
-                    found.add(node.id)
+    def _aliases(self) -> set[str]:
+        """Names that are another name of an object found: ``bare = model.module if distributed else model``."""
+        found = {text for text in self.found.stateful if "." in text and self._given(text) & (set(self.found.stateful) - {text})}
+        names = self.loop.module.scope(self.loop.node)
+        for name in self.found.stateful:
+            known = names.lookup(name)
+            values = [b.value for b in known[1] if b.kind == "assign" and not b.index] if known is not None else []
+            if not values or known is None or len(values) < len(known[1]):
+                continue
+            of = {text for value in values for text in _same_as(value)}
+            if len(of) == 1 and (other := of.pop()) in self.found.stateful and other != name and other not in found:
+                line = max(b.node.lineno for b in known[1] if isinstance(b.node, ast.stmt))
+                if self._stays_itself(other, line):
+                    found.add(name)
         return found
 
-    def _globals_written(self) -> set[str]:
-        return {n for f in self.extent.functions.values() for n in self._globals_of(f, ast.Store)}
+    def _given(self, text: str) -> set[str]:
+        """What an attribute was given when its object was made: ``model`` for ``trainer.model`` of ``Trainer(model)``."""
+        base, _, name = text.rpartition(".")
+        function, found = self.loop.function, set[str]()
+        for cls in self.kinds.classes(self.loop.module, self.extent.placed(base)) if base != "self" else []:
+            values = [value for _, value in self.kinds.assigned(cls, name)]
+            init = self.program.method(cls, "__init__")
+            if init is None or not all(isinstance(v, ast.Name) and v.id in init.parameters() for v in values):
+                return set()
+            for site in self.program.calls_of.get(id(init.node), []):
+                here = site.module is self.loop.module and site.module.scope(site.call).function() is self._scope()
+                own = site.module.scope(site.call).enclosing_class()
+                mine = function is not None and own is not None and own.node is function.owner
+                given = self.program.argument(init, site.call, values[0].id) if isinstance(values[0], ast.Name) else None
+                if given is not None and (here or (mine and ast.unparse(given).startswith("self."))):
+                    found.add(ast.unparse(given))
+        return found if len(found) == 1 else set()
 
-    def _globals_exposed(self) -> set[str]:
-        """Names that a called function both writes and reads: ``global best``."""
-        return {n for f in self.extent.functions.values() for n in self._globals_of(f, ast.Store) & self._globals_of(f, ast.Load)}
+    def _stays_itself(self, name: str, line: int) -> bool:
+        """Whether behind ``line`` the name gets no other object: ``model = wrapped(model)`` is the same one."""
+        known = self.loop.module.scope(self.loop.node).lookup(name)
+        later = [b for b in known[1] if getattr(b.node, "lineno", 0) > line] if known is not None else []
+        return all(b.value is not None and any(isinstance(n, ast.Name) and n.id == name for n in ast.walk(b.value)) for b in later)
 
-    def _read_by(self, call: ast.Call) -> set[str]:
-        todo = list(self.program.callees(self.loop.module, call))
-        seen: set[int] = set()
-        names: set[str] = set()
-        while todo:
-            function = todo.pop()
-            if id(function.node) in seen:
-                continue
-            seen.add(id(function.node))
-            names |= self._globals_of(function, ast.Load)
-            todo += [f for c in function.module.calls() if _stands_in(function, c) for f in self.program.callees(function.module, c)]
-        return names
+
+def _steps(look: _Look) -> bool:
+    """Whether a turn changes what is trained; a gradient may be wanted for itself."""
+    return any(
+        isinstance(n, ast.Call) and isinstance(n.func, ast.Attribute) and n.func.attr == "step" and isinstance(m.parent(n), ast.Expr)
+        for m, n in look.extent.nodes()
+    )
 
 
 def _is_kept(loop: Loop) -> bool:
@@ -452,9 +401,25 @@ def _bindings(module: Module, node: ast.Name) -> list[Binding]:
     return found[1] if found is not None else []
 
 
-def _stands_in(function: Function, node: ast.AST) -> bool:
-    scope = function.module.scope(node).function()
-    return scope is not None and scope.node is function.node
+def _prefixes(text: str) -> Iterator[str]:
+    """``a``, ``a.b`` and ``a.b.c`` for the last."""
+    parts = text.split(".")
+    yield from (".".join(parts[:count]) for count in range(1, len(parts) + 1))
+
+
+def _same_as(value: ast.expr | None) -> Iterator[str]:
+    """The names whose object an expression gives; an empty text for any other."""
+    if isinstance(value, ast.IfExp):
+        yield from _same_as(value.body)
+        yield from _same_as(value.orelse)
+    elif isinstance(value, ast.Attribute) and value.attr == "module":
+        yield from _same_as(value.value)
+    elif isinstance(value, ast.Call) and value.args and ast.unparse(value.func).rsplit(".", 1)[-1] in WRAPPERS:
+        yield from _same_as(value.args[0])
+    elif isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) and value.func.attr in ("to", "cuda"):
+        yield from _same_as(value.func.value)
+    else:
+        yield value.id if isinstance(value, ast.Name) else ""
 
 
 def _below(text: str, others: dict[str, None] | list[str]) -> bool:
@@ -471,4 +436,4 @@ def _flat(target: ast.expr) -> Iterator[ast.expr]:
         yield target
 
 
-__all__ = ["Resume", "Span", "find_resumes"]
+__all__ = ["Resume", "find_resumes"]

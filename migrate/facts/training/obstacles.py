@@ -1,0 +1,117 @@
+"""What defeats the resuming of a loop, and what can only be gone on with nearly: each with its line."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator
+
+from migrate.facts.model import Place
+from migrate.facts.program import Function, Module, Program
+from migrate.facts.reach import dormant, reached
+from migrate.facts.training.extent import Extent, Root
+
+SHARDERS = {"fully_shard", "parallelize_module", "ZeroRedundancyOptimizer"}  # spread a model's or an optimizer's state over processes
+SPAWNERS = {"Process", "spawn", "start_processes"}
+NO_STATE_CALLS = {"parameters", "named_parameters", "children", "modules"}  # next(model.parameters()) asks for the first one
+
+KindOf = Callable[[Root], str | None]
+
+
+class Refused(Exception):
+    """A loop that cannot be gone on with: ``reason``, at ``node``."""
+
+    def __init__(self, reason: str, module: Module, node: ast.AST) -> None:
+        super().__init__(reason)
+        self.reason, self.module, self.node = reason, module, node
+
+    def place(self) -> Place:
+        node = self.node if isinstance(self.node, (ast.expr, ast.stmt)) else self.module.tree.body[0]
+        return self.module.place(node)
+
+
+class Unnamed(Refused):
+    """What is trained is a part of something that the container ``text`` holds: only code inside can name it."""
+
+    def __init__(self, part: str, text: str, module: Module, node: ast.AST) -> None:
+        super().__init__(f"{part} is a part of something that {text} holds, which has no name at the loop", module, node)
+        self.text = text
+
+
+def refuse(program: Program, extent: Extent, kind_of: KindOf) -> Refused | None:
+    """Raises Refused for a loop that cannot be gone on with; returns what has to be looked at in one that can."""
+    loop = extent.loop
+    if isinstance(loop.node, ast.AsyncFor):
+        raise Refused("it is an asynchronous loop", loop.module, loop.node)
+    _refuse_spread(program)
+    _refuse_shared(program, [f for f in (loop.function, *extent.functions.values()) if f is not None])
+    caution: Refused | None = None
+    for module, node in extent.nodes():
+        if not isinstance(node, ast.Call):
+            continue
+        if (program.qualified(module, node.func) or "").startswith(("torch.distributed.autograd.", "torch.distributed.rpc.")):
+            raise Refused("a part of what is trained lives in other processes (torch.distributed.rpc)", module, node)
+        if isinstance(node.func, ast.Attribute) and node.func.attr == "step":
+            _refuse_environment(extent, module, node)
+        source = _drawn_from(node)
+        if source is not None and caution is None:
+            caution = _iterator(extent, kind_of, module, node, source)
+    return caution
+
+
+def begins_anew(name: str, module: Module, node: ast.AST) -> Refused:
+    """An iterator that is alive before the loop has no place that could be saved."""
+    return Refused(f"the iterator {name}, made before the loop, begins anew: the data come in another order than without it", module, node)
+
+
+def _refuse_spread(program: Program) -> None:
+    for module, call, name in _named_calls(program, SHARDERS):
+        raise Refused(f"{name} spreads the state of what is trained over the processes", module, call)
+
+
+def _refuse_shared(program: Program, functions: list[Function]) -> None:
+    """Processes that train one model between them, each in a loop of its own, unless they are told from each other by rank."""
+    if any(True for _ in _named_calls(program, {"init_process_group", "init_distributed"})):
+        return
+    for module, call, _ in _named_calls(program, SPAWNERS):
+        targets = [k.value for k in call.keywords if k.arg in ("target", "fn")] + call.args[:1]
+        for target in targets:
+            if any(d is f for d in program.definitions(module, target) for f in functions):
+                raise Refused("several processes run it at once, on one model", module, call)
+
+
+def _named_calls(program: Program, names: set[str]) -> Iterator[tuple[Module, ast.Call, str]]:
+    alive = reached(program)
+    for module in program.modules.values():
+        asleep = dormant(module, program)
+        for call in module.calls():
+            name = call.func.attr if isinstance(call.func, ast.Attribute) else call.func.id if isinstance(call.func, ast.Name) else ""
+            if name in names and id(call) not in asleep:
+                scope = module.scope(call).function()
+                if scope is None or id(scope.node) in alive:
+                    yield module, call, name
+
+
+def _refuse_environment(extent: Extent, module: Module, call: ast.Call) -> None:
+    parent = module.parent(call)
+    several = isinstance(parent, ast.Assign) and any(isinstance(t, ast.Tuple) and len(t.elts) >= 4 for t in parent.targets)
+    assert isinstance(call.func, ast.Attribute)
+    if several and extent.roots(module, call.func.value):
+        raise Refused(f"the state of the environment {ast.unparse(call.func.value)} cannot be saved", module, call)
+
+
+def _drawn_from(call: ast.Call) -> ast.expr | None:
+    """What ``next(it)`` or ``it.next()`` takes from."""
+    if isinstance(call.func, ast.Name) and call.func.id == "next" and call.args:
+        return call.args[0]
+    if isinstance(call.func, ast.Attribute) and call.func.attr in ("next", "__next__") and not call.args:
+        return call.func.value
+    return None
+
+
+def _iterator(extent: Extent, kind_of: KindOf, module: Module, call: ast.Call, source: ast.expr) -> Refused | None:
+    roots = extent.roots(module, source)
+    if not roots or any(kind_of(root) in ("model", "container", "reader") for root in roots):
+        return None
+    if isinstance(source, ast.Call) and isinstance(source.func, ast.Attribute) and source.func.attr in NO_STATE_CALLS:
+        return None
+    return begins_anew(ast.unparse(source), module, call)

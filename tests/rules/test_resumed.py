@@ -1,0 +1,173 @@
+"""Loops that SM301 changed are run: on EC2 they print what they printed, and after a kill they end as if nothing had happened."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.rules.interrupted import migrated, resumed, run
+
+# Each prints its turns and, last, all that it has come to.
+OPTIONAL = """\
+import sys
+import torch
+
+torch.manual_seed(0)
+use_optimizer = "--use-optimizer" in sys.argv
+model = torch.nn.Linear(2, 1)
+if use_optimizer:
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.1)
+ema = torch.optim.swa_utils.AveragedModel(model) if "--ema" in sys.argv else None
+for epoch in range(4):
+    model.zero_grad()
+    loss = (model(torch.rand(4, 2)) ** 2).mean()
+    loss.backward()
+    if use_optimizer:
+        optimizer.step()
+    else:
+        for p in model.parameters():
+            p.data.add_(p.grad, alpha=-0.1)
+    if ema is not None:
+        ema.update_parameters(model)
+    print(epoch, loss.item())
+print("end", [p.tolist() for p in model.parameters()], [p.tolist() for p in ema.parameters()] if ema else None)
+"""
+
+
+@pytest.mark.parametrize("words", [(), ("--use-optimizer",), ("--ema", "--use-optimizer")])
+def test_what_only_some_settings_make(words: tuple[str, ...], tmp_path: Path) -> None:
+    same_to_the_end({"train.py": OPTIONAL}, tmp_path, *words)
+
+
+LISTS = """\
+import torch
+
+torch.manual_seed(0)
+models = [torch.nn.Linear(2, 1) for _ in range(2)]
+optimizers = [torch.optim.Adam(m.parameters(), lr=0.1) for m in models]
+free = {"a": torch.zeros(2, requires_grad=True), "b": torch.ones(1, requires_grad=True)}
+image = torch.rand(3, requires_grad=True)
+other = torch.optim.Adam([image, *free.values()], lr=0.1)
+averages = [[p.detach().clone() for p in m.parameters()] for m in models]
+history = []
+for epoch in range(4):
+    for model, optimizer, average in zip(models, optimizers, averages):
+        optimizer.zero_grad()
+        (model(torch.rand(4, 2)) ** 2).mean().backward()
+        optimizer.step()
+        for old, new in zip(average, model.parameters()):
+            old.mul_(0.9).add_(new.data, alpha=0.1)
+    other.zero_grad()
+    loss = ((image + free["a"].sum() - free["b"] - torch.rand(3)) ** 2).sum()
+    loss.backward()
+    other.step()
+    history.append(loss.item())
+    print(epoch, history[-1])
+state = [p.tolist() for m in models for p in m.parameters()]
+print("end", state, [a.tolist() for average in averages for a in average], image.tolist(), free, history)
+"""
+
+
+def test_models_tensors_and_numbers_in_lists(tmp_path: Path) -> None:
+    same_to_the_end({"train.py": LISTS}, tmp_path)
+
+
+LAYERS = """\
+import torch
+from torch import nn
+
+
+class Layer(nn.Linear):
+    def __init__(self, *sizes):
+        super().__init__(*sizes)
+        self.opt = torch.optim.Adam(self.parameters(), lr=0.1)
+        self.turns = 0
+
+    def learn(self, x):
+        for turn in range(3):
+            loss = (torch.mm(x, self.weight.T) ** 2).mean()
+            self.opt.zero_grad()
+            loss.backward()
+            self.opt.step()
+            self.turns += 1
+            print(turn, loss.item())
+        return torch.mm(x, self.weight.T).detach()
+
+
+torch.manual_seed(0)
+layers = [Layer(2, 3), Layer(3, 3)]
+x = torch.rand(4, 2)
+for layer in layers:
+    x = layer.learn(x)
+print("end", x.tolist(), [p.tolist() for layer in layers for p in layer.parameters()], [layer.turns for layer in layers])
+"""
+
+
+@pytest.mark.parametrize("after", [1, 2, 4, 5])
+def test_layers_that_train_themselves(after: int, tmp_path: Path) -> None:
+    same_to_the_end({"train.py": LAYERS}, tmp_path, after=after)
+
+
+# Saves into the model folder, and goes on from what it finds there: as a machine that was stopped and started.
+OWN = """\
+import os
+import torch
+
+torch.manual_seed(0)
+folder = os.environ.get("SM_MODEL_DIR", "model")
+os.makedirs(folder, exist_ok=True)
+last = os.path.join(folder, "last.pt")
+model = torch.nn.Linear(2, 1)
+optimizer = torch.optim.Adam(model.parameters(), lr=0.1)
+start, best = 0, 1e9
+if os.path.exists(last):
+    checkpoint = torch.load(last)
+    model.load_state_dict(checkpoint["model"])
+    optimizer.load_state_dict(checkpoint["optimizer"])
+    start, best = checkpoint["epoch"] + 1, checkpoint["best"]
+for epoch in range(start, 5):
+    optimizer.zero_grad()
+    loss = (model(torch.rand(4, 2)) ** 2).mean()
+    loss.backward()
+    optimizer.step()
+    best = min(best, loss.item())
+    torch.save({"model": model.state_dict(), "optimizer": optimizer.state_dict(), "epoch": epoch, "best": best}, last)
+    print(epoch, loss.item())
+print("end", best, [p.tolist() for p in model.parameters()], torch.load(last)["epoch"])
+"""
+
+
+def test_a_checkpoint_of_the_script_beside_the_keepers(tmp_path: Path) -> None:
+    same_to_the_end({"train.py": OWN}, tmp_path)
+
+
+def test_a_checkpoint_of_the_script_that_is_there_at_the_second_start(tmp_path: Path) -> None:
+    """One that a person put into an input channel, or that was left: the turns that are done count from the first start."""
+    before = tmp_path / "before"
+    before.mkdir()
+    (before / "train.py").write_text(OWN)
+    whole = run(before).stdout
+    migrated({"train.py": OWN}, tmp_path / "run")
+    killed = run(tmp_path / "run", checkpoints=tmp_path / "checkpoints", killed_after=2)
+    assert killed.code == -9
+    assert (tmp_path / "run/model/last.pt").exists()
+    rest = run(tmp_path / "run", checkpoints=tmp_path / "checkpoints")
+    lines = [line for line in rest.stdout.splitlines() if not line.startswith("keeper: ")]
+    assert whole.splitlines()[-len(lines) :] == lines
+    assert lines[0].startswith("2 ")
+
+
+def same_to_the_end(sources: dict[str, str], folder: Path, *words: str, after: int = 2) -> None:
+    """The second run prints the end of what an uninterrupted one prints, from the turn after the checkpoint on."""
+    before = folder / "before"
+    for path, text in sources.items():
+        (before / path).parent.mkdir(parents=True, exist_ok=True)
+        (before / path).write_text(text)
+    original = run(before, *words)
+    assert original.code == 0, original.stderr
+    whole, rest = resumed(sources, folder, *words, after=after)
+    assert whole == original.stdout
+    assert rest.splitlines()[-1].startswith("end")
+    assert whole.endswith(rest)
+    assert len(rest) < len(whole)
