@@ -114,4 +114,8 @@ def _iterator(extent: Extent, kind_of: KindOf, module: Module, call: ast.Call, s
         return None
     if isinstance(source, ast.Call) and isinstance(source.func, ast.Attribute) and source.func.attr in NO_STATE_CALLS:
         return None
+    loop = extent.loop
+    asked = [n for n in ast.walk(loop.node.test) if isinstance(n, (ast.Name, ast.Attribute))] if isinstance(loop.node, ast.While) else []
+    if any(root in extent.roots(loop.module, n) for n in asked for root in roots):
+        raise Refused(f"the iterator {ast.unparse(source)}, whose place cannot be saved, says when the loop is over", module, call)
     return begins_anew(ast.unparse(source), module, call)
