@@ -128,7 +128,7 @@ class _Decider:
         self.result = Paths(remote=[(u.module.place(u.call), text) for u, text in uses.remote], migrated=migrated)
         self.outputs = Outputs(uses, [])
         self.placed: set[int] = set()  # ids of uses whose path starts, or may start, at a place that was redirected
-        self.compared = _compared_names(program)
+        self.compared, self.compared_empty = _compared_names(program)
 
     def _anchored_input(self, origin: Origin) -> None:
         """A folder beside the code that is read, and that the repository does not hold, is a channel; the join is its default."""
@@ -217,6 +217,9 @@ class _Decider:
         if self._reads_others(origin) or source is None:
             self._leave(origin, "the same folder is read and written", loses=True)
             return
+        if origin.joined is None and not _starts_path(origin):
+            self._leave(origin, "it starts at a folder that the code uses as a whole", loses=True)
+            return
         path_class = self._path_class(origin)
         if path_class == "":
             self._leave(origin, "it is a path of pathlib's, for which the file has no name", loses=True)
@@ -254,6 +257,8 @@ class _Decider:
                 return False
             if origin.text is None:
                 return origin.option.type in (None, "str") and bool(origin.names & PATH_WORDS)
+            if origin.text == "":
+                return bool(origin.names & PATH_WORDS) and self._may_be_given(origin)
         text = origin.text or ""
         if text in ("~", "~/", "/"):  # everything stands below it
             return False
@@ -321,8 +326,9 @@ class _Decider:
         assert option is not None
         if self.values.cli == "sys.argv" and option.nargs == "?":  # the code has another value for where it is left out
             return False
+        left_out = option.default is None and option.default_known and bool(origin.names & DATA_WORDS) and is_folder(origin)
         return (
-            (option.required or option.positional)
+            (option.required or option.positional or left_out)
             and "*" not in str(option.nargs)
             and "+" not in str(option.nargs)
             and not isinstance(option.nargs, int)
@@ -399,19 +405,20 @@ class _Decider:
             elif role == "channel" or self._wants_channel(origin) or self._may_be_given(origin):
                 self.result.redirects.append(Redirect(role, place, group.env, None, None, None, None, group.channel, origin.option))
             else:
-                self._leave(origin, f"its option {origin.option.dest} has no default", loses=False)
+                self._leave(origin, f"its option {origin.option.dest} has no default", loses=False, acts=("write", "make"))
             return
         source = ast.get_source_segment(origin.module.text, origin.node)
         if role != "channel" and source is not None:
             self.result.redirects.append(Redirect(role, place, group.env, '""', source, Span.of(origin.node), source, None, origin.option))
 
     def _may_be_given(self, origin: Origin) -> bool:
-        """Whether an output folder whose option says None may be SageMaker's: nothing is looked for in it, and it may be there already."""
+        """Whether an output folder that is not given may be SageMaker's: nothing is looked for in it, and it may be there already."""
         option, acts = origin.option, origin.acts()
         return (
             option is not None
-            and option.default is None
+            and option.default in (None, "")
             and option.default_known
+            and option.dest not in self.compared_empty
             and option.nargs is None
             and is_folder(origin)
             and acts <= {"write", "make", "test"}
@@ -533,6 +540,15 @@ def _starts_join(program: Program, origin: Origin) -> bool:
     )
 
 
+def _starts_path(origin: Origin) -> bool:
+    """Whether a folder's expression stands at the head of one path, ``os.getcwd() + "/out/x.txt"``, rather than being given a name."""
+    parent = origin.module.parent(origin.node) if origin.node is not None else None
+    if isinstance(parent, ast.FormattedValue):
+        return True
+    tail = parent.right if isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Add) and parent.left is origin.node else None
+    return tail is not None and not (isinstance(tail, ast.Constant) and not str(tail.value).strip("./"))
+
+
 def _stands_behind(origin: Origin) -> bool:
     """Whether a literal is joined to what stands before it, by its form: ``folder / "a.png"``."""
     child = origin.node
@@ -606,34 +622,25 @@ def _quoted(text: str, quote: str) -> str:
     return quote + text + quote if quote not in text and plain[1:-1] == text else plain
 
 
-def _compared_names(program: Program) -> set[str]:
-    """Options that the code compares with texts: they choose something, they are no path."""
-    return set().union(*(_compared_in(module) for module in program.modules.values()))
+def _compared_names(program: Program) -> tuple[set[str], set[str]]:
+    """Options that the code compares with texts: they choose something, they are no path; and those compared with the empty text."""
+    pairs = {pair for module in program.modules.values() for pair in _compared_in(module)}
+    return {name for name, text in pairs if text not in ("", ".") and "/" not in text}, {name for name, text in pairs if text == ""}
 
 
-def _compared_in(module: Module) -> set[str]:
-    known: set[str] | None = module.notes.get("compared names")
+def _compared_in(module: Module) -> set[tuple[str, str]]:
+    """Attributes that a module compares, with the texts."""
+    known: set[tuple[str, str]] | None = module.notes.get("compared names")
     if known is not None:
         return known
-    found: set[str] = set()
+    found: set[tuple[str, str]] = set()
     for node in module.nodes.of(ast.Compare):
         if not isinstance(node.left, ast.Attribute):
             continue
         for operator, other in zip(node.ops, node.comparators, strict=True):
-            texts = (
-                [other]
-                if isinstance(other, ast.Constant)
-                else list(other.elts)
-                if isinstance(other, (ast.List, ast.Tuple, ast.Set))
-                else []
-            )
-            named = [
-                t
-                for t in texts
-                if isinstance(t, ast.Constant) and isinstance(t.value, str) and t.value not in ("", ".") and "/" not in t.value
-            ]
-            if named and isinstance(operator, (ast.Eq, ast.NotEq, ast.In, ast.NotIn)):
-                found.add(node.left.attr)
+            if isinstance(operator, (ast.Eq, ast.NotEq, ast.In, ast.NotIn)):
+                texts = other.elts if isinstance(other, (ast.List, ast.Tuple, ast.Set)) else [other]
+                found |= {(node.left.attr, t.value) for t in texts if isinstance(t, ast.Constant) and isinstance(t.value, str)}
     module.notes["compared names"] = found
     return found
 

@@ -443,6 +443,31 @@ def test_a_folder_that_several_splits_are_read_from_is_named_for_none() -> None:
     assert {r.channel for r in paths_of(source).redirects} == {"training"}
 
 
+@pytest.mark.parametrize("root", ["os.path.dirname(os.path.abspath(__file__))", "os.path.dirname(__file__) + '/'", "os.getcwd()"])
+def test_the_folder_of_the_code_is_not_moved_as_a_whole(root: str) -> None:
+    paths = paths_of(f"import os\nROOT = {root}\nopen(ROOT + 'x.txt', 'w')\n")
+    assert not paths.redirects and [x.loses for x in paths.left] == [True]
+    direct = "import os\nopen(os.getcwd() + '/out/x.txt', 'w')\nos.makedirs(os.getcwd() + '/out')\n"
+    assert set(codes_of(direct).values()) == {f"{OUTPUT}os.getcwd())"}
+
+
+def test_an_empty_default_is_a_folder_only_where_it_is_used_as_one() -> None:
+    head = "import argparse, os, torch\np = argparse.ArgumentParser()\np.add_argument('--out', default='')\na = p.parse_args()\n"
+    saved = "if a.out:\n    torch.save({}, os.path.join(a.out, 'x.pt'))\n"
+    assert codes_of(head + saved) == {"train.py:3": "os.environ.get(\"SM_MODEL_DIR\", '')"}
+    assert codes_of(head + "if a.out == '':\n    a.out = input()\n" + saved) == {}
+    assert codes_of(head + "torch.load(a.out)\n" + saved) == {}
+    loose = "torch.save({}, a.out + 'x.pt')\n"
+    assert codes_of(head + loose) == {"train.py:5": f"os.path.join({MODEL}\"\"), a.out + 'x.pt')"}
+
+
+def test_an_option_for_a_data_folder_without_a_default_is_a_channel() -> None:
+    head = "import argparse, os\np = argparse.ArgumentParser()\np.add_argument('--data-path')\na = p.parse_args()\n"
+    (redirect,) = paths_of(head + "os.listdir(os.path.join(a.data_path, 'train'))\n").redirects
+    assert (redirect.channel, redirect.code()) == ("training", 'os.environ.get("SM_CHANNEL_TRAINING")')
+    assert not paths_of(head + "open(a.data_path + '.en')\n").redirects
+
+
 def test_what_is_found_by_a_pattern_stands_in_the_folder_that_is_searched() -> None:
     source = (
         "from pathlib import Path\nimport numpy as np\nD = Path('./data/masks/')\n"
