@@ -189,4 +189,5 @@ def _training_functions(program: Program) -> set[int]:
 
 
 def _is_act(call: ast.Call) -> bool:
-    return isinstance(call.func, ast.Attribute) and call.func.attr in TRAINING_CALLS
+    target = call.func.args[0] if isinstance(call.func, ast.Call) and len(call.func.args) == 1 else call.func  # keras_fit(model.fit)(...)
+    return isinstance(target, ast.Attribute) and target.attr in TRAINING_CALLS

@@ -229,6 +229,8 @@ def _fields(kind: type[ast.AST]) -> tuple[str, ...]:
 
 def _call(node: ast.Call, body: Body) -> None:
     function = node.func
+    if isinstance(function, ast.Call) and isinstance(function.func, ast.Name) and len(function.args) == 1 and not function.keywords:
+        function = function.args[0]  # keras_fit(model.fit)(...), as an earlier apply leaves it
     if isinstance(function, ast.Attribute):
         method, receiver = function.attr, dotted(function.value)
         inner = function.value

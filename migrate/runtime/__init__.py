@@ -11,12 +11,14 @@ from migrate.generate.mark import mark
 SUPPORT_NAME = "sagemaker_support.py"
 SETTINGS = ("sagemaker_support.py",)
 OUTPUTS = ("outputs.py",)
+MANAGED = (*OUTPUTS, "managed.py")
 KEEPER = (*OUTPUTS, "keeper_states.py", "keeper_folder.py", "keeper_loops.py", "keeper.py")
 _NEEDS = {  # every other name is of the settings
     "checkpoint_folder": OUTPUTS,
     "carry_outputs": OUTPUTS,
     "put_back_outputs": OUTPUTS,
     "keeper": KEEPER,
+    "keras_fit": (*MANAGED, "keras.py"),
     "resume_trainer": (*KEEPER, "chainer_trainer.py"),
 }
 _FOLDER = Path(__file__).parent

@@ -1,0 +1,78 @@
+"""Training that a framework runs by itself: ``model.fit`` of Keras, ``trainer.fit`` of Lightning, ``trainer.train`` of transformers."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from migrate.facts.program import Module, Program
+from migrate.facts.reach import dormant, reached
+from migrate.facts.training.extent import Extent
+from migrate.facts.training.loops import Act, Loop, chains
+from migrate.facts.training.makers import Made, Makers
+
+SUPPORT = "sagemaker_support"
+
+
+@dataclass(frozen=True, eq=False)
+class Managed:
+    """One call of a framework's own training. ``made`` is what the object that trains was made by; empty where that is not known."""
+
+    module: Module
+    call: ast.Call
+    target: ast.Attribute  # ``model.fit``
+    made: tuple[Made, ...]
+
+    def given(self, name: str) -> ast.expr | None:
+        """The keyword argument of this name."""
+        return next((k.value for k in self.call.keywords if k.arg == name), None)
+
+
+def trained(program: Program, methods: frozenset[str]) -> Iterator[Managed]:
+    """Every call, in code that may run, of a method of these names on an object; without those that were given to the support module."""
+    alive = reached(program)
+    makers = Makers(program)
+    for module in program.modules.values():
+        asleep = dormant(module, program)
+        for call in module.calls():
+            target = call.func
+            if not isinstance(target, ast.Attribute) or target.attr not in methods or id(call) in asleep:
+                continue
+            function = module.scope(call).function()
+            if function is None or id(function.node) in alive:
+                yield Managed(module, call, target, tuple(makers.of(module, target.value)))
+
+
+def imports_of(program: Program) -> set[str]:
+    """The first names of everything that the program imports from libraries, as it is imported: ``tensorflow.keras`` too."""
+    found: set[str] = set()
+    for module in program.modules.values():
+        for node in ast.walk(module.tree):
+            if isinstance(node, ast.Import):
+                found |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                found.add(node.module)
+                found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def repeated(program: Program, managed: Managed) -> Loop | None:
+    """The loop that runs this training again and again on an object that was made before the loop."""
+    makers = Makers(program)
+    for chain in chains(program, Act(managed.module, managed.call)):
+        for loop in chain:
+            extent = Extent(program, makers.kinds, loop)
+            if extent.roots(managed.module, managed.target.value):
+                return loop
+    return None
+
+
+def called(program: Program, *names: str) -> tuple[Module, ast.Call] | None:
+    """A call of a library function whose dotted name starts, or ends, with one of ``names`` (``horovod.``, ``.MultiWorkerMirroredStrategy``)."""
+    for module in program.modules.values():
+        for call in module.calls():
+            name = program.qualified(module, call.func) or ""
+            if ".py:" not in name and any(name.startswith(n) if n.endswith(".") else name.endswith(n) for n in names):
+                return module, call
+    return None
