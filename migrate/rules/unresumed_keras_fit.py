@@ -40,7 +40,15 @@ from migrate.rules.model import Finding
 
 CODE = "SM310"
 NAME = "unresumed-keras-fit"
-HOMES = ("keras.", "tf_keras.", "tensorflow.keras.", "tensorflow.python.keras.", "tensorflow.compat.", "tensorflow_hub.", "segmentation_models.")
+HOMES = (
+    "keras.",
+    "tf_keras.",
+    "tensorflow.keras.",
+    "tensorflow.python.keras.",
+    "tensorflow.compat.",
+    "tensorflow_hub.",
+    "segmentation_models.",
+)
 KEYWORDS = {
     "epochs", "nb_epoch", "initial_epoch", "callbacks", "validation_data", "validation_split", "steps_per_epoch", "validation_steps",
     "verbose", "batch_size", "nb_val_samples", "samples_per_epoch", "class_weight",

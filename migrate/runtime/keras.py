@@ -62,8 +62,8 @@ class _KeptFit:
         self.store, self.model, self.cadence = store, model, _Cadence()
         given = arguments["callbacks"]
         self.list = given if hasattr(given, "append") and not isinstance(given, list) else None  # a CallbackList
-        found = given.callbacks if self.list is not None else [] if given is None else given if isinstance(given, (list, tuple)) else [given]
-        self.given = [one for one in found if type(one).__name__ != "BackupAndRestore"]  # which would start a second time
+        found = given.callbacks if self.list is not None else given if isinstance(given, (list, tuple)) else [given]
+        self.given = [one for one in found if one is not None and type(one).__name__ != "BackupAndRestore"]  # it does the same
         self.data = arguments.get("x", arguments.get("generator"))
         self.plain = [_Plain(one) for one in [_own(self.data)] + self.given]
         self.epoch, self.epochs, self.logs = -1, [], {}  # type: int, List[int], Dict[str, List[Any]]
@@ -101,7 +101,7 @@ class _KeptFit:
 
     def go_on(self, epoch: int, arguments: Dict[str, Any]) -> None:
         """Before ``fit`` starts: the model gets its variables, the data set stands where it stood."""
-        data = self.data
+        data = self.data  # type: Any
         print("keeper: fit goes on at epoch %d, from %s" % (epoch + 1, self.store.path), flush=True)
         if not getattr(self.model, "built", True):
             first = _first_batch(data)
@@ -190,7 +190,7 @@ def _variables_of(thing: Any) -> List[Any]:
     """The variables of a model or an optimizer; the learning rate, which Keras 2 keeps apart, comes last."""
     found = getattr(thing, "variables", [])
     variables = list(found() if callable(found) else found)
-    rate = getattr(thing, "_learning_rate", None) or getattr(thing, "lr", None) if thing is not None else None
+    rate = getattr(thing, "_learning_rate", getattr(thing, "lr", None))
     return variables + [rate] if hasattr(rate, "assign") and not any(rate is one for one in variables) else variables
 
 

@@ -72,7 +72,7 @@ def _unmark() -> None:
 def _global_random() -> Dict[str, Any]:
     """The state of the global random generators that the script has loaded; arrays of PyTorch are NumPy's."""
     found = {"python": random.getstate()}  # type: Dict[str, Any]
-    np, torch = sys.modules.get("numpy"), sys.modules.get("torch")
+    np, torch = sys.modules.get("numpy"), sys.modules.get("torch")  # type: Any, Any
     if hasattr(np, "random"):
         found["numpy"] = np.random.get_state()
     if hasattr(torch, "get_rng_state"):
@@ -83,7 +83,7 @@ def _global_random() -> Dict[str, Any]:
 
 
 def _set_global_random(found: Dict[str, Any]) -> None:
-    np, torch = sys.modules.get("numpy"), sys.modules.get("torch")
+    np, torch = sys.modules.get("numpy"), sys.modules.get("torch")  # type: Any, Any
     random.setstate(found["python"])
     if "numpy" in found and hasattr(np, "random"):
         np.random.set_state(found["numpy"])
@@ -115,7 +115,7 @@ def _unpack(value: Any, arrays: List[Any]) -> Any:
         return [_unpack(item, arrays) for item in value]
     if not isinstance(value, dict):
         return value
-    (kind, inner), = value.items()
+    ((kind, inner),) = value.items()
     if kind == "array":
         return arrays[inner]
     if kind == "number":

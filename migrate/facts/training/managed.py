@@ -69,7 +69,7 @@ def repeated(program: Program, managed: Managed) -> Loop | None:
 
 
 def called(program: Program, *names: str) -> tuple[Module, ast.Call] | None:
-    """A call of a library function whose dotted name starts, or ends, with one of ``names`` (``horovod.``, ``.MultiWorkerMirroredStrategy``)."""
+    """A call of a library function whose dotted name starts with one of ``names`` (``horovod.``) or ends with it (``.TPUStrategy``)."""
     for module in program.modules.values():
         for call in module.calls():
             name = program.qualified(module, call.func) or ""
