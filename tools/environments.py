@@ -55,7 +55,8 @@ TF = Environment("tf", (requirement_file("tf"),))
 CHAINER = Environment(
     "chainer", (requirement_file("chainer-build"), ("--no-build-isolation", *requirement_file("chainer"))), pythons=((3, 10), (3, 11))
 )
-FOR_TESTS = (MAIN, SDK3, TF, CHAINER)
+HF = Environment("hf", (requirement_file("hf"),))
+FOR_TESTS = (MAIN, SDK3, TF, CHAINER, HF)
 
 
 def make(environment: Environment, folder: Path) -> Path:

@@ -76,3 +76,13 @@ def called(program: Program, *names: str) -> tuple[Module, ast.Call] | None:
             if ".py:" not in name and any(name.startswith(n) if n.endswith(".") else name.endswith(n) for n in names):
                 return module, call
     return None
+
+
+def cli_calls(program: Program, name: str) -> Iterator[tuple[Module, ast.Call]]:
+    """The calls of a library's class that trains once it is made, or of a local class that inherits from it: ``LightningCLI``."""
+    makers = Makers(program)
+    for module in program.modules.values():
+        asleep = dormant(module, program)
+        for call in module.calls():
+            if id(call) not in asleep and any(made.call is call and made.name.endswith("." + name) for made in makers.of(module, call)):
+                yield module, call
