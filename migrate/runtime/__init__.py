@@ -19,9 +19,9 @@ _NEEDS = {  # every other name is of the settings
     "put_back_outputs": OUTPUTS,
     "keeper": KEEPER,
     "keras_fit": (*MANAGED, "keras.py"),
-    "keras_fit": (*MANAGED, "keras.py"),
     "lightning_fit": (*MANAGED, "lightning.py"),
     "resume_trainer": (*KEEPER, "chainer_trainer.py"),
+}
 _FOLDER = Path(__file__).parent
 
 

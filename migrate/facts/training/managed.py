@@ -7,12 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from migrate.facts.program import Module, Program
-from migrate.facts.reach import dormant, reached
 from migrate.facts.training.extent import Extent
 from migrate.facts.training.loops import Act, Loop, chains
-from migrate.facts.training.makers import Made, Makers
-
-SUPPORT = "sagemaker_support"
+from migrate.facts.training.makers import Made, Makers, live_calls
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,17 +28,10 @@ class Managed:
 
 def trained(program: Program, methods: frozenset[str]) -> Iterator[Managed]:
     """Every call, in code that may run, of a method of these names on an object; without those that were given to the support module."""
-    alive = reached(program)
     makers = Makers(program)
-    for module in program.modules.values():
-        asleep = dormant(module, program)
-        for call in module.calls():
-            target = call.func
-            if not isinstance(target, ast.Attribute) or target.attr not in methods or id(call) in asleep:
-                continue
-            function = module.scope(call).function()
-            if function is None or id(function.node) in alive:
-                yield Managed(module, call, target, tuple(makers.of(module, target.value)))
+    for module, call in live_calls(program):
+        if isinstance(call.func, ast.Attribute) and call.func.attr in methods:
+            yield Managed(module, call, call.func, tuple(makers.of(module, call.func.value)))
 
 
 def imports_of(program: Program) -> set[str]:
@@ -81,8 +71,6 @@ def called(program: Program, *names: str) -> tuple[Module, ast.Call] | None:
 def cli_calls(program: Program, name: str) -> Iterator[tuple[Module, ast.Call]]:
     """The calls of a library's class that trains once it is made, or of a local class that inherits from it: ``LightningCLI``."""
     makers = Makers(program)
-    for module in program.modules.values():
-        asleep = dormant(module, program)
-        for call in module.calls():
-            if id(call) not in asleep and any(made.call is call and made.name.endswith("." + name) for made in makers.of(module, call)):
-                yield module, call
+    for module, call in live_calls(program):
+        if any(made.call is call and made.name.endswith("." + name) for made in makers.of(module, call)):
+            yield module, call
