@@ -372,6 +372,43 @@ def test_another_name_of_the_model_is_not_named() -> None:
     assert told(resume) == ((*BOTH, "teacher"), {}, ())
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        "with torch.profiler.profile() as prof:\n    for epoch in range(3):\n" + body(STEP + "prof.step()\n", 8),
+        "loaders = {'train': loader}\nfor epoch in range(3):\n    for name, one in loaders.items():\n        for x in one:\n"
+        + body("x[1:] = 0\n" + STEP, 12),
+        "def make():\n    made = {}\n    made['a'] = DataLoader([1])\n    return made\nloaders = make()\nfor epoch in range(3):\n"
+        "    for name, one in loaders.items():\n        for x in one:\n" + body("x[1:] = 0\n" + STEP, 12),
+        "buffer = torch.zeros(3)\nfor epoch in range(3):\n" + body("buffer2 = buffer.data\n" + STEP),
+        "bare = model\nbare = bare.to('cpu')\nfor epoch in range(3):\n" + body(STEP + "bare.train()\n"),
+        "chainer = 1\nfor epoch in range(3):\n" + body(STEP),
+    ],
+)
+def test_what_needs_no_name_in_the_line(source: str) -> None:
+    (resume,) = resumes_of(HEAD + source)
+    assert told(resume) == (BOTH, {}, ())
+
+
+def test_an_attribute_that_is_called_data() -> None:
+    source = (
+        """\
+class Loop:
+    def __init__(self):
+        self.step, self.data = 0, iter(loader)
+    def run(self):
+        while self.step < 5:
+            x = next(self.data)
+            self.step += 1
+"""
+        + body(STEP, 12)
+        + "Loop().run()\n"
+    )
+    (resume,) = resumes_of(HEAD + source)
+    assert told(resume) == (BOTH, {"self": ("step",)}, ())
+    assert resume.caution is not None
+
+
 def test_models_in_a_list() -> None:
     source = """\
 models = [nn.Linear(2, 1) for _ in range(2)]

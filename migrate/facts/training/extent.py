@@ -33,7 +33,7 @@ class Root:
     def attribute(self, name: str) -> Root:
         if self.element:
             return Root(self.text, self.home, True, True)
-        return self if name in ("module", "data") else Root(f"{self.text}.{name}", self.home)
+        return self if name == "module" else Root(f"{self.text}.{name}", self.home)
 
     def one(self) -> Root:
         """An element of it."""

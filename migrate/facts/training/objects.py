@@ -77,7 +77,9 @@ class Kinds:
             return next((own for cls in self.classes(module, node) if (own := self._of_class(cls)) != "instance"), None)
         for binding in found[1] if found else []:
             kind = None
-            if binding.kind == "assign" and binding.value is not None and id(binding.node) != id(node):
+            if binding.kind == "with" and isinstance(binding.value, ast.Call):  # a profiler, a progress bar, a file
+                kind = self.of(module, binding.value, steps + 1) or "quiet"
+            elif binding.kind == "assign" and binding.value is not None and id(binding.node) != id(node):
                 if binding.index:
                     kind = self._of_element(module, binding.value, binding.index, steps)
                 else:
@@ -197,6 +199,11 @@ class Kinds:
         if isinstance(node, ast.Name):
             found = module.scope(node).lookup(node.id)
             values = [(module, b.value) for b in found[1] if b.kind == "assign" and b.value and not b.index] if found else []
+            if found is not None and any(b.kind == "param" for b in found[1]):
+                values += self._arguments(found[0], node.id)
+        elif isinstance(node, ast.Call):
+            functions = [d for d in self.program.definitions(module, node.func) if isinstance(d, Function)]
+            values = [(f.module, returned) for f in functions for returned in returns_of(f)]
         elif isinstance(node, ast.Attribute):
             values = [pair for owner in self.classes(module, node.value, steps + 1) for pair in self.assigned(owner, node.attr)]
         kinds = [kind for home, value in values if (kind := self.held(home, value, steps + 1)) is not None]
@@ -208,6 +215,10 @@ class Kinds:
         for call in module.calls():
             if isinstance(call.func, ast.Attribute) and call.func.attr == "append" and call.args and ast.unparse(call.func.value) == text:
                 return self.of(module, call.args[0], steps + 1)
+        for stored in module.nodes.among(ast.Assign):
+            for target in stored.targets if isinstance(stored, ast.Assign) else []:
+                if isinstance(stored, ast.Assign) and isinstance(target, ast.Subscript) and ast.unparse(target.value) == text:
+                    return self.of(module, stored.value, steps + 1)
         return None
 
     # -- calls -------------------------------------------------------------------------------------------------------------------------

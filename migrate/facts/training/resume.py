@@ -141,7 +141,7 @@ class _Look:
     def _targets(self, objects: list[str]) -> Iterator[str]:
         """The models of Chainer optimizers, which have no name of their own beside the loop: ``optimizer.target``."""
         named = set(objects)
-        for text in objects if imports_library(self.program, "chainer") else []:
+        for text in objects if imports_library(self.program, "import chainer") or imports_library(self.program, "from chainer") else []:
             if self._kind(Root(text)) == "optimizer" and not named & set(self._set_up(text)):
                 yield f"{text}.target"
 
@@ -265,18 +265,21 @@ class _Look:
                 for target in [t for one in targets for t in _flat(one)]:
                     self._stored(module, target, node)
             elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in CHANGES:
-                for root in self.extent.roots(module, node.func.value):
-                    self._note_container(module, node, Root(root.text, root.home))
+                changed = node.func.value
+                if isinstance(changed, ast.Attribute) and changed.attr == "data":  # of a tensor
+                    changed = changed.value
+                for root in self.extent.roots(module, changed):
+                    self._note_container(module, node, root)
 
     def _stored(self, module: Module, target: ast.expr, statement: ast.Assign | ast.AugAssign | ast.AnnAssign) -> None:
         if isinstance(target, ast.Subscript):
             for root in self.extent.roots(module, target.value):
-                self._note_container(module, target, Root(root.text, root.home))
+                self._note_container(module, target, root)
         elif isinstance(target, ast.Attribute):
             for root in self.extent.roots(module, target.value):
                 kind = self._kind(root)
                 if root.element:
-                    self._note_container(module, target, Root(root.text, root.home))
+                    self._note_container(module, target, root)
                     continue
                 if root.home is not None or kind in ("optimizer", "scheduler", "scaler", "container", "array"):
                     continue
@@ -314,6 +317,9 @@ class _Look:
         return name in self._read
 
     def _note_container(self, module: Module, node: ast.AST, root: Root) -> None:
+        if root.element and self._kind(Root(root.text, root.home, True)) in NOT_KEPT:  # a batch that a loader of several gives
+            return
+        root = Root(root.text, root.home)
         kind = self._kind(root)
         if kind in NOT_KEPT or (kind is None and "." in root.text and _below(root.text, self.found.stateful)):
             return
@@ -344,7 +350,7 @@ class _Look:
             values = [b.value for b in known[1] if b.kind == "assign" and not b.index] if known is not None else []
             if not values or known is None or len(values) < len(known[1]):
                 continue
-            of = {text for value in values for text in _same_as(value)}
+            of = {text for value in values for text in _same_as(value)} - {name}
             if len(of) == 1 and (other := of.pop()) in self.found.stateful and other != name and other not in found:
                 line = max(b.node.lineno for b in known[1] if isinstance(b.node, ast.stmt))
                 if self._stays_itself(other, line):
