@@ -11,6 +11,7 @@ from migrate.facts.migrated import Migrated
 from migrate.facts.model import Arguments, Option
 from migrate.facts.paths import Paths, Redirect
 from migrate.facts.program import Module, Program
+from migrate.facts.training.own import own_checkpoints
 from migrate.job.model import Channel, EntryPoint, Hyperparameter, Output
 from migrate.repo.commands import Command
 from migrate.repo.entries import Entry
@@ -152,6 +153,10 @@ def _checkpoint_kind(entry: Entry, program: Program, paths: Paths) -> str:
     )
     if entry.framework in FRAMEWORK_LOOPS:
         return "framework" if re.search(r"snapshot\(|resume_from_checkpoint|ckpt_path|ModelCheckpoint|load_state\(", text) else "none"
+    if entry.framework == "accelerate" and ".save_state(" in text and ".load_state(" in text:
+        return "framework"
+    if entry.framework in ("pytorch", "accelerate"):
+        return own_checkpoints(program)
     loads = re.search(r"load_state_dict\(|load_weights\(|load_npz\(|restore\(|load_model\(", text) is not None
     if not saves:
         return "none"

@@ -52,7 +52,9 @@ class Names:
         for node in _counted(self.loop.node.iter):
             if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load) and isinstance(node.value, (ast.Name, ast.Attribute)):
                 stores = [v for module in self.program.modules.values() for v in _stored(module, node.attr)]
-                if ast.unparse(node.value).replace(".", "").isidentifier() and any(_is_loaded(n) for v in stores for n in ast.walk(v)):
+                if ast.unparse(node.value).replace(".", "").isidentifier() and any(
+                    reads_checkpoint(n) for v in stores for n in ast.walk(v)
+                ):
                     found.append((ast.unparse(node.value), node.attr))
         return found
 
@@ -85,7 +87,7 @@ class Names:
         return False
 
     def _reads_loaded(self, module: Module, value: ast.expr, steps: int) -> bool:
-        if any(_is_loaded(node) for node in ast.walk(value)):
+        if any(reads_checkpoint(node) for node in ast.walk(value)):
             return True
         names = {n.id for n in ast.walk(value) if isinstance(n, ast.Name)}
         return any(self._may_be_loaded(module, module.scope(value), name, steps + 1) for name in names)
@@ -210,7 +212,7 @@ def _counted(iterable: ast.expr) -> Iterator[ast.expr]:
                     yield inner
 
 
-def _is_loaded(node: ast.AST) -> bool:
+def reads_checkpoint(node: ast.AST) -> bool:
     """Whether a part of an expression reads what a checkpoint held: ``checkpoint["epoch"]``, ``torch.load(...)``, ``args.resume_epoch``."""
     if isinstance(node, ast.Call):
         if isinstance(node.func, ast.Attribute):
