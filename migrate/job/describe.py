@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 
+from migrate.facts.counts import variable_of
 from migrate.facts.migrated import Migrated
 from migrate.facts.model import Arguments, Option
 from migrate.facts.paths import Paths, Redirect
@@ -72,6 +73,7 @@ def _hyperparameters(arguments: Arguments, paths: Paths) -> tuple[Hyperparameter
             choices=option.choices,
             required=option.required,
             is_path=option.dest in on_paths,
+            counts=variable_of(option),
         )
     return tuple(found.values())
 

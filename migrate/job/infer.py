@@ -106,6 +106,8 @@ def hyperparameters(declared: Iterable[Hyperparameter]) -> tuple[dict[str, JSON]
 
 
 def _why_not(setting: Hyperparameter, passed: int) -> str | None:
+    if setting.counts is not None:
+        return f"follows the instance ({setting.counts}); give it to fix it"
     if setting.default is None:
         return "has no default" if not setting.required else "has to be given"
     if not re.fullmatch(r"[A-Za-z0-9_-]+", setting.name):

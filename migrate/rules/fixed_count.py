@@ -18,22 +18,17 @@ Source
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterator
 
 from migrate.edits.imports import local_name
 from migrate.edits.model import Edit, Replace
+from migrate.facts.counts import variable_of
 from migrate.facts.model import Option
 from migrate.rules.base import Context, Example
 from migrate.rules.hooks import expression_at
 from migrate.rules.model import Finding
 
 CODE = "SM107"
-
-WORKERS = re.compile(
-    r"^(?:(?:num|n|nb|data|loader|dataloader|load|num_data|number_of)_?)?(?:workers?|threads|num_cpus|nthreads|njobs)$|^loaderjob$"
-)
-GPUS = re.compile(r"^(?:num|n|nb|number_of)_?(?:gpus?|devices)$|^(?:ngpus?(?:_per_node)?|gpu_count|nproc_per_node|num_gpus_per_node)$")
 
 
 def check(context: Context) -> Iterator[Finding]:
@@ -52,25 +47,10 @@ def _follows(context: Context, option: Option, variable: str) -> bool:
     return variable in ast.unparse(expression_at(module, option.default_span))
 
 
-def variable_of(option: Option) -> str | None:
-    """The variable that tells how many of it the instance has, where the option is a count."""
-    if not _is_count(option):
-        return None
-    name = option.dest.lower()
-    if option.default == 1 and WORKERS.match(name):
-        return None  # every instance has one
-    return "SM_NUM_CPUS" if WORKERS.match(name) else "SM_NUM_GPUS" if GPUS.match(name) else None
-
-
 def count_code(default: object, variable: str, os_name: str) -> str:
     """The default that follows the instance, and is ``default`` where nothing tells what the instance has."""
     count = f'int({os_name}.environ.get("{variable}", {default}))'
     return f"min({default}, {count})" if variable == "SM_NUM_CPUS" else count
-
-
-def _is_count(option: Option) -> bool:
-    number = isinstance(option.default, int) and not isinstance(option.default, bool) and option.default > 0
-    return number and option.default_known and option.type == "int" and option.nargs is None and bool(option.options)
 
 
 def _finding(context: Context, option: Option, variable: str) -> Finding:

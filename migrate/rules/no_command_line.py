@@ -25,10 +25,11 @@ from collections.abc import Iterator
 from migrate.edits.imports import local_name
 from migrate.edits.model import Edit, Insert, Replace
 from migrate.facts.constants import Constant, find_constants, option_of
+from migrate.facts.counts import variable_of
 from migrate.facts.model import Span
 from migrate.facts.program import Module, Program
 from migrate.rules.base import Context, Example
-from migrate.rules.fixed_count import count_code, variable_of
+from migrate.rules.fixed_count import count_code
 from migrate.rules.hooks import blank_lines, support_name
 from migrate.rules.model import Finding
 

@@ -48,6 +48,12 @@ def test_a_dotted_name_is_left_out() -> None:
     assert "variable" in hyperparameters([setting("optim.lr", 1)])[1][0].reason
 
 
+def test_a_count_follows_the_instance_since_a_value_that_is_given_beats_it() -> None:
+    values, left_out = hyperparameters([dataclasses.replace(setting("workers", 4), counts="SM_NUM_CPUS")])
+    assert values == {}
+    assert [(item.name, "SM_NUM_CPUS" in item.reason) for item in left_out] == [("workers", True)]
+
+
 def test_at_most_what_a_job_takes() -> None:
     values, left_out = hyperparameters([setting(f"k{number}", number) for number in range(150)])
     assert len(values) == 94
