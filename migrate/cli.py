@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,7 +14,7 @@ from migrate.errors import UserError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from migrate.scan import Request, Scan
+    from migrate.scan import Request, Scan, Unreadable
 
 app = typer.Typer(
     add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]}
@@ -69,7 +70,8 @@ def scan_command(
         from migrate.report.text import show
 
         show(found, _console())
-    _no_entry_point(found.entry_points, found.unreadable)
+    if not found.unreadable:
+        _no_entry_point(found.entry_points)
     raise typer.Exit(1 if found.findings or found.unreadable else 0)
 
 
@@ -199,9 +201,14 @@ def rules_command(
         show_rule(code, _console())
 
 
-def _no_entry_point(entry_points: Any, unreadable: Any) -> None:
-    if not entry_points and not unreadable:
-        raise UserError("no entry point: no script here trains a model, as far as its source tells; name one as PATH")
+def _no_entry_point(entry_points: Sequence[object], unreadable: Sequence[Unreadable] = ()) -> None:
+    """Raise UserError where there is nothing to work on. ``unreadable`` are the files to name where none could be read."""
+    if entry_points:
+        return
+    if unreadable:
+        more = f", and {len(unreadable) - 1} more" if len(unreadable) > 1 else ""
+        raise UserError(f"no entry point could be read: {unreadable[0].path}: {unreadable[0].reason}{more}")
+    raise UserError("no entry point: no script here trains a model, as far as its source tells; name one as PATH")
 
 
 def _request(path: Path, entry: list[str] | None, select: list[str] | None, ignore: list[str] | None, config: Path | None) -> Request:
