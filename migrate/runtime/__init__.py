@@ -20,6 +20,7 @@ _NEEDS = {  # every other name is of the settings
     "keeper": KEEPER,
     "keras_fit": (*MANAGED, "keras.py"),
     "lightning_fit": (*MANAGED, "lightning.py"),
+    "transformers_train": (*MANAGED, "transformers.py"),
     "resume_trainer": (*KEEPER, "chainer_trainer.py"),
 }
 _FOLDER = Path(__file__).parent

@@ -27,10 +27,14 @@ def _next_store(framework: str) -> _Store:
 
 
 class _Cadence:
-    """When to save: after the first epoch, and then whenever the time since is a hundred times of what a save costs."""
+    """When to save: after the first turn, and then whenever the time since is a hundred times of what a save costs.
 
-    def __init__(self) -> None:
-        self.cost, self.last, self.turn, self.longest = 0.0, None, time.monotonic(), 0.0  # type: float, Any, float, float
+    With ``least``: not before so many seconds have gone by, the first time too.
+    """
+
+    def __init__(self, least: float = 0.0) -> None:
+        self.least, self.last = least, time.monotonic() if least else None  # type: float, Any
+        self.cost, self.turn, self.longest = 0.0, time.monotonic(), 0.0
 
     def turned(self) -> None:
         """An epoch is over."""
@@ -38,7 +42,7 @@ class _Cadence:
 
     def due(self) -> bool:
         text = os.environ.get("SM_CHECKPOINT_SECONDS", "")
-        least = float(text or 0)
+        least = float(text or self.least)
         return self.last is None or (text != "" and not least) or time.monotonic() - self.last >= max(100 * self.cost, least)
 
     def out_of_time(self) -> bool:
