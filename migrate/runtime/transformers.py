@@ -121,9 +121,8 @@ class _KeptTrain:
         if hasattr(trainer, "_tr_loss"):
             values["loss"] = float(trainer._tr_loss)
         with self.epochs.saving(), self.steps.saving():
-            with _changed(
-                trainer.args, output_dir=draft, save_strategy="no", save_only_model=False, save_total_limit=None, push_to_hub=False
-            ):
+            for_us = {"output_dir": draft, "save_strategy": "no", "save_only_model": False, "save_total_limit": None, "push_to_hub": False}
+            with _changed(trainer.args, for_us):
                 trainer._save_checkpoint(trainer.model, None)  # every process takes part
             if getattr(trainer.accelerator, "num_processes", 1) > 1:
                 trainer.accelerator.wait_for_everyone()
