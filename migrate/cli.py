@@ -151,6 +151,13 @@ def verify_command(
     hp: Annotated[
         list[str] | None, typer.Option("--hp", metavar="NAME=VALUE", help="Set a hyperparameter for the runs (JSON, or text).")
     ] = None,
+    drill: Annotated[
+        str | None, typer.Option("--drill", metavar="interrupt", help="Interrupt it on purpose, and compare what comes out in the end.")
+    ] = None,
+    drill_seed: Annotated[int | None, typer.Option("--drill-seed", metavar="N", help="Interrupt at the same moments again.")] = None,
+    only: Annotated[
+        list[str] | None, typer.Option("--only", metavar="WAY", help="Only this way: term, kill, save, twice, limit (repeatable).")
+    ] = None,
     format: Annotated[str, typer.Option("--format", metavar="text|json")] = "text",
     output: Output = None,
     config: Config = None,
@@ -160,6 +167,7 @@ def verify_command(
     from migrate.verify import cli as verifying
     from migrate.verify import text
 
+    wish = verifying.wish(drill, drill_seed, only or [])
     request = _request(path, entry, None, None, config)
     found = scan(request)
     _no_entry_point(found.entry_points, found.unreadable)
@@ -175,6 +183,8 @@ def verify_command(
             trust=trust,
             hyperparameters={_key(found, name): _value(value) for name, value in (_pair(h, "--hp") for h in hp or [])},
             dangerous=found.dangerous,
+            drill=wish,
+            unresumed=_unresumed(found),
             tell=tell,
         )
     if format == "json":
@@ -244,6 +254,20 @@ def _key(found: Scan, name: str) -> str:
     plain = name.lstrip("-").replace("-", "_").replace(".", "_")
     names = {h.name.lower(): h.name for point in found.entry_points for h in point.hyperparameters}
     return names.get(plain.lower(), name)
+
+
+def _unresumed(found: Scan) -> dict[str, list[str]]:
+    """By entry point, what the scan says of going on after an interruption."""
+    findings = [finding for finding in found.findings if finding.rule.startswith("SM3")]
+    return {
+        point.path: [
+            f"{finding.place.path}:{finding.place.span.line}: {finding.rule} {finding.message}"
+            + (f" ({finding.reason})" if finding.reason else "")
+            for finding in findings
+            if finding.place.path in (point.closure or (point.path,))
+        ]
+        for point in found.entry_points
+    }
 
 
 def _value(text: str) -> object:

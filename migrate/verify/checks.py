@@ -45,13 +45,13 @@ def files_with_sizes(folder: Path) -> tuple[tuple[str, int], ...]:
 
 def has_parser(root: Path, entry: EntryPoint) -> bool:
     """Whether any module of the program calls an argument parser at all."""
-    return any(b"parse_args" in text or b"parse_known_args" in text for _, text in _sources(root, entry))
+    return any(b"parse_args" in text or b"parse_known_args" in text for _, text in sources(root, entry))
 
 
 def literal_paths(root: Path, entry: EntryPoint) -> Check | None:
     """Lines that name /opt/ml itself, which this engine cannot provide."""
     places = []
-    for path, text in _sources(root, entry):
+    for path, text in sources(root, entry):
         if Path(path).name == "sagemaker_support.py":
             continue
         for number, line in enumerate(text.splitlines(), 1):
@@ -64,7 +64,8 @@ def literal_paths(root: Path, entry: EntryPoint) -> Check | None:
     return Check("literal /opt/ml", None, "note", message, tuple(places[:_MOST]))
 
 
-def _sources(root: Path, entry: EntryPoint) -> list[tuple[str, bytes]]:
+def sources(root: Path, entry: EntryPoint) -> list[tuple[str, bytes]]:
+    """The program's own modules: path and content."""
     names = entry.closure or (entry.path,)
     return [(name, (root / name).read_bytes()) for name in names if (root / name).is_file()]
 
@@ -123,7 +124,7 @@ def judge(
     seen: Seen, entry: EntryPoint, root: Path, options: Options, values: Mapping[str, object], channels: Mapping[str, bool]
 ) -> list[Check]:
     """All checks on a contract run. ``channels`` says of each channel of the job whether it had data here."""
-    out = [_ended(seen, options, channels)]
+    out = [ended(seen, options, channels)]
     if out[0].verdict == "not run":
         return out
     out += [
@@ -146,7 +147,8 @@ def _without_data(message: str, channels: Mapping[str, bool]) -> str | None:
     return f"no data was given for it: --channel {' --channel '.join(f'{name}=DIR' for name in named)}" if named else None
 
 
-def _ended(seen: Seen, options: Options, channels: Mapping[str, bool]) -> Check:
+def ended(seen: Seen, options: Options, channels: Mapping[str, bool]) -> Check:
+    """Whether the script came to a good end, and if not, why."""
     run = seen.run
     took = f"{run.seconds:.1f} s, {run.peak_memory / 2**20:.0f} MiB at most"
     if run.timed_out:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,6 +16,7 @@ from migrate.errors import UserError
 from migrate.job.model import EntryPoint
 from migrate.job.serialise import STYLES, Style
 from migrate.verify import pipeline, record
+from migrate.verify.drill.model import WAYS, Wish
 from migrate.verify.model import Options, Report
 
 
@@ -32,6 +34,8 @@ def run(
     environment: Mapping[str, str] | None = None,
     dangerous: Mapping[str, Sequence[str]] | None = None,
     engine: str = "process",
+    drill: Wish | None = None,
+    unresumed: Mapping[str, Sequence[str]] | None = None,
     tell: Callable[[str, str], None] | None = None,
     write: bool = True,
 ) -> list[Report]:
@@ -39,7 +43,9 @@ def run(
 
     ``channels`` maps a channel's name to a local file or folder; an entry point that declares channels is given those of its own
     names, and the ones that no entry point declares. ``dangerous`` maps an entry point's path to what its facts say of
-    absolute paths. ``tell`` is called with the entry point and the last line of its output. ``timeout`` is in seconds of one run.
+    absolute paths, ``unresumed`` to what the scan says of going on after an interruption. With ``drill``, the interruptions are
+    drilled instead of the ordinary runs. ``tell`` is called with the entry point and the last line of its output. ``timeout`` is in
+    seconds of one run.
     Raises UserError for what no entry point could be run with (no such Python, no such engine, no such channel folder).
     """
     options = Options(
@@ -52,7 +58,10 @@ def run(
         hyperparameters=dict(hyperparameters or {}),
         environment=None if environment is None else dict(environment),
         engine=engine,
+        drill=drill,
     )
+    if drill is not None and quick:
+        raise UserError("--quick leaves nothing to interrupt: no --drill with it")
     for name, folder in options.channels.items():
         if not folder.exists():
             raise UserError(f"channel {name}: no such file or folder: {folder}")
@@ -61,12 +70,30 @@ def run(
         for entry in entries:
             on_line = partial(tell, entry.path) if tell else None
             of_entry = replace(
-                options, channels=_of(entry, entries, options), dangerous=tuple((dangerous or {}).get(entry.path, ())), on_line=on_line
+                options,
+                channels=_of(entry, entries, options),
+                dangerous=tuple((dangerous or {}).get(entry.path, ())),
+                unresumed=tuple((unresumed or {}).get(entry.path, ())),
+                on_line=on_line,
             )
             reports.append(pipeline.verify(root, entry, of_entry))
     if write and reports:
-        record.write(reports, root)
+        record.write(reports, root, drill is not None)
     return reports
+
+
+def wish(kind: str | None, seed: int | None, only: Sequence[str]) -> Wish | None:
+    """What ``--drill``, ``--drill-seed`` and ``--only`` ask for. Raises UserError for what there is not."""
+    if kind is None:
+        if only or seed is not None:
+            raise UserError(f"{'--only' if only else '--drill-seed'} says what to drill: give --drill interrupt with it")
+        return None
+    if kind != "interrupt":
+        raise UserError(f"--drill {kind}: there is only interrupt")
+    for way in only:
+        if way not in WAYS:
+            raise UserError(f"--only {way}: {', '.join(WAYS)}")
+    return Wish(seed if seed is not None else secrets.randbelow(10_000), tuple(way for way in WAYS if way in only) or tuple(WAYS))
 
 
 def exit_code(reports: Sequence[Report]) -> int:

@@ -15,6 +15,7 @@ from migrate.job.serialise import Container, Style, code_dir, config_files
 
 # Left behind by verify itself; it is not part of what is verified.
 PROOF = "sagemaker_job/verify.json"
+DRILL_PROOF = "sagemaker_job/drill.json"
 _VENDORED = {".git", ".hg", ".svn", "__pycache__", ".venv", "venv", "node_modules", ".tox", ".mypy_cache", ".pytest_cache", ".migrate"}
 
 
@@ -42,6 +43,10 @@ class Layout:
         return self.base / "model"
 
     @property
+    def checkpoints(self) -> Path:
+        return self.base / "checkpoints"
+
+    @property
     def home(self) -> Path:
         return self.top / "home"
 
@@ -52,7 +57,7 @@ class Layout:
     @property
     def kept(self) -> tuple[Path, ...]:
         """What SageMaker keeps when the job ends: two archives, the synced checkpoints, and the text of a failure."""
-        return (self.model, self.base / "output" / "data", self.base / "checkpoints", self.base / "output" / "failure")
+        return (self.model, self.base / "output" / "data", self.checkpoints, self.base / "output" / "failure")
 
 
 def repo_files(root: Path) -> tuple[str, ...]:
@@ -66,7 +71,7 @@ def repo_files(root: Path) -> tuple[str, ...]:
         names = [os.fsdecode(name) for name in listed.split(b"\0") if name]
     except (OSError, subprocess.CalledProcessError):
         names = _walk(root)
-    return tuple(sorted(name for name in names if name != PROOF and (root / name).is_file()))
+    return tuple(sorted(name for name in names if name not in (PROOF, DRILL_PROOF) and (root / name).is_file()))
 
 
 def _walk(root: Path) -> list[str]:
@@ -77,10 +82,15 @@ def _walk(root: Path) -> list[str]:
     return out
 
 
-def prepare(layout: Layout, hyperparameters: Mapping[str, object], container: Container) -> None:
-    """Make the folders, empty but for the configuration files. The code and the channels that are there stay."""
-    for folder in (layout.home, layout.temporary, layout.model, layout.base / "output", layout.base / "checkpoints"):
+def prepare(layout: Layout, hyperparameters: Mapping[str, object], container: Container, keep: bool = False) -> None:
+    """Make the folders, empty but for the configuration files. The code and the channels that are there stay.
+
+    ``keep`` leaves the checkpoint folder as it is: another start of the same job.
+    """
+    for folder in (layout.home, layout.temporary, layout.model, layout.base / "output", layout.base / "input" / "config"):
         remove(folder)
+    if not keep:
+        remove(layout.checkpoints)
     for folder in (layout.home, layout.temporary, *layout.kept[:3], layout.base / "input" / "config", layout.data):
         folder.mkdir(parents=True, exist_ok=True)
     (layout.home / ".cache").mkdir()

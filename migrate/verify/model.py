@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from migrate.job.serialise import STYLES, Style
+
+if TYPE_CHECKING:
+    from migrate.verify.drill.model import Drill, Wish
 
 # "not run" is a check that could not be made, with the reason; "note" is worth knowing and fails nothing.
 Verdict = Literal["pass", "fail", "note", "not run"]
@@ -19,7 +22,7 @@ class Options:
 
     ``hyperparameters`` win over the script's defaults. ``environment`` is the job's own environment, None for the one that the
     launcher gives by itself; /opt/ml in its values is rebased. ``dangerous`` says in words what the facts know of changes to
-    absolute paths.
+    absolute paths. ``unresumed`` says in words what the scan found about going on after an interruption.
     """
 
     channels: Mapping[str, Path] = field(default_factory=dict)
@@ -35,6 +38,8 @@ class Options:
     settings_timeout: float = 300.0
     engine: str = "process"
     on_line: Callable[[str], None] | None = None
+    drill: Wish | None = None
+    unresumed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -64,7 +69,7 @@ class Run:
     """One start of the script. ``peak_memory`` is in bytes, of all its processes together; ``log`` is kept when it failed."""
 
     style: Style
-    purpose: Literal["settings", "contract"]
+    purpose: Literal["settings", "contract", "drill"]
     argv: tuple[str, ...]
     hyperparameters: Mapping[str, object]
     exit_code: int | None
@@ -94,6 +99,7 @@ class Report:
     started: str  # ISO 8601, UTC
     notes: tuple[str, ...] = ()
     unable: str | None = None
+    drill: Drill | None = None
 
     @property
     def exit_code(self) -> int:

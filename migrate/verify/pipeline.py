@@ -16,6 +16,7 @@ from migrate.errors import UserError
 from migrate.job.model import EntryPoint
 from migrate.job.serialise import Container, Style, argv, problems
 from migrate.verify import checks, interpreter, launched, layout, settings, shims, snapshot
+from migrate.verify.drill.model import Drill, Start
 from migrate.verify.engine import Command, Engine, Outcome, choose
 from migrate.verify.interpreter import Interpreter
 from migrate.verify.layout import Layout
@@ -54,6 +55,7 @@ class Verifier:
         self.channels = {**self.job.local, **options.channels}
         self.runs: list[Run] = []
         self.notes: list[str] = []
+        self.drill: Drill | None = None
         self._filled: dict[str, Path] = {}
         self._code: tuple[Path, snapshot.Snapshot] | None = None
         self.scratch = Path(tempfile.mkdtemp(prefix="migrate-verify-")).resolve()
@@ -65,7 +67,9 @@ class Verifier:
         unable = None
         try:
             found += self._before_running()
-            for style in self.options.styles:
+            if self.options.drill is not None:
+                found += self._drill()
+            for style in self.options.styles if self.options.drill is None else ():
                 found += self._style(style)
                 if any(check.verdict == "not run" and check.name == "run" for check in found):
                     break  # what this machine lacks, it lacks under the other convention too
@@ -87,7 +91,15 @@ class Verifier:
             started=started.isoformat(timespec="seconds"),
             notes=tuple(self.notes),
             unable=unable,
+            drill=self.drill,
         )
+
+    def _drill(self) -> list[Check]:
+        """The drill of interruptions, under one convention: how settings arrive makes no difference to it."""
+        from migrate.verify.drill.run import drill
+
+        found, self.drill = drill(self)
+        return found
 
     def _before_running(self) -> list[Check]:
         if self.options.dangerous and not self.options.trust:
@@ -105,7 +117,7 @@ class Verifier:
 
     def _style(self, style: Style) -> list[Check]:
         place = Layout(self.scratch / style, style)
-        self._fill(place)
+        self.fill(place)
         out = []
         proof = self._settings_proof(place)
         if proof:
@@ -116,18 +128,18 @@ class Verifier:
             text = f"quick: {', '.join(shortened)} set to 1" if shortened else "quick: no hyperparameter says how long to train"
             if text not in self.notes:
                 self.notes.append(text)
-        seen = self._run(place, values, stop=False, timeout=self.options.timeout)
-        out += checks.judge(seen, self.entry, self.root, self.options, values, self._declared())
+        seen = self.start(place, values, stop=False, timeout=self.options.timeout)
+        out += checks.judge(seen, self.entry, self.root, self.options, values, self.declared())
         if all(check.verdict == "pass" for check in out if check.name == "read-only channels"):
             self._filled = {name: place.data / name for name in self.channels}
         return out
 
-    def _declared(self) -> dict[str, bool]:
+    def declared(self) -> dict[str, bool]:
         """The channels of the job, and whether each has data here."""
         names = [*self.job.channels, *(channel.name for channel in self.entry.channels), *self.channels]
         return {name: name in self.channels for name in names}
 
-    def _fill(self, place: Layout) -> None:
+    def fill(self, place: Layout) -> None:
         """Channels: copied once, and moved on from one style to the next where the last run has left them as they were."""
         for name, source in self.channels.items():
             target = place.data / name
@@ -140,7 +152,7 @@ class Verifier:
     def _container(self, place: Layout) -> Container:
         return Container(
             entry=self._script(),
-            channels=tuple(sorted(self._declared())),
+            channels=tuple(sorted(self.declared())),
             base=str(self.engine.seen_base(place)),
             gpus=checks.gpu_count(),
             python_path=self.python.path,
@@ -170,25 +182,27 @@ class Verifier:
             return ("-m", module)
         return ("--", script) if style == "toolkit" else (script,)
 
-    def _run(self, place: Layout, values: Mapping[str, object], *, stop: bool, timeout: float) -> Seen:
+    def start(self, place: Layout, values: Mapping[str, object], *, stop: bool, timeout: float, drill: Start | None = None) -> Seen:
+        """Start the script once, and see how it goes. Raises nothing for what the script does."""
         container = self._container(place)
-        layout.prepare(place, values, container)
+        layout.prepare(place, values, container, drill is not None and drill.keep)
         self._place_code(place)
-        for name in self._declared():
+        for name in self.declared():
             (place.data / name).mkdir(exist_ok=True)  # the job has every channel, with data or, here, without
-        log = place.top / ("settings.log" if stop else "run.log")
+        log = place.top / (drill.log if drill else "settings.log" if stop else "run.log")
         calls = place.top / "calls.txt"
         calls.unlink(missing_ok=True)
         shims.write(place.top / "bin", calls)
-        probe = self._probe(place, values, stop)
+        probe = self._probe(place, values, stop, drill)
         watched = {name: place.data / name for name in self.channels}
         roots = checks.watched_roots(place, self.entry, self.options.trust)
         before = {root: snapshot.take(root, skip) for root, skip in roots.items()}
         arguments = tuple(argv(values, place.style))
+        environment = {**self.environment, **drill.environment} if drill else self.environment
         command = Command(
             words=(self.python.executable, *self._start(place.style), *arguments),
             cwd=place.code,
-            environment=interpreter.child_environment(place, container, self.python, values, self.environment, probe),
+            environment=interpreter.child_environment(place, container, self.python, values, environment, probe),
             timeout=timeout,
             log=log,
             watched={} if stop else watched,
@@ -200,7 +214,7 @@ class Verifier:
         peak = max([outcome.peak_memory, *(event.get("peak", 0) for event in events if event["kind"] == "exit")])
         run = Run(
             style=place.style,
-            purpose="settings" if stop else "contract",
+            purpose="drill" if drill else "settings" if stop else "contract",
             argv=arguments,
             hyperparameters=dict(values),
             exit_code=outcome.exit_code,
@@ -216,13 +230,14 @@ class Verifier:
         self.runs.append(run)
         return Seen(place, run, outcome, events, before, after, tuple(shims.calls(calls)))
 
-    def _probe(self, place: Layout, values: Mapping[str, object], stop: bool) -> Path:
+    def _probe(self, place: Layout, values: Mapping[str, object], stop: bool, drill: Start | None) -> Path:
         """Lay out the probe and its specification; returns the specification's path."""
         folder = place.top / "probe"
         folder.mkdir(exist_ok=True)
         here = Path(__file__).parent
         shutil.copyfile(here / "probe.py", folder / "sitecustomize.py")
-        shutil.copyfile(here / "probe_settings.py", folder / "probe_settings.py")
+        for name in ("probe_settings.py", "probe_drill.py"):
+            shutil.copyfile(here / name, folder / name)
         events = place.top / "events.jsonl"
         events.unlink(missing_ok=True)
         spec = {
@@ -238,6 +253,7 @@ class Verifier:
             "started": time.time() - 1,
             "trust": self.options.trust,
             "stop": stop,
+            "drill": drill.spec if drill else None,
             "sent": settings.describe(self.entry, values),
         }
         path = folder / "spec.json"
@@ -254,7 +270,7 @@ class Verifier:
         left: list[str] = []
         clock = time.monotonic()
         for _ in range(_RETRIES):
-            seen = self._run(place, values, stop=True, timeout=min(self.options.timeout, self.options.settings_timeout))
+            seen = self.start(place, values, stop=True, timeout=min(self.options.timeout, self.options.settings_timeout))
             better = settings.informed(values, seen.events)
             if better != values:
                 values = better
@@ -269,14 +285,15 @@ class Verifier:
                 del values[name]
                 if name in self.values and "not allowed with" not in message:
                     values[name] = self.values[name]
-        check = checks.settings_proof(seen, values, left, self.entry, self._declared())
+        check = checks.settings_proof(seen, values, left, self.entry, self.declared())
         return replace(check, seconds=time.monotonic() - clock)
 
     def _clean(self, found: list[Check]) -> None:
         """Remove the scratch folder; the logs stay where a check has failed."""
         keep = any(check.verdict in ("fail", "not run") and check.style for check in found)
+        logs = tuple(Path(run.log).name for run in self.runs if run.log)
         for child in list(self.scratch.iterdir()):
-            layout.discard(child, ("run.log", "settings.log") if keep else ())
+            layout.discard(child, logs if keep else ())
         if not keep:
             layout.discard(self.scratch)
             self.runs = [replace(run, log=None) for run in self.runs]

@@ -17,6 +17,7 @@ import os
 import re
 import sys
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -46,6 +47,7 @@ class Probe:
         self.guard = threading.local()
         self.fd = -1
         self.pid = os.getpid()
+        self.drill: Any = None
 
     def tell(self, kind: str, **fields: Any) -> None:
         """Write one event. Never raises: a full disk or a closed descriptor must not change the run."""
@@ -95,12 +97,15 @@ class Probe:
             return None
         return None if text.startswith(_HARMLESS) else text
 
-    def wrote(self, path: Any, verb: str) -> None:
+    def wrote(self, path: Any, verb: str, source: Any = None) -> None:
         """A write, a new folder or a deletion: tell it, and stop it where it would change what is not the run's own."""
         text = self.absolute(path)
         if text is None:
             return
         real = os.path.join(os.path.realpath(os.path.dirname(text)), os.path.basename(text))
+        if self.drill is not None and verb in ("open", "rename"):
+            self.drill.wrote(real, verb, self.absolute(source))
+        verb = "open" if verb == "append" else verb
         if self.within(real, self.spec["inside"]):
             if verb in ("open", "rename"):
                 self.tell_once("write", real)
@@ -155,7 +160,7 @@ def _on_open(probe: Probe, args: tuple[Any, ...]) -> None:
     else:
         writes = bool((flags or 0) & _WRITE_FLAGS)
     if writes:
-        probe.wrote(path, "open")
+        probe.wrote(path, "append" if isinstance(mode, str) and "a" in mode else "open")
     if not writes or (isinstance(mode, str) and "+" in mode):
         probe.read(path)
 
@@ -164,7 +169,7 @@ def _on_rename(probe: Probe, args: tuple[Any, ...]) -> None:
     if args[2] == -1:
         probe.wrote(args[0], "delete")
     if args[3] == -1:
-        probe.wrote(args[1], "rename")
+        probe.wrote(args[1], "rename", args[0])
 
 
 def _on_remove(probe: Probe, args: tuple[Any, ...]) -> None:
@@ -325,16 +330,20 @@ def start() -> None:
     with open(os.environ["MIGRATE_PROBE"], encoding="utf-8") as handle:
         spec = json.load(handle)
     probe = Probe(spec)
-    probe.tell("start", argv=getattr(sys, "argv", []))
+    probe.tell("start", argv=getattr(sys, "argv", []), time=time.time())
     settings = _load("_migrate_probe_settings", os.path.join(_HERE, "probe_settings.py"))
     table: dict[str, Callable[[Any], None]] = {name: _wrap_savers(probe, names) for name, names in _SAVERS.items()}
     table["argparse"] = lambda module: settings.watch(module, probe)
+    if spec["drill"] is not None:
+        drill = _load("_migrate_probe_drill", os.path.join(_HERE, "probe_drill.py"))
+        probe.drill = drill.Drill(probe, spec["drill"])
+        table.update(drill.steps_of(probe.drill))
     if "argparse" in sys.modules:
         table.pop("argparse")(sys.modules["argparse"])
     sys.meta_path.insert(0, AfterImport(table))
     sys.path[:] = [path for path in sys.path if os.path.abspath(path or ".") != _HERE]
     _forget_installed(probe)
-    atexit.register(lambda: probe.tell("exit", peak=_peak_memory()))
+    atexit.register(lambda: probe.tell("exit", peak=_peak_memory(), time=time.time()))
     _hand_on()
     sys.addaudithook(probe.audit)
 

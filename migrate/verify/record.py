@@ -1,4 +1,4 @@
-"""The proofs, as a file of their own: ``sagemaker_job/verify.json``. The only thing that verify writes into a repo."""
+"""The proofs, as files of their own: ``sagemaker_job/verify.json``, ``drill.json``. The only things that verify writes into a repo."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 from migrate.edits import journal
 from migrate.edits.changes import Change
-from migrate.verify.layout import PROOF
+from migrate.verify.layout import DRILL_PROOF, PROOF
 from migrate.verify.model import Report
 
 
@@ -23,16 +23,17 @@ def as_json(reports: Sequence[Report], root: Path | None = None) -> dict[str, An
     return {"version": 1, "tool": __version__, "root": str(root) if root else None, "reports": told}
 
 
-def write(reports: Sequence[Report], root: Path) -> Path:
-    """Write the file, whole or not at all. Raises UserError where the folder cannot be written."""
-    path = root / PROOF
+def write(reports: Sequence[Report], root: Path, drill: bool = False) -> Path:
+    """Write the file, whole or not at all; a drill has its own. Raises UserError where the folder cannot be written."""
+    name = DRILL_PROOF if drill else PROOF
+    path = root / name
     text = json.dumps(as_json(reports, root), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     try:
         old = path.read_bytes()
     except OSError:
         old = None
     # through the journal, so that undo takes the proofs back, and they do not make the tree dirty
-    journal.write(root, [Change(PROOF, old, text.encode("utf-8", "backslashreplace"))])
+    journal.write(root, [Change(name, old, text.encode("utf-8", "backslashreplace"))])
     return path
 
 

@@ -69,6 +69,11 @@ def _explain(check: Check, console: Console) -> None:
 
 def _verdict(report: Report) -> str:
     failed = sum(check.verdict == "fail" for check in report.checks)
+    if report.exit_code == 0 and report.drill is not None:
+        count = sum(way.result in ("same", "close") for way in report.drill.ways)
+        if count < len(report.drill.ways):
+            return f"[yellow]drilled[/yellow]: {count} of {len(report.drill.ways)} interruptions were seen to lead to the same result"
+        return f"[green]drilled[/green]: it goes on after each of {count} interruptions, to the same result, in {report.seconds:.1f} s"
     if report.exit_code == 0:
         styles = " and ".join(style_note(style) for style in sorted({run.style for run in report.runs}))
         return f"[green]verified[/green]: it trains {styles}, in {report.seconds:.1f} s"

@@ -1,0 +1,103 @@
+"""The model and output folders of two runs, beside each other."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from migrate.errors import UserError
+from migrate.verify import snapshot
+from migrate.verify.drill import lines
+from migrate.verify.drill.model import SMALLEST, TOLERANCE
+from migrate.verify.interpreter import Interpreter
+
+_TIMEOUT = 600  # seconds for reading all the files of two runs
+_MOST_TEXT = 32 << 20
+
+
+@dataclass(frozen=True)
+class Results:
+    """How many files were compared, what of them differs (file -> where), and the largest difference of what is close."""
+
+    files: int
+    differ: dict[str, str]
+    largest: float
+
+
+def compare(left: Path, right: Path, python: Interpreter) -> Results:
+    """What the right run's folder holds, held against the left's. Raises UserError where the script's Python cannot tell."""
+    ours, theirs = set(snapshot.take(left)), set(snapshot.take(right))
+    differ = dict.fromkeys(ours - theirs, "is not there") | dict.fromkeys(theirs - ours, "is not there without the interruption")
+    binary, largest = [], 0.0
+    for name in sorted(ours & theirs):
+        if snapshot.digest(left / name) == snapshot.digest(right / name):
+            continue
+        texts = [_text(folder / name) for folder in (left, right)]
+        if texts[0] is None or texts[1] is None or name.endswith(".json"):
+            binary.append(name)
+            continue
+        where, gap = _texts(texts[0], texts[1])
+        largest = max(largest, gap)
+        if where:
+            differ[name] = where
+    for name, told in _contents(left, right, binary, python).items():
+        if told["same"] == "different":
+            differ[name] = str(told["where"])
+        else:
+            largest = max(largest, float(str(told["largest"])))
+    return Results(len(ours), dict(sorted(differ.items())), largest)
+
+
+def _text(path: Path) -> str | None:
+    if path.is_symlink() or path.stat().st_size > _MOST_TEXT:
+        return None
+    data = path.read_bytes()
+    if b"\0" in data:
+        return None
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        return None
+
+
+def _texts(left: str, right: str) -> tuple[str, float]:
+    """Where two texts differ, but for times; and the tolerance, where that is what it takes."""
+    one, other = left.split("\n"), right.split("\n")
+    gap = 0.0
+    for number, (expected, found) in enumerate(zip(one, other, strict=False), 1):
+        if lines.untimed(expected) == lines.untimed(found):
+            continue
+        if lines.skeleton(expected) != lines.skeleton(found) or any(better for _, better in lines.differing([expected], [found])):
+            return f"line {number}: {found.strip()[:100]!r} instead of {expected.strip()[:100]!r}", 0.0
+        gap = TOLERANCE
+    if len(one) != len(other):
+        return f"{len(other)} lines instead of {len(one)}", 0.0
+    return "", gap
+
+
+def _contents(left: Path, right: Path, names: list[str], python: Interpreter) -> dict[str, dict[str, object]]:
+    if not names:
+        return {}
+    script = Path(__file__).with_name("contents.py")
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "AWS_"))}
+    clean |= {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONUSERBASE": python.user_base, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    try:
+        told = subprocess.run(
+            [python.executable, str(script), str(left), str(right), str(TOLERANCE), str(SMALLEST)],
+            input=json.dumps(names).encode(),
+            capture_output=True,
+            check=True,
+            timeout=_TIMEOUT,
+            env=clean,
+            cwd=left,
+        ).stdout
+        found: dict[str, dict[str, object]] = json.loads(told)
+    except subprocess.CalledProcessError as error:
+        last = error.stderr.decode("utf-8", "replace").strip().splitlines()[-1:]
+        raise UserError(f"the results of two runs could not be compared: {' '.join(last)}") from error
+    except (OSError, subprocess.SubprocessError, ValueError) as error:
+        raise UserError(f"the results of two runs could not be compared: {error}") from error
+    return found
