@@ -99,7 +99,8 @@ def _told(out: Drilled, base: Plain) -> Drilled:
         "zero": "it began again from the start, although there were checkpoints",
         "apart": f"it went on; what two plain runs have alike is the same: {compared}",
     }
-    words = [heads[out.result], _losses(out, base)]
+    cuts = [f"{moment} ({ending})" for moment, ending in zip(out.moments, out.endings, strict=True)]
+    words = [heads[out.result], f"interrupted {', and '.join(cuts)}", _losses(out, base)]
     if out.way == "term" and "exit code 0" in out.endings:
         words.append("exit code 0 after SIGTERM tells SageMaker that the job is complete")
     if out.missing_lines:

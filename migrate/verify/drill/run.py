@@ -61,6 +61,7 @@ class _Driller:
         ended = self._ended(second)
         if ended.verdict != "pass":
             return [ended], None
+        self.verifier.notes.append(f"the moments are drawn by chance: --drill-seed {self.wish.seed} gives the same ones again")
         base = judge.plain(first, second, self.verifier.python)
         out = [self._plain(base, time.monotonic() - clock), self._checkpoints(base)]
         told = []
@@ -169,8 +170,6 @@ class _Driller:
 
     def _check(self, told: Drilled) -> Check:
         evidence = [Evidence(fault) for fault in told.faults]
-        evidence += [Evidence(f"interrupted {moment} (--drill-seed {self.wish.seed})") for moment in told.moments]
-        evidence += [Evidence(f"the interrupted start: {ending}") for ending in told.endings]
         name = f"interrupt: {WAYS[told.way]}"
         return Check(name, self.style, _VERDICTS[told.result], told.message, tuple(evidence), told.seconds, told.advice)
 
