@@ -56,6 +56,7 @@ class Verifier:
         self.runs: list[Run] = []
         self.notes: list[str] = []
         self.drill: Drill | None = None
+        self.idle: str | None = None  # why the drill could interrupt nothing
         self._filled: dict[str, Path] = {}
         self._code: tuple[Path, snapshot.Snapshot] | None = None
         self.scratch = Path(tempfile.mkdtemp(prefix="migrate-verify-")).resolve()
@@ -77,7 +78,7 @@ class Verifier:
             unable = str(error)
         finally:
             self._clean(found)
-        unable = unable or next((check.message for check in found if check.verdict == "not run" and check.name == "run"), None)
+        unable = unable or self.idle or next((check.message for check in found if check.verdict == "not run" and check.name == "run"), None)
         return Report(
             entry=self.entry.path,
             engine=self.engine.name,

@@ -29,11 +29,20 @@ def show(reports: Sequence[Report], console: Console) -> None:
             console.print(f"  note: {escape(note)}")
         if report.unable and not any(check.verdict == "not run" for check in report.checks):
             console.print(f"[bold red]could not be run:[/bold red] {escape(report.unable)}")
-        for log in sorted({run.log for run in report.runs if run.log}):
-            console.print(f"  log: {escape(log)}", soft_wrap=True)
+        for folder, names in _logs(report).items():
+            console.print(f"  log: {escape(f'{folder}/')}{escape(', '.join(names))}", soft_wrap=True)
         console.print(f"  [dim]kept apart: {escape('; '.join(report.isolates))}[/dim]")
         console.print(f"  [dim]not kept apart: {escape('; '.join(report.does_not))}[/dim]")
         console.print(_verdict(report))
+
+
+def _logs(report: Report) -> dict[str, list[str]]:
+    """The names of the logs that are kept, by their folder."""
+    out: dict[str, list[str]] = {}
+    for log in dict.fromkeys(run.log for run in report.runs if run.log):
+        folder, _, name = log.rpartition("/")
+        out.setdefault(folder, []).append(name)
+    return out
 
 
 def _table(report: Report) -> object:

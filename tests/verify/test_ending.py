@@ -21,26 +21,32 @@ from tests.verify.repos import entry_point
 root, data = map(Path, sys.argv[1:])
 reports = cli.run(root, [entry_point()], channels={"training": data}, styles=("toolkit",), tell=lambda entry, line: print(line, flush=True))
 """
-SCRIPT = (
-    GOOD
-    + """
+WAIT = """
 import subprocess, threading
 stubborn = "import signal; signal.signal(15, signal.SIG_IGN); signal.pause()"
 helper = subprocess.Popen([sys.executable, "-c", stubborn], start_new_session=True)
 print("waiting", flush=True)
 threading.Event().wait()
 """
-)
+SAVE_OR_WAIT = """
+path = os.path.join(os.environ["SM_CHECKPOINT_DIR"], "turn.txt")
+if os.path.exists(path):
+    exec(wait)
+for turn in range(9):
+    with open(path + ".tmp", "w") as file:
+        file.write(str(turn))
+    os.replace(path + ".tmp", path)
+"""
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_leaves_nothing_behind(repo: Repo, tmp_path: Path, number: signal.Signals) -> None:
-    repo.write({"train.py": SCRIPT})
-    scratch = tmp_path / "scratch"
+def stopped(repo: Repo, script: str, driver: str, number: signal.Signals) -> None:
+    """Start verify, send it the signal once the script waits, and see that nothing is left."""
+    repo.write({"train.py": script})
+    scratch = repo.root.parent / "scratch"
     top = Path(__file__).parents[2]
     env = os.environ | {"TMPDIR": str(scratch), "PYTHONPATH": str(top)}
     with subprocess.Popen(
-        [sys.executable, "-c", DRIVER, str(repo.root), str(repo.data)],
+        [sys.executable, "-c", driver, str(repo.root), str(repo.data)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -55,6 +61,17 @@ def test_a_signal_leaves_nothing_behind(repo: Repo, tmp_path: Path, number: sign
     assert left_running(scratch) == []
     assert list(scratch.iterdir()) == []
     assert not (repo.root / "sagemaker_job").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_leaves_nothing_behind(repo: Repo, number: signal.Signals) -> None:
+    stopped(repo, GOOD + WAIT, DRIVER, number)
+
+
+def test_a_signal_leaves_nothing_of_a_drill(repo: Repo) -> None:
+    """Sent when the script was killed, and was started again."""
+    driver = "from migrate.verify.drill.model import Wish\n" + DRIVER.replace("styles=", "drill=Wish(1, ('kill',)), styles=")
+    stopped(repo, GOOD + f"wait = {WAIT!r}\n" + SAVE_OR_WAIT, driver, signal.SIGINT)
 
 
 def test_a_good_run_leaves_no_scratch(repo: Repo, tmp_path: Path) -> None:

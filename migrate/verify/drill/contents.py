@@ -40,7 +40,9 @@ class Stand:
     """Stands in for any object of a pickle: keeps what it is made of, and runs nothing."""
 
     def __init__(self, name: str, *parts: Any) -> None:
-        self.name, self.parts, self.state, self.items, self.pairs = name, parts, None, [], {}  # type: ignore[var-annotated]
+        self.name, self.parts, self.state = name, parts, None  # type: Any, Any, Any
+        self.items = []  # type: Any
+        self.pairs = {}  # type: Any
 
     def __setstate__(self, state: Any) -> None:
         self.state = state
@@ -63,10 +65,12 @@ class _Inert(pickle.Unpickler):
 
         class Made(Stand):
             def __new__(cls, *parts: Any, **named: Any) -> Any:
-                return object.__new__(cls)
+                made = object.__new__(cls)
+                Stand.__init__(made, full, *parts, *([named] if named else []))
+                return made
 
             def __init__(self, *parts: Any, **named: Any) -> None:
-                Stand.__init__(self, full, *parts, named)
+                pass  # not every object of a pickle comes by here
 
         return Made
 
@@ -162,7 +166,10 @@ def leaves(value: Any, name: str = "", above: tuple[int, ...] = ()) -> Iterator[
         yield name, "(itself)"
         return
     above = (*above, id(value))
-    if isinstance(value, Stand):
+    array = _pickled_array(value)
+    if array is not None:
+        yield name, array
+    elif isinstance(value, Stand):
         yield f"{name} class", value.name
         parts = {"": value.parts, "state": value.state, "items": value.items, "pairs": value.pairs}
         for key, part in parts.items():
@@ -181,6 +188,19 @@ def leaves(value: Any, name: str = "", above: tuple[int, ...] = ()) -> Iterator[
         yield name, value
 
 
+def _pickled_array(value: Any) -> Any:
+    """The NumPy array that a stand-in stands for; None for anything else."""
+    if not isinstance(value, Stand) or not value.name.endswith("._reconstruct"):
+        return None
+    try:
+        shape, dtype, fortran, data = value.state[1:]
+        numpy = _module("numpy")
+        kind = numpy.dtype(dtype.parts[0]).newbyteorder(dtype.state[1])
+        return None if kind.hasobject else numpy.frombuffer(data, kind).reshape(shape, order="F" if fortran else "C")
+    except (*_UNREADABLE, ImportError):
+        return None
+
+
 def compare(left: Any, right: Any, relative: float, smallest: float) -> dict[str, Any]:
     """``same`` is values, close or different; ``where`` the first place that differs."""
     one, other = dict(leaves(left)), dict(leaves(right))
@@ -191,7 +211,7 @@ def compare(left: Any, right: Any, relative: float, smallest: float) -> dict[str
         arrays += hasattr(one[place], "shape")
         found = _beside(one[place], other[place], relative, smallest)
         if isinstance(found, str):
-            return {"same": "different", "where": f"{place + ': ' if place else ''}{found}"}
+            return {"same": "different", "where": place + ("" if found.startswith("[") else ": " if place else "") + found}
         largest = max(largest, found)
     return {"same": "close" if largest else "values", "largest": largest, "arrays": arrays}
 

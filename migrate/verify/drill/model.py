@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,7 +84,9 @@ class Trial:
         outcome = self.seen.outcome
         if self.overdue:
             return "did not end after SIGTERM, and was killed"
-        return f"killed by signal {outcome.signal}" if outcome.signal else f"exit code {outcome.exit_code}"
+        if outcome.signal == signal.SIGXFSZ:
+            return "killed within a write"
+        return f"killed by {signal.Signals(outcome.signal).name}" if outcome.signal else f"exit code {outcome.exit_code}"
 
 
 @dataclass(frozen=True)

@@ -69,6 +69,8 @@ class _Driller:
             if way in self.wish.ways:
                 told.append(self._way(way, base))
                 out.append(self._check(told[-1]))
+        if all(way.result in ("short", "unheeded") for way in told):
+            self.verifier.idle = f"nothing was interrupted: {told[0].message}"
         return out, _as_data(self.wish, base, told)
 
     def _way(self, way: str, base: Plain) -> Drilled:
@@ -91,6 +93,8 @@ class _Driller:
     def _interrupted(self, way: str, base: Plain, rng: random.Random) -> tuple[list[Trial], list[str], str]:
         """The interrupted starts and their moments in words; or none, and why."""
         saves, over = base.reference.saves, "it was over before it could be interrupted"
+        if not saves:
+            return [], [], "no save was seen while it ran"
         if way == "limit":
             return self._limited(base, rng)
         if way == "save":
@@ -98,17 +102,18 @@ class _Driller:
             if moment is None:
                 return [], [], "there is one save only, at the end or after the first turn: none to interrupt after a complete one"
             return self._first_cut([[moment]], base, over)
-        sure = [plan.before_a_save(saves, 2)] if len(saves) > 1 else []
-        end = max((event.get("time", 0.0) for event in base.reference.seen.events), default=0.0)
+        sure = [plan.before_a_save(2)] if len(saves) > 1 else []
+        end = max(event.get("time", 0.0) for event in base.reference.seen.events)
         if way != "twice":
             act = "term" if way == "term" else "kill"
             tries = [[plan.after_a_save(rng, saves, end, act)], *([moment.acting(act)] for moment in sure)]
             return self._first_cut(tries, base, over)
         if len(saves) < 3:
             return [], [], f"{len(saves)} saves are too few to interrupt it between them twice"
-        early = plan.after_a_save(rng, saves[: len(saves) // 2], saves[len(saves) // 2].began, "kill")
-        late = plan.after_a_save(rng, saves[len(saves) // 2 : -1], saves[-1].began, "kill")
-        return self._first_cut([[early, late], [*sure, plan.before_a_save(saves, 2)]], base, over)
+        half = len(saves) // 2
+        early = plan.after_a_save(rng, saves[: half + 1], end, "kill")
+        late = plan.after_a_save(rng, saves[half:], end, "kill")
+        return self._first_cut([[early, late], [*sure, plan.before_a_save(2)]], base, over)
 
     def _first_cut(self, tries: Sequence[Sequence[plan.Moment]], base: Plain, over: str) -> tuple[list[Trial], list[str], str]:
         """The first of the tries in which every start is really interrupted."""
@@ -178,7 +183,7 @@ def _cut(trial: Trial, base: Plain) -> bool:
     """Whether the interruption came before the script's own end."""
     if trial.struck is None:
         return False
-    return trial.seen.outcome.exit_code != 0 or trial.overdue or (base.steps > 0 and trial.steps < base.steps)
+    return trial.seen.outcome.exit_code != 0 or trial.overdue or len(trial.saves) < len(base.reference.saves)
 
 
 def _save_seconds(base: Plain) -> float | None:

@@ -10,7 +10,8 @@ from typing import Any
 from migrate.verify.drill.model import Save
 from migrate.verify.probe_drill import pattern
 
-_KEEPER = re.compile(r"keeper/[^/]+/\d{8,}\.json")
+# What the support file's own stores call a complete checkpoint.
+_MARK = re.compile(r"(?:.*/)?\d{8,}(?:-[0-9a-f]{64})?\.json")
 
 Events = Sequence[Mapping[str, Any]]
 
@@ -23,9 +24,9 @@ def of_writer(events: Iterable[Mapping[str, Any]]) -> Events:
 
 
 def commit_pattern(events: Events) -> str | None:
-    """The event that completes a save: the keeper's own mark, or the last that comes again and again."""
+    """The event that completes a save: the keeper's mark, or the last that comes again and again."""
     for event in events:
-        if event["verb"] == "rename" and _KEEPER.fullmatch(event["path"]):
+        if event["verb"] == "rename" and _MARK.fullmatch(event["path"]):
             return pattern("rename", event["path"])
     counts = Counter(pattern(event["verb"], event["path"]) for event in events)
     again = [event for event in events if counts[pattern(event["verb"], event["path"])] > 1] or events
