@@ -120,11 +120,6 @@ def test_it_loses_a_counter(repo: Repo) -> None:
     assert way.faults[1].startswith("printed: 'epoch ")
 
 
-def test_it_loses_the_optimizer(repo: Repo) -> None:
-    _, way = drilled(repo, edited(SCRIPT, ('    optimizer.load_state_dict(saved["optimizer"])\n', "")), "kill")
-    assert way.result == "different" and way.faults[0].startswith("model/model.pt: weights.weight[0, 0]: ")
-
-
 def test_it_loses_the_best_model(repo: Repo) -> None:
     save = "    if epoch == 1:\n        open(os.path.join(out, 'best.txt'), 'w').write(str(weight))\n    state = {"
     report, way = drilled(repo, edited(LIGHT, ("    state = {", save)), "kill")
