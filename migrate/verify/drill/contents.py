@@ -14,6 +14,7 @@ import json
 import math
 import os
 import pickle
+import re
 import struct
 import sys
 import zipfile
@@ -32,7 +33,8 @@ _UNREADABLE = (
     struct.error,
     zipfile.BadZipFile,
 )
-_TIMES = ("date_saved", "date", "timestamp", "time")  # keys of a JSON member that say when, not what
+# Single values of such a name say when, not what.
+_TIMES = re.compile(r"(?:^|[^a-z])(?:elapsed|elapsed_time|wall_?time|time|timestamp|duration|date|date_saved)(?:\.npy)?$", re.IGNORECASE)
 _DTYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "i1", "U8": "u1", "BOOL": "?"}
 
 
@@ -92,7 +94,7 @@ def load(data: bytes, name: str) -> Any:
         if name.endswith(".safetensors"):
             return _safetensors(data)
         if name.endswith(".json"):
-            return _untimed(json.loads(data))
+            return json.loads(data)
         if data[:2] in (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"):
             return _pickled(data)
     except (*_UNREADABLE, pickle.UnpicklingError, ImportError):
@@ -109,12 +111,14 @@ def _module(name: str) -> Any:
 def _archive(data: bytes, name: str) -> Any:
     archive = zipfile.ZipFile(io.BytesIO(data))
     members = archive.namelist()
-    if any(member.endswith("/data.pkl") for member in members):
+    torch = any(member.endswith("/data.pkl") for member in members)
+    if torch:
         try:
             return _module("torch").load(io.BytesIO(data), map_location="cpu", weights_only=True)
         except (*_UNREADABLE, pickle.UnpicklingError, ImportError):
             pass  # a whole model, not weights alone: its parts
-    return {member.partition("/")[2] or member: _member(archive.read(member), member) for member in members if not member.endswith("/")}
+    names = {member: member.partition("/")[2] if torch else member for member in members}  # torch puts the file's own name before
+    return {names[member]: _member(archive.read(member), member) for member in members if not member.endswith("/")}
 
 
 def _member(data: bytes, name: str) -> Any:
@@ -152,12 +156,6 @@ def _pickled(data: bytes) -> Any:
     if data[2:12] == b"\x8a\nl\xfc\x9cF\xf9 j\xa8":  # torch before 1.6
         return _module("torch").load(io.BytesIO(data), map_location="cpu", weights_only=True)
     return _Inert(io.BytesIO(data)).load()
-
-
-def _untimed(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _untimed(item) for key, item in value.items() if key not in _TIMES}
-    return [_untimed(item) for item in value] if isinstance(value, list) else value
 
 
 def leaves(value: Any, name: str = "", above: tuple[int, ...] = ()) -> Iterator[tuple[str, Any]]:
@@ -202,18 +200,32 @@ def _pickled_array(value: Any) -> Any:
 
 
 def compare(left: Any, right: Any, relative: float, smallest: float) -> dict[str, Any]:
-    """``same`` is values, close or different; ``where`` the first place that differs."""
+    """``same`` is values, close or different; ``where`` the first place that differs; ``texts`` are for the caller to judge."""
     one, other = dict(leaves(left)), dict(leaves(right))
-    largest, arrays = 0.0, 0
+    largest, texts = 0.0, []
     for place in [*one, *(place for place in other if place not in one)]:
         if place not in one or place not in other:
             return {"same": "different", "where": f"{place or 'it'} is in only one of the two"}
-        arrays += hasattr(one[place], "shape")
+        if _TIMES.search(place) and getattr(one[place], "size", 1) == getattr(other[place], "size", 1) == 1:
+            continue
+        words = _words(one[place]), _words(other[place])
+        if words[0] is not None and words[1] is not None:
+            texts += [[place, *words]] if words[0] != words[1] else []
+            continue
         found = _beside(one[place], other[place], relative, smallest)
         if isinstance(found, str):
             return {"same": "different", "where": place + ("" if found.startswith("[") else ": " if place else "") + found}
         largest = max(largest, found)
-    return {"same": "close" if largest else "values", "largest": largest, "arrays": arrays}
+    return {"same": "close" if largest else "values", "largest": largest, "texts": texts}
+
+
+def _words(leaf: Any) -> str | None:
+    """The text that a leaf holds, which may tell of the time: text itself, or an array of it."""
+    if isinstance(leaf, str):
+        return leaf
+    if getattr(getattr(leaf, "dtype", None), "kind", "") in ("U", "S"):
+        return "\n".join(str(item) for item in leaf.ravel().tolist())
+    return None
 
 
 def _beside(left: Any, right: Any, relative: float, smallest: float) -> float | str:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from migrate.errors import UserError
 from migrate.verify import snapshot
@@ -16,6 +18,7 @@ from migrate.verify.interpreter import Interpreter
 
 _TIMEOUT = 600  # seconds for reading all the files of two runs
 _MOST_TEXT = 32 << 20
+_LONGEST = 200  # characters that say where a file differs
 
 
 @dataclass(frozen=True)
@@ -44,11 +47,24 @@ def compare(left: Path, right: Path, python: Interpreter) -> Results:
         if where:
             differ[name] = where
     for name, told in _contents(left, right, binary, python).items():
-        if told["same"] == "different":
-            differ[name] = str(told["where"])
-        else:
-            largest = max(largest, float(str(told["largest"])))
+        where, gap = _judged(told)
+        largest = max(largest, gap)
+        if where:
+            differ[name] = where[:_LONGEST]
     return Results(len(ours), dict(sorted(differ.items())), largest)
+
+
+def _judged(told: Mapping[str, Any]) -> tuple[str, float]:
+    """Where the contents of two files differ, and the largest difference of what is close."""
+    if told["same"] == "different":
+        return str(told["where"]), 0.0
+    largest = float(told["largest"])
+    for place, expected, found in told["texts"]:
+        where, gap = _texts(expected, found)
+        if where:
+            return f"{place}: {where}", 0.0
+        largest = max(largest, gap)
+    return "", largest
 
 
 def _text(path: Path) -> str | None:
@@ -78,7 +94,7 @@ def _texts(left: str, right: str) -> tuple[str, float]:
     return "", gap
 
 
-def _contents(left: Path, right: Path, names: list[str], python: Interpreter) -> dict[str, dict[str, object]]:
+def _contents(left: Path, right: Path, names: list[str], python: Interpreter) -> dict[str, dict[str, Any]]:
     if not names:
         return {}
     script = Path(__file__).with_name("contents.py")
@@ -94,7 +110,7 @@ def _contents(left: Path, right: Path, names: list[str], python: Interpreter) ->
             env=clean,
             cwd=left,
         ).stdout
-        found: dict[str, dict[str, object]] = json.loads(told)
+        found: dict[str, dict[str, Any]] = json.loads(told)
     except subprocess.CalledProcessError as error:
         last = error.stderr.decode("utf-8", "replace").strip().splitlines()[-1:]
         raise UserError(f"the results of two runs could not be compared: {' '.join(last)}") from error

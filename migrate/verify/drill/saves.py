@@ -11,7 +11,7 @@ from migrate.verify.drill.model import Save
 from migrate.verify.probe_drill import pattern
 
 # What the support file's own stores call a complete checkpoint.
-_MARK = re.compile(r"(?:.*/)?\d{8,}(?:-[0-9a-f]{64})?\.json")
+_MARK = re.compile(r"(?:.*/)?\d{8,}(?:-[0-9a-f]{16,})*\.json")
 
 Events = Sequence[Mapping[str, Any]]
 
