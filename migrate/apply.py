@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,8 +11,9 @@ from migrate.edits.changes import Change
 from migrate.edits.conflicts import settle
 from migrate.edits.model import AddImport
 from migrate.facts.program import parse_module
+from migrate.repo.tree import Tree
 from migrate.rules.model import Finding
-from migrate.runtime import SUPPORT_NAME, support_source
+from migrate.runtime import MORE, SUPPORT_NAME, support_source
 from migrate.scan import Request, Scan, scan
 
 
@@ -37,7 +39,7 @@ def plan(request: Request, unsafe: bool = False, generate: bool = True) -> Plan:
     dropped = [replace(finding, fix="none", reason=f"not done: {reason}", edits=()) for finding, reason in settled.dropped]
     open_ = [f for f in found.findings if f.fix == "none" or (f.fix == "unsafe" and f not in settled.kept)]
     changes = [Change(path, sources[path], new) for path, new in settled.files.items()]
-    changes += _support_files(Path(found.root), settled.kept)
+    changes += _support_files(tree, settled.kept)
     kept: tuple[tuple[str, str], ...] = ()
     if generate and found.entry_points:
         files, kept = _generated(Path(found.root), found, (*open_, *dropped), settled.kept)
@@ -45,20 +47,34 @@ def plan(request: Request, unsafe: bool = False, generate: bool = True) -> Plan:
     return Plan(found, tuple(c for c in changes if c.old != c.new), settled.kept, (*open_, *dropped), kept)
 
 
-def _support_files(root: Path, findings: Sequence[Finding]) -> list[Change]:
+def _support_files(tree: Tree, findings: Sequence[Finding]) -> list[Change]:
     """The support module beside each file that imports it, with the parts that are asked for and those that it has."""
+    root = Path(tree.root)
     folders: dict[str, set[str]] = {}
     for finding in findings:
         for edit in finding.edits:
             if isinstance(edit, AddImport) and edit.module in ("sagemaker_support", ""):
                 folders.setdefault(edit.path.rpartition("/")[0], set()).add(edit.name or "")
     changes = []
+    words = _words(tree) if any({"keeper", "resume_trainer"} & names for names in folders.values()) else ()
     for folder, names in sorted(folders.items()):
         path = f"{folder}/{SUPPORT_NAME}" if folder else SUPPORT_NAME
         there = root / path
         old = there.read_bytes() if there.exists() else None
-        changes.append(Change(path, old, support_source(names, old)))
+        changes.append(Change(path, old, support_source(names, old, words)))
     return changes
+
+
+def _words(tree: Tree) -> set[str]:
+    """Which of the words that ask for more parts of the keeper stand in the repo's code."""
+    wanted = {word for words in MORE.values() for word in words}
+    found: set[str] = set()
+    for path in tree.python_files:
+        if path.rpartition("/")[2] != SUPPORT_NAME:
+            with contextlib.suppress(OSError):
+                code = tree.read(path)
+                found |= {word for word in wanted if word.encode() in code}
+    return found
 
 
 def _generated(

@@ -10,9 +10,11 @@ from migrate.generate.mark import mark
 
 SUPPORT_NAME = "sagemaker_support.py"
 SETTINGS = ("sagemaker_support.py",)
-OUTPUTS = ("outputs.py",)
-MANAGED = (*OUTPUTS, "managed.py")
-KEEPER = (*OUTPUTS, "keeper_states.py", "keeper_folder.py", "keeper_loops.py", "keeper.py")
+OUTPUTS = ("outputs.py", "carrying.py")
+MANAGED = ("outputs.py", "managed.py")
+KEEPER = ("outputs.py", "keeper_states.py", "keeper.py")
+# Parts that the keeper gets where the repo speaks of these.
+MORE = {"keeper_chainer.py": ("chainer",), "keeper_keras.py": ("keras", "tensorflow"), "keeper_ranks.py": ("distributed", "Distributed")}
 _NEEDS = {  # every other name is of the settings
     "checkpoint_folder": OUTPUTS,
     "carry_outputs": OUTPUTS,
@@ -21,32 +23,38 @@ _NEEDS = {  # every other name is of the settings
     "keras_fit": (*MANAGED, "keras.py"),
     "lightning_fit": (*MANAGED, "lightning.py"),
     "transformers_train": (*MANAGED, "transformers.py"),
-    "resume_trainer": (*KEEPER, "chainer_trainer.py"),
+    "resume_trainer": (*KEEPER, "keeper_chainer.py", "chainer_trainer.py"),
 }
+# What tells that a part lies there already.
+_SIGNS = {name: parts for name, parts in _NEEDS.items() if name != "checkpoint_folder"}
+_SIGNS.update(
+    sagemaker_argv=SETTINGS, _get_serialized=("keeper_chainer.py",), _put_variables=("keeper_keras.py",), _Together=("keeper_ranks.py",)
+)
+_ORDER = list(dict.fromkeys(file for parts in (SETTINGS, KEEPER, MORE, *_NEEDS.values()) for file in parts))
 _FOLDER = Path(__file__).parent
 
 
-def support_source(names: Iterable[str] = (), present: bytes | None = None) -> bytes:
+def support_source(names: Iterable[str] = (), present: bytes | None = None, words: Iterable[str] | None = None) -> bytes:
     """The support file as it is written beside a script, with the mark of a generated file.
 
-    ``names`` are what scripts import from it; ``present`` is the support file that lies there already, whose parts stay.
-    With neither, the settings alone.
+    ``names`` are what scripts import from it; ``present`` is the support file that lies there already, whose parts stay. With neither,
+    the settings alone. ``words`` are those of ``MORE`` that stand in the repo's code; None: all of them.
     """
-    wanted = set(names) | _defined(present)
-    settings = SETTINGS if wanted - set(_NEEDS) or not wanted else ()
-    files = [*settings, *(file for name, parts in _NEEDS.items() if name in wanted for file in parts)]
-    return mark(compose([(_FOLDER / file).read_text(encoding="utf-8") for file in dict.fromkeys(files)]).encode())
+    files = {file for name in names for file in _NEEDS.get(name, SETTINGS)} | _parts(present) or {*SETTINGS}
+    if "keeper.py" in files:
+        files |= {part for part, own in MORE.items() if words is None or set(own) & set(words)}
+    return mark(compose([(_FOLDER / file).read_text(encoding="utf-8") for file in sorted(files, key=_ORDER.index)]).encode())
 
 
-def _defined(present: bytes | None) -> set[str]:
-    """What a support file defines that scripts import; nothing if it cannot be read."""
+def _parts(present: bytes | None) -> set[str]:
+    """The parts of a support file; none if it cannot be read."""
     try:
         body = ast.parse(present or b"").body
     except (SyntaxError, ValueError):
         return set()
     names = {target.id for node in body if isinstance(node, ast.Assign) for target in node.targets if isinstance(target, ast.Name)}
-    names |= {node.name for node in body if isinstance(node, ast.FunctionDef)}
-    return names & {"sagemaker_argv", *_NEEDS}
+    names |= {node.name for node in body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    return {part for name, parts in _SIGNS.items() if name in names for part in parts}
 
 
 def compose(sources: list[str]) -> str:
@@ -74,4 +82,4 @@ def compose(sources: list[str]) -> str:
     return f'"""{docstring}{closing}"""\n\n' + "\n".join(imports) + "\n\n" + "\n\n\n".join(bodies) + "\n"
 
 
-__all__ = ["KEEPER", "OUTPUTS", "SETTINGS", "SUPPORT_NAME", "compose", "support_source"]
+__all__ = ["KEEPER", "MORE", "OUTPUTS", "SETTINGS", "SUPPORT_NAME", "compose", "support_source"]

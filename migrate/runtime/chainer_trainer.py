@@ -4,26 +4,17 @@ A trainer's own snapshots lack the random state, the settings of optimizers that
 and triggers without ``serialize`` know. These are saved too.
 """
 
+import io
+import pickle
 import sys
+import types
 from typing import Any, Dict
 
-from migrate.runtime.keeper import keeper
-from migrate.runtime.keeper_loops import _clear
-from migrate.runtime.keeper_states import (
-    _FUNCTIONS,
-    _PLAIN,
-    _hidden,
-    _is,
-    _load,
-    _load_hidden,
-    _load_optimizer_settings,
-    _module,
-    _optimizer_settings,
-    _restored,
-    _sampler,
-    _state,
-    _to_tree,
-)
+from migrate.runtime.keeper import _clear, keeper
+from migrate.runtime.keeper_chainer import _hidden, _load_hidden, _load_optimizer_settings, _optimizer_settings, _sampler
+from migrate.runtime.keeper_states import _PLAIN, _held, _is, _load, _module, _restored, _state, _Unpickler
+
+_FUNCTIONS = (types.FunctionType, types.MethodType, types.BuiltinFunctionType)
 
 
 def resume_trainer(trainer: Any) -> None:
@@ -103,7 +94,7 @@ class _TrainerState:
         parts = self.parts()
         for name, values in found["kept"].items():
             for key, tree in values.items() if name in parts else ():
-                vars(parts[name])[key] = _restored(vars(parts[name]).get(key), tree, [])
+                vars(parts[name])[key] = _restored(vars(parts[name]).get(key), _Unpickler(io.BytesIO(tree)).load())
 
     def again(self) -> None:
         """Once more, since extensions that the trainer has initialized may have loaded an older snapshot."""
@@ -113,12 +104,12 @@ class _TrainerState:
 
 
 def _simple(part: Any) -> Dict[str, Any]:
-    """The trees of those attributes that hold plain values; none for what serializes itself, but for updaters, which are derived from."""
+    """Those attributes that hold plain values, as bytes; none for what serializes itself, but for updaters, which are derived from."""
     chainer = _module("chainer")
     nothing = (None, chainer.training.Extension.serialize, chainer.dataset.Iterator.serialize)
     if getattr(type(part), "serialize", None) not in nothing and not isinstance(part, chainer.training.Updater):
         return {}
-    return {name: _to_tree(value) for name, value in vars(part).items() if _is_simple(value)}
+    return {name: pickle.dumps(_held(value), 4) for name, value in vars(part).items() if _is_simple(value)}
 
 
 def _is_simple(value: Any) -> bool:

@@ -7,10 +7,14 @@
 Works only with SM_CHECKPOINT_DIR set, or on SageMaker with /opt/ml/checkpoints there; elsewhere every call hands back what it
 was given. SM_CHECKPOINT_SECONDS: the least time between two saves (0: each turn). SM_CHECKPOINT_KEEP: how many stay (2).
 SM_MAX_SECONDS: stop before that many seconds with exit code 0 and more-to-do.json in the checkpoint folder. SIGTERM: exit code 143.
+
+After an interruption the script runs again from its top. Each restore gives the objects and names what they had, and each loop
+skips the turns that are done, down to the place of the save; random generators are set to what they were there and on the way.
 """
 
+import ast
 import contextlib
-import hashlib
+import itertools
 import json
 import os
 import re
@@ -20,28 +24,91 @@ import threading
 import time
 from typing import Any, Dict, Iterator, List, Optional
 
-from migrate.runtime.keeper_folder import _dump, _Folder, _parse
-from migrate.runtime.keeper_loops import _clear, _inner, _Loop, _naming, _reattach, _Restore, _set_states, _skipped
 from migrate.runtime.keeper_states import (
     _Attributes,
-    _check_kind,
-    _class,
-    _from_tree,
+    _check,
+    _dump,
+    _frozen,
     _generators,
+    _held,
+    _is,
     _load,
-    _module,
+    _parse,
     _random_state,
     _restored,
     _set_random_state,
     _state,
-    _to_tree,
     _unwrapped,
 )
-from migrate.runtime.outputs import Refused, _rank, checkpoint_folder
+from migrate.runtime.outputs import Refused, _rank, _Store, _write, checkpoint_folder
 
 _BORN = time.time()
 MORE_TO_DO = "more-to-do.json"
 TERMINATED = 143  # exit code after SIGTERM, as a shell tells it
+
+
+class _Loop:
+    """A loop that runs, or is over. Its path says which one of the program it is: turns and calls of the loops around it, counted."""
+
+    def __init__(self, path: str, kind: str, frame: Any) -> None:
+        self.path, self.kind, self.frame = path, kind, frame
+        self.label = "%s in %s" % (kind, frame.f_code.co_name if frame else "")
+        self.line, self.last = (frame.f_lineno if frame else 0), 0  # of its first and its last line
+        self.done = self.begun = 0  # turns that have run to their end, and had when this process came to it
+        self.over = self.nested = False
+        self.events = 0  # restores and loops met in this turn
+        self.items = []  # type: List[Any]  # those of them that are restores, or loops that are over
+        self.random = {}  # type: Dict[str, Any]  # random states at the start, at this turn, at the end
+
+    def told(self) -> Dict[str, Any]:
+        return {"label": self.label, "done": self.done, "over": self.over, "random": self.random}
+
+    def holds(self, frame: Any) -> bool:
+        """Whether the code that runs (``frame``, or what it has called) still stands in this loop. A while loop does not tell its end."""
+        while frame is not None and frame is not self.frame:
+            frame = frame.f_back
+        if frame is None or self.kind != "while":
+            return frame is not None
+        if not self.last:
+            with open(frame.f_code.co_filename, "rb") as file:
+                loops = [node for node in ast.walk(ast.parse(file.read())) if isinstance(node, ast.While) and node.lineno <= self.line]
+            parts = [part for one in max(loops, key=lambda node: node.lineno).body for part in ast.walk(one)]
+            self.last = max(getattr(part, "lineno", 0) for part in parts)
+        return bool(self.line <= frame.f_lineno <= self.last)
+
+
+class _Restore:
+    """A call of ``keeper.restore``: the objects and the names that it restores."""
+
+    def __init__(self, path: str, frame: Any, objects: Any, values: Dict[str, Any]) -> None:
+        self.path, self.frame, self.objects, self.names = path, frame, objects, list(values)
+        names = [type(_unwrapped(thing)).__name__ for thing in objects] + self.names
+        self.label = "restore(%s) in %s" % (", ".join(names), frame.f_code.co_name)
+        # What an optimizer that is named may be over, now or after the script has changed it for another.
+        parts = [list(m.parameters()) for m in map(_unwrapped, list(objects) + list(values.values())) if _is(m, "torch.nn.Module")]
+        parts += [g["params"] for o in values.values() for g in getattr(o, "param_groups", [])]
+        self.parameters = list({id(p): p for part in parts for p in part}.values())
+        self.values = None  # type: Any  # as they were when the turn began, or the loop ended; None: as they are
+        self.over = False  # the loop behind it has come to its end
+        self.blob = None  # type: Any  # what holds all as it was at that end
+
+    def now(self) -> Dict[str, Any]:
+        """The values that the names have, read from the code that called."""
+        local, others = self.frame.f_locals, self.frame.f_globals
+        return {name: local[name] if name in local else others[name] for name in self.names if name in local or name in others}
+
+    def told(self) -> Dict[str, Any]:
+        if self.blob:
+            return {"label": self.label, "blob": self.blob}
+        values = self.now() if self.values is None else self.values
+        held = {name: _held(value, self.parameters) for name, value in values.items()}
+        for name, value in values.items():
+            for other in [other for other in values if value is not None and getattr(value, "optimizer", None) is values[other]]:
+                held[name]["of"] = other
+        return {"label": self.label, "values": held, "states": [_state(thing) for thing in self.objects]}
+
+    def note(self) -> None:
+        self.values = {name: _frozen(value) for name, value in self.now().items()}
 
 
 class _Turns:
@@ -58,7 +125,7 @@ class _Turns:
 
     def __iter__(self) -> Iterator[Any]:
         keeper, broken = self._keeper, True
-        loop = keeper._enter(self._kind, self._frame, self._iterable)
+        loop = keeper._enter(self._kind, self._frame)
         if loop.over:
             return
         try:
@@ -82,20 +149,15 @@ class Keeper:
     """What the migrated script calls. Inactive, it does nothing at all."""
 
     def __init__(self) -> None:
-        self._folder = None  # type: Any
+        self._store = None  # type: Any
         self._asked = False  # whether the environment was looked at
         self._saved = None  # type: Any  # the checkpoint's tree, until the place of its save is reached
-        self._point = ""  # the path of the loop at whose turn it was saved
         self._body = {}  # type: Dict[str, Any]
         self._stack = [_Loop("", "script", None)]
-        self._waiting = None  # type: Any  # the end of a loop that was left by break, or by an exception
-        self._at = self._state_blob = None  # type: Any
-        self._cost, self._last, self._longest, self._first = 0.0, time.monotonic(), 0.0, True
+        self._own = {}  # type: Dict[str, List[Any]]  # generators that data loaders draw from, by the restores that name them
+        self._cost, self._last, self._longest, self._turned = 0.0, time.monotonic(), 0.0, time.monotonic()
+        self._at = self._blob = None  # type: Any  # the last save
         self._term = self._exiting = False
-        self._turned = None  # type: Any
-        self._loaders = {}  # type: Dict[str, Any]  # the generators that data loaders draw from, by the loops over them
-        self._orders = {}  # type: Dict[str, Any]  # their states in the checkpoint
-        self._told = set()  # type: Any
 
     # What the script calls
 
@@ -126,45 +188,37 @@ class Keeper:
     def _turn(self, frame: Any) -> bool:
         loop = next((one for one in self._stack if one.frame is frame and one.line == frame.f_lineno and one.kind == "while"), None)
         if loop is None:
-            loop = self._enter("while", frame, None)
+            loop = self._enter("while", frame)
             if loop.over:
                 return False
             self._arrive(loop)
         else:
-            while self._stack[-1] is not loop:
-                self._leave(self._stack[-1], False)
             loop.done += 1
         self._ask(loop)
         return True
 
     # Where the program stands
 
-    def _enter(self, kind: str, frame: Any, iterable: Any) -> _Loop:
+    def _enter(self, kind: str, frame: Any) -> _Loop:
         self._settle(frame)
         parent = self._stack[-1]
-        loop = _Loop(self._path(), kind, frame)
         parent.nested = True
-        self._note_order(loop, iterable)
-        with _clear():
-            saved = self._known("loops", loop)
+        loop = _Loop(self._path(), kind, frame)
+        saved = self._known("loops", loop)
         if saved is None:
-            loop.start = dict(_random_state(), order=[g.get_state() for g in loop.order])
-            self._stack.append(loop)
-            return loop
-        loop.done = loop.begun = saved["done"]
-        loop.over = saved["over"]
-        loop.start, loop.turn, loop.end = (_from_tree(saved[name]) for name in ("start", "turn", "end"))
-        _set_random_state(loop.end if loop.over else loop.start)
+            loop.random = {"start": self._random()}
+        else:
+            loop.done = loop.begun = saved["done"]
+            loop.over, loop.random = saved["over"], saved["random"]
+            self._set_random(loop.random["end" if loop.over else "start"])
         if not loop.over:
-            _set_states(loop.order, loop.start["order"])
             self._stack.append(loop)
             return loop
-        parent.items.append(loop)
         for item in parent.items:
-            if isinstance(item, _Restore) and not item.closed:
-                item.note()
-                item.blob = item.blob or self._body["state"]
-        if loop.path == self._point:
+            if isinstance(item, _Restore) and not item.over:
+                item.over, item.blob = True, item.blob or self._body["state"]
+        parent.items.append(loop)
+        if loop.path == self._saved["point"]:
             self._reached(parent)
         return loop
 
@@ -174,246 +228,218 @@ class Keeper:
         return "%s%d.%d/" % (parent.path, parent.done, parent.events)
 
     def _settle(self, frame: Any) -> None:
-        """Take the loops off the stack that the program has left without telling, and believe in those that it told of."""
+        """Take the loops off the stack that the program has left without telling."""
         while len(self._stack) > 1 and not self._stack[-1].holds(frame):
-            self._leave(self._stack[-1], False)
-        self._confirm()
+            self._leave(self._stack[-1], True)
 
     def _known(self, what: str, item: Any) -> Any:
         """What the checkpoint says of a loop or a restore; None if it is later than the checkpoint."""
         if self._saved is None:
             return None
         found = self._saved[what].get(item.path)
-        if found is None and not _rank()[0]:
-            raise Refused("the script comes to `%s`, which the checkpoint does not know: it was made by another script" % item.label)
-        if found is not None and found["label"] != item.label:
-            raise Refused("the checkpoint is of `%s`, the script comes to `%s`" % (found["label"], item.label))
+        if found is None or found["label"] != item.label:
+            there = "does not know it" if found is None else "has `%s` there" % found["label"]
+            sys.exit("keeper: the script comes to `%s`, but the checkpoint, made by another script, %s" % (item.label, there))
         return found
 
     def _arrive(self, loop: _Loop) -> None:
         """The iterator stands at the loop's turn: what is random goes on from there."""
-        if self._saved is None:
-            return
-        if loop.path == self._point:
+        if self._saved is not None and loop.path == self._saved["point"]:
             self._reached(self._stack[-2])
-        elif loop.turn is not None:
-            _set_random_state(loop.turn)
+        elif self._saved is not None:
+            self._set_random(loop.random["turn"])
 
     def _reached(self, level: _Loop) -> None:
         """The place of the save. What ran since the outer restores was run for its local variables only; its effects are undone."""
         saved, self._saved = self._saved, None
         with _clear():
-            for loop in self._stack:
-                for item in loop.items if loop is not level else []:
-                    if isinstance(item, _Restore) and "states" in saved["restores"].get(item.path, {}):
-                        again = self._folder.get(self._body["state"])["restores"][item.path]["states"]
-                        for thing, tree in zip(item.objects, again):
-                            _load(thing, tree)
+            for item in [item for loop in self._stack if loop is not level for item in loop.items]:
+                if isinstance(item, _Restore) and not item.over:
+                    self._put(item, self._read(self._body["state"])["restores"][item.path])
             if not _rank()[0]:
-                self._folder.put_back(self._body["files"])
-        for key, generators in self._loaders.items():
-            _set_states(generators, self._orders.get(key, []))
-        _set_random_state(_from_tree(saved["random"]))
+                self._store.put_back(self._body["files"])
+        self._set_random(saved["random"])
+        self._at, self._blob = (saved["point"], saved["loops"][saved["point"]]["done"]), self._body["state"]
         self._last = time.monotonic()
 
-    def _note_order(self, loop: _Loop, iterable: Any) -> None:
-        """Generators of its own that a data loader draws from go on as the global ones do."""
-        iterable = _inner(iterable)
-        loop.order = _generators(iterable)
-        key = re.sub(r"\d+\.", ".", loop.path)
-        if loop.order and key not in self._loaders:
-            _set_states(loop.order, self._orders.get(key, []))
-        if loop.order:
-            self._loaders[key] = loop.order
-        if getattr(iterable, "persistent_workers", False) or getattr(iterable, "_persistent_workers", False):
-            self._say("workers of a data loader outlive the epoch: their random state cannot be restored", once=True)
+    def _random(self) -> Dict[str, Any]:
+        return {"all": _random_state(), "own": {key: [each.get_state() for each in found] for key, found in self._own.items()}}
+
+    def _set_random(self, state: Dict[str, Any]) -> None:
+        _set_random_state(state["all"])
+        for key, found in self._own.items():
+            for generator, one in zip(found, state["own"].get(key, [])):
+                generator.set_state(one)
 
     # Restoring
 
     def _restore(self, frame: Any, objects: Any, values: Dict[str, Any]) -> List[Any]:
         self._settle(frame)
-        parent = self._stack[-1]
-        for item in parent.items:
-            if isinstance(item, _Restore) and not item.closed:
-                item.closed = True
-                if item.values is None:
-                    item.note()
         item = _Restore(self._path(), frame, objects, values)
+        own = [generator for thing in objects for generator in _generators(thing)]
+        if own:
+            self._own[re.sub(r"\d+\.", ".", item.path)] = own
         for thing in objects:
-            _check_kind(thing)
-        given = values
+            _check(_unwrapped(thing))
         saved = self._known("restores", item)
+        given = list(values.values())
         if saved is None:
-            for thing in objects:
-                _state(thing)  # what cannot be saved is told at once, not after the first hours
+            with open(os.devnull, "wb") as nowhere:  # what cannot be saved is told at once, not after the first hours
+                _dump([_state(thing) for thing in objects] + [_held(value) for value in given], nowhere)
         else:
-            states = saved["states"] if "states" in saved else self._folder.get(saved["blob"])["restores"][item.path]["states"]
             item.blob = saved.get("blob")
-            for thing, tree in zip(objects, states):
-                with _naming(_class(_unwrapped(thing))):
-                    _load(thing, tree)
-            given = {}
-            for name, value in values.items():
-                with _naming(name):
-                    known = name in saved["values"]
-                    given[name] = _restored(value, saved["values"][name], item.around[name]) if known else value
-            _reattach(list(objects) + list(given.values()), values, given)
-        parent.items.append(item)
-        return [given[name] for name in values]
+            if item.blob:
+                saved = self._read(item.blob)["restores"][item.path]
+            self._put(item, saved)
+            kept = saved["values"]
+            found = {n: _restored(v, kept[n], item.parameters) if n in kept else v for n, v in values.items()}
+            for name in [name for name in found if isinstance(kept.get(name), dict) and "of" in kept[name]]:
+                found[name].optimizer = found[kept[name]["of"]]  # a scheduler goes on with the optimizer that was made anew
+            given = list(found.values())
+        self._stack[-1].items.append(item)
+        return given
+
+    def _put(self, item: _Restore, saved: Dict[str, Any]) -> None:
+        for thing, state in zip(item.objects, saved["states"]):
+            _load(thing, state)
+
+    def _read(self, blob: str) -> Any:
+        with open(self._store.blob(blob), "rb") as file:
+            return _parse(file)
 
     def _active(self) -> bool:
         if not self._asked:
             self._asked = True
             with _clear():
                 self._start()
-        return self._folder is not None
+        return self._store is not None
 
     def _start(self) -> None:
         root = checkpoint_folder()
         if root is None:
             return
         script = re.sub(r"\W+", "_", os.path.splitext(os.path.basename(sys.argv[0]))[0]) or "main"
-        self._folder = folder = _Folder(root, script, max(1, int(os.environ.get("SM_CHECKPOINT_KEEP") or 2)))
+        self._root, keep = root, max(1, int(os.environ.get("SM_CHECKPOINT_KEEP") or 2))
+        self._store = _Store(os.path.join(root, "keeper", script), keep)
         if threading.current_thread() is threading.main_thread():
             self._before = signal.signal(signal.SIGTERM, self._on_term)
-        found = folder.newest()
+        found = self._newest()
         if not _rank()[0]:
             with contextlib.suppress(OSError):
                 os.unlink(os.path.join(root, MORE_TO_DO))
         if found is None:
-            self._say("saves into %s, the last %d checkpoints stay" % (folder.path, folder.keep))
+            self._say("saves into %s, the last %d checkpoints stay" % (self._store.path, keep))
             return
-        self._body, self._saved, self._first = found[1], folder.get(found[1]["state"]), False
-        self._point = self._saved["point"]
-        own = self._rank_file(self._saved)
-        if own and os.path.exists(own):
-            with open(own, "rb") as file:
-                mine = _parse(file)
-            for path, told in mine["restores"].items():
-                told.update({key: self._saved["restores"].get(path, {}).get(key) for key in ("states", "blob")})
-                self._saved["restores"][path] = {key: value for key, value in told.items() if value is not None}
-            self._saved.update(loops=mine["loops"], random=mine["random"], loaders=mine["loaders"])
-        elif own:
-            self._say("no random state of this process (%d of %d) is in the checkpoint: it is not restored" % _rank())
-        self._orders = self._saved["loaders"]
+        self._body = found[1]
+        self._saved = self._read(found[1]["state"])
+        self._start_as_rank(self._saved)
         if not _rank()[0]:
-            folder.put_back(found[1]["files"])
-        self._say("goes on from checkpoint %s in %s" % (found[0], folder.path))
+            self._store.put_back(found[1]["files"])
+        self._say("goes on from checkpoint %s in %s" % (found[0], self._store.path))
+
+    def _newest(self) -> Any:
+        return self._store.newest()
+
+    def _start_as_rank(self, saved: Dict[str, Any]) -> None:
+        """Change what differs in this process, if there are several."""
 
     # Saving
 
     def _ask(self, loop: _Loop) -> None:
         """A turn is asked for: the place where all that the loop carries can be read."""
-        self._confirm()
+        while self._stack[-1] is not loop:
+            self._leave(self._stack[-1], True)
         del loop.items[:]
         loop.events = 0
+        waiting = [item for item in self._stack[-2].items if isinstance(item, _Restore) and not item.over]
+        for item in waiting:
+            item.values = None
         if loop.done > loop.begun:
             self._stop_or_save(loop)
-        if loop.nested or loop.done == loop.begun:
-            loop.turn = _random_state()
-        if loop.nested or loop.done == loop.begun or loop.kind == "while":
-            for item in self._stack[-2].items:
-                if isinstance(item, _Restore) and not item.closed:
-                    item.note()
+        if loop.nested or loop.done == loop.begun:  # there may be loops inside, at whose turns this one's begin is saved
+            loop.random["turn"] = self._random()
+            for item in waiting:
+                item.note()
 
     def _stop_or_save(self, loop: _Loop) -> None:
-        rank, now = _rank()[0], time.monotonic()
-        stop = self._term and not rank
-        more = self._more(loop)
-        if stop or more or self._due(loop, now):
+        due, more = self._due(loop), self._more(loop)
+        wish = self._agreed("more" if more else "term" if self._term else "save" if due else "", loop)
+        if wish:
             self._save(loop)
-        if more and not rank:
+        if wish == "more" and not _rank()[0]:
             text = json.dumps({"loop": loop.label, "turns": loop.done}).encode()
             with contextlib.suppress(OSError):
-                self._folder.write(self._folder.root, MORE_TO_DO, lambda file: file.write(text))
-        if stop or more:
+                _write(self._root, MORE_TO_DO, lambda file: file.write(text))
+        if wish in ("more", "term"):
             self._exiting = True
-            self._say("saved; stops %s" % ("before the runtime limit: more to do" if more else "on SIGTERM"))
-            sys.exit(0 if more else TERMINATED)
+            self._say("saved; stops %s" % ("before the runtime limit: more to do" if wish == "more" else "on SIGTERM"))
+            sys.exit(0 if wish == "more" else TERMINATED)
 
-    def _due(self, loop: _Loop, now: float) -> bool:
-        text = os.environ.get("SM_CHECKPOINT_SECONDS", "")
+    def _agreed(self, wish: str, loop: _Loop) -> str:
+        """What all processes do at this turn; there is but one here."""
+        return wish
+
+    def _due(self, loop: _Loop) -> bool:
+        now, text = time.monotonic(), os.environ.get("SM_CHECKPOINT_SECONDS", "")
         least = float(text) if text else 600.0 if loop.kind == "batches" else 0.0
         if loop.kind != "batches":
-            self._longest = max(self._longest, now - (self._turned or now))
-            self._turned = now
-            if self._first:
-                return True
-        return text != "" and least == 0 or now - self._last >= max(100 * self._cost, least)
+            self._longest, self._turned = max(self._longest, now - self._turned), now
+        first = self._at is None and not self._body and loop.kind != "batches"
+        return first or (text != "" and least == 0) or now - self._last >= max(100 * self._cost, least)
 
-    def _save(self, loop: _Loop, publish: bool = True) -> bool:
-        """Save at ``loop``: at its turn, or at its end."""
+    def _more(self, loop: _Loop) -> bool:
+        """Whether the next turn might not end before SM_MAX_SECONDS."""
+        limit = float(os.environ.get("SM_MAX_SECONDS") or 0)
+        margin = 3 * self._cost + min(120.0, limit / 20) + (self._longest if loop.kind != "batches" else 0.0)
+        return bool(limit) and time.time() - _BORN + margin >= limit
+
+    def _save(self, loop: _Loop, publish: bool = True) -> Optional[str]:
+        """Save at ``loop``: at its turn, or at its end. Returns the blob with the state; None if that failed."""
+        if _rank()[0]:
+            return None
         began = time.monotonic()
-        rank = _rank()[0]
-        tree = self._tree(loop, not rank)
+        loops, restores = {}, {}  # type: Dict[str, Any], Dict[str, Any]
+        for one in self._stack + [item for level in self._stack for item in level.items]:
+            (restores if isinstance(one, _Restore) else loops)[one.path] = one.told()
+        tree = {"point": loop.path, "random": self._random(), "loops": loops, "restores": restores}
         try:
-            if rank:
-                path = self._rank_file(tree) or ""
-                self._folder.write(os.path.dirname(path), os.path.basename(path), lambda file: _dump(tree, file))
-                _keep_newest(os.path.dirname(path), "%d-" % rank, 20)
-            else:
-                with self._folder.alone():
-                    self._state_blob = self._folder.put_tree(tree)
-                    blobs = {self._state_blob} | {told["blob"] for told in tree["restores"].values() if "blob" in told}
-                    body = {"state": self._state_blob, "blobs": sorted(blobs)}
-                    if publish:
-                        self._folder.publish(body)
-                    else:
-                        self._waiting = body
-            self._at, self._first = (loop.path, loop.done), False
-            return True
+            self._blob = self._store.put(lambda file: _dump(tree, file))
+            blobs = {self._blob} | {told["blob"] for told in restores.values() if "blob" in told}
+            if publish:
+                self._store.publish({"state": self._blob, "blobs": sorted(blobs)})
+            self._at = (loop.path, loop.done)
+            return str(self._blob)
         except OSError as error:
             self._say("could not save (%s); the checkpoints before stay, training goes on" % error)
-            return False
+            return None
         finally:
             self._last = time.monotonic()
             self._cost = self._last - began
 
-    def _tree(self, point: _Loop, states: bool) -> Dict[str, Any]:
-        level = self._stack[-2] if self._stack[-1] is point else self._stack[-1]
-        loops, restores = {}, {}  # type: Dict[str, Any], Dict[str, Any]
-        for loop in self._stack:
-            if loop.kind != "script":
-                loops[loop.path] = loop.told()
-            for item in loop.items:
-                if isinstance(item, _Restore):
-                    restores[item.path] = item.told(loop is level, states)
-                else:
-                    loops[item.path] = item.told()
-        loaders = {key: [g.get_state() for g in generators] for key, generators in self._loaders.items()}
-        found = {"point": point.path, "done": point.done, "world": _rank()[1], "random": _to_tree(_random_state())}
-        return dict(found, loops=loops, restores=restores, loaders=loaders)
-
     def _leave(self, loop: _Loop, broken: bool) -> None:
-        """The loop is over. After a break that is believed when the script goes on: an exception would look the same from here."""
+        """The loop is over. After a break a later save says so: an exception, which may end the script, would look the same from here."""
         if loop not in self._stack or self._exiting:
             return
         while self._stack[-1] is not loop:
-            self._leave(self._stack[-1], broken)
+            self._leave(self._stack[-1], True)
         self._stack.pop()
         parent = self._stack[-1]
-        loop.over, loop.start, loop.turn, loop.end = True, None, None, _random_state()
+        waiting = [item for item in parent.items if isinstance(item, _Restore) and not item.over]
+        for item in waiting:
+            item.note()
         parent.items.append(loop)
-        open_ = [item for item in parent.items if isinstance(item, _Restore) and not item.closed]
-        if loop.kind != "while":  # what a while loop left was read when its last turn was asked for
-            for item in open_:
-                item.note()
+        if self._saved is not None:
+            return
+        loop.over, loop.random = True, {"end": self._random()}
+        blob = self._blob if self._at == (loop.path, loop.done) and not broken else None
+        if blob is None and loop.kind != "batches":
+            wish = "save" if self._due(loop) or parent.kind == "script" else ""
+            if wish if broken else self._agreed(wish, loop):
+                blob = self._save(loop, publish=not broken)
+        for item in waiting:
+            item.over, item.blob = True, blob
         if self._term and not broken:
             self._stop_or_save(loop)
-        early = parent.kind == "script" and len(parent.items) < 20
-        if loop.kind != "batches" and loop.done > loop.begun and (early or self._due(loop, time.monotonic())):
-            if (self._at == (loop.path, loop.done) and not broken) or self._save(loop, publish=not broken):
-                for item in open_:
-                    item.blob = self._state_blob
-
-    def _confirm(self) -> None:
-        if self._waiting is not None:
-            body, self._waiting = self._waiting, None
-            try:
-                with self._folder.alone():
-                    self._folder.publish(body)
-            except OSError as error:
-                self._say("could not save (%s); the checkpoints before stay, training goes on" % error)
 
     # Stopping
 
@@ -424,36 +450,32 @@ class Keeper:
         if again or len(self._stack) == 1:
             sys.exit(TERMINATED)
 
-    def _more(self, loop: _Loop) -> bool:
-        """Whether the next turn might not end before SM_MAX_SECONDS. Several processes stop at the same turn."""
-        limit = float(os.environ.get("SM_MAX_SECONDS") or 0)
-        rank, world = _rank()
-        if not limit or (loop.kind == "batches" and world > 1):
-            return False
-        margin = 3 * self._cost + min(120.0, limit / 20) + (self._longest if loop.kind != "batches" else 0.0)
-        late = time.time() - _BORN + margin >= limit
-        if world > 1 and hasattr(_module("torch"), "distributed") and _module("torch").distributed.is_initialized():
-            flags = [late]
-            _module("torch").distributed.broadcast_object_list(flags)
-            return bool(flags[0])
-        return late
-
-    def _rank_file(self, tree: Dict[str, Any]) -> Optional[str]:
-        rank, world = _rank()
-        where = hashlib.sha256(("%s %d" % (tree["point"], tree["done"])).encode()).hexdigest()[:16]
-        return os.path.join(self._folder.path, "ranks", "%d-of-%d-%s" % (rank, world, where)) if rank else None
-
-    def _say(self, text: str, once: bool = False) -> None:
-        if text not in self._told and (not _rank()[0] or "this process" in text):
+    def _say(self, text: str) -> None:
+        if not _rank()[0]:
             print("keeper: " + text, flush=True)
-        if once:
-            self._told.add(text)
 
 
-def _keep_newest(folder: str, start: str, count: int) -> None:
-    found = [entry for entry in os.scandir(folder) if entry.name.startswith(start)]
-    for entry in sorted(found, key=lambda entry: -entry.stat().st_mtime)[count:]:
-        os.unlink(entry.path)
+def _skipped(items: Any, count: int) -> Any:
+    """``items`` without the first ``count``: by their indices only where a data loader loads in this process, else by drawing them."""
+    counted = items.__reduce__()[1] if type(items) is enumerate else None  # type: Any
+    inner, place = counted or (items, 0)
+    if type(inner).__name__ == "_SingleProcessDataLoaderIter" and getattr(inner, "_dataset_kind", None) == 0:
+        with contextlib.suppress(StopIteration):
+            for _ in range(count):
+                inner._next_index()
+        inner._num_yielded += count
+        return enumerate(inner, place + count) if counted else inner
+    next(itertools.islice(items, count, count), None)
+    return items
+
+
+@contextlib.contextmanager
+def _clear() -> Iterator[None]:
+    """A refusal ends the script with its text."""
+    try:
+        yield
+    except Refused as error:
+        sys.exit("keeper: %s" % error)
 
 
 keeper = Keeper()

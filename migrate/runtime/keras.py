@@ -156,7 +156,7 @@ class _KeptFit:
         values.update(model=_arrays(self.model), optimizer=_arrays(optimizer), random=_global_random())
         values["plain"] = [one.state() for one in self.plain]  # of the data set, and of the callbacks
         values["logs"] = {name: [_number(value) for value in found] for name, found in self.logs.items()}
-        with self.cadence.saving(), self.store.alone():
+        with self.cadence.saving():
             self.store.publish({"blobs": [_put_values(self.store, values)], "epoch": self.epoch})
 
 

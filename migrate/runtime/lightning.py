@@ -70,7 +70,7 @@ def _lightning_callback(home: str, store: _Store, body: Dict[str, Any], saved: D
             draft = os.path.join(store.path, ".draft")
             trainer.save_checkpoint(draft)  # every process of a strategy takes part, the first one writes
             if not _rank()[0]:
-                with store.alone(), open(draft, "rb") as source:
+                with open(draft, "rb") as source:
                     blob = store.put(functools.partial(_copy, source))
                     values = _put_values(store, {"random": _global_random(), "done": done})
                     store.publish({"blobs": [blob, values]})

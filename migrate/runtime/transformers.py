@@ -127,10 +127,9 @@ class _KeptTrain:
             if getattr(trainer.accelerator, "num_processes", 1) > 1:
                 trainer.accelerator.wait_for_everyone()
             if not _rank()[0]:
-                with self.store.alone():
-                    files = _fold(self.store, draft)
-                    blob = _put_values(self.store, values)
-                    self.store.publish({"blobs": [blob] + list(files.values()), "values": blob, "checkpoint": files})
+                files = _fold(self.store, draft)
+                blob = _put_values(self.store, values)
+                self.store.publish({"blobs": [blob] + list(files.values()), "values": blob, "checkpoint": files})
                 shutil.rmtree(draft, ignore_errors=True)
 
 

@@ -95,7 +95,7 @@ def _kill_after(count: int) -> None:
 
     def counted(source: Any, target: Any, **options: Any) -> None:
         replace(source, target, **options)
-        if re.search(r"[0-9]{8}-[0-9a-f]{64}[.]json$", str(target)):
+        if re.search(r"[0-9]{8}-([0-9a-f]{16}-)?[0-9a-f]{64}[.]json$", str(target)):
             seen.append(target)
             if len(seen) == count:
                 os.kill(os.getpid(), signal.SIGKILL)

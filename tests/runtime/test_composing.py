@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from migrate.generate.mark import mark, read_mark
-from migrate.runtime import KEEPER, OUTPUTS, SETTINGS, SUPPORT_NAME, compose, support_source
+from migrate.runtime import KEEPER, MORE, OUTPUTS, SETTINGS, SUPPORT_NAME, compose, support_source
 
 RUNTIME = Path(__file__).resolve().parents[2] / "migrate" / "runtime"
 PARTS = sorted(path.name for path in RUNTIME.glob("[a-z]*.py"))
@@ -42,14 +42,29 @@ def test_settings_alone_are_the_part_as_it_is() -> None:
 
 @pytest.mark.parametrize(
     ("asked", "parts"),
-    [("settings", SETTINGS), ("keeper", KEEPER), ("both", SETTINGS + KEEPER), ("outputs", OUTPUTS), ("keeper and outputs", KEEPER)],
+    [
+        ("settings", SETTINGS),
+        ("keeper", KEEPER),
+        ("both", SETTINGS + KEEPER),
+        ("outputs", OUTPUTS),
+        ("keeper and outputs", KEEPER + OUTPUTS),
+    ],
 )
 def test_only_the_parts_that_are_asked_for(asked: str, parts: tuple[str, ...]) -> None:
-    assert _functions(support_source(NAMES[asked])) == _of(parts)
+    assert _functions(support_source(NAMES[asked], words=())) == _of(parts)
+
+
+@pytest.mark.parametrize("part", MORE)
+def test_more_parts_where_the_repo_speaks_of_them_and_they_stay(part: str) -> None:
+    made = support_source(["keeper"], words=MORE[part][:1])
+    assert _functions(made) == _of((*KEEPER, part))
+    assert support_source((), made, ()) == support_source(["keeper"], made, ()) == made
+    assert _functions(support_source(["keeper"])) == _of((*KEEPER, *MORE))
 
 
 def test_no_name_is_defined_by_two_parts() -> None:
     names = [name for part in PARTS for name in _functions((RUNTIME / part).read_bytes()) | _values((RUNTIME / part).read_bytes())]
+    names.remove("keeper")  # where there are several processes, another one stands behind it
     assert sorted(names) == sorted(set(names))
 
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from migrate.runtime import outputs
-from migrate.runtime.outputs import carry_outputs, checkpoint_folder, put_back_outputs
+from migrate.runtime import carrying, outputs
+from migrate.runtime.carrying import carry_outputs, put_back_outputs
+from migrate.runtime.outputs import checkpoint_folder
 
 
 @pytest.fixture
@@ -18,14 +19,14 @@ def job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.delenv(name, raising=False)
     for name in ("MODEL", "OUTPUT_DATA", "CHECKPOINT"):
         monkeypatch.setenv(f"SM_{name}_DIR", str(tmp_path / name.lower()))
-    outputs._store.cache_clear()
+    carrying._outputs.cache_clear()
     for name in ("model", "output_data"):
         (tmp_path / name).mkdir()
     return tmp_path
 
 
 def _another_machine(job: Path) -> None:
-    outputs._store.cache_clear()
+    carrying._outputs.cache_clear()
     for name in ("model", "output_data"):
         for file in sorted((job / name).rglob("*"), reverse=True):
             file.rmdir() if file.is_dir() else file.unlink()
@@ -68,7 +69,7 @@ def test_appended_files_are_cut_back_and_overwritten_ones_are_as_they_were(job: 
     carry_outputs(checkpoint_folder())
     log.write_text("epoch 1\nepoch 2\nepo")
     best.write_bytes(b"two")  # the same size, at once: the file's time may not tell
-    outputs._store.cache_clear()
+    carrying._outputs.cache_clear()
     put_back_outputs(checkpoint_folder())
     assert (log.read_text(), best.read_bytes()) == ("epoch 1\n", b"one")
 
@@ -137,8 +138,7 @@ def test_no_file_leaves_the_output_folders(job: Path) -> None:
     (found,) = _manifests(job)
     body = json.loads(found.read_text())
     body["files"][0]["path"] = "../outside"
-    store = outputs._store(str(job / "checkpoint"))
-    store.put_back(body["files"])
+    carrying._outputs(str(job / "checkpoint")).put_back(body["files"])
     assert not (job / "outside").exists()
 
 

@@ -1,0 +1,106 @@
+"""Several processes: the first one writes and says when all save and stop, all read, each has random states of its own."""
+
+import hashlib
+import json
+import os
+import sys
+import time
+from typing import Any, Dict, Optional
+
+from migrate.runtime.keeper import Keeper, _Loop
+from migrate.runtime.keeper_states import _dump, _parse
+from migrate.runtime.outputs import _rank, _write
+
+
+class _Together(Keeper):
+    """They talk through the store of torch.distributed, so that nobody waits for one that has gone another way: see ``_heard``."""
+
+    def _heard(self, key: str, text: str) -> str:
+        """What the first process says at this place. It never waits; the others do for as long as the process group's timeout."""
+        store = _group_store()
+        if store is None or _rank()[1] == 1:
+            return text
+        try:
+            if _rank()[0]:
+                return str(store.get("keeper " + key).decode())
+            store.set("keeper " + key, text)
+        except RuntimeError as error:  # timed out, or the first process is gone
+            print("keeper: the first process says nothing (%s)" % str(error).splitlines()[0], flush=True)
+            return ""
+        return text
+
+    def _agreed(self, wish: str, loop: _Loop) -> str:
+        if _rank()[1] > 1 and loop.kind == "batches" and loop.done % 16:
+            return ""  # not at every batch: each time is a message
+        return self._heard("%s %d %s" % (loop.path, loop.done, loop.over), wish)
+
+    def _newest(self) -> Any:
+        found = None if _rank()[0] and _group_store() else self._store.newest()
+        name = self._heard("start", found[0] if found else "")
+        return found if found or not name else (name, json.loads(self._store.read(name).decode()))
+
+    def _save(self, loop: _Loop, publish: bool = True) -> Optional[str]:
+        rank, world = _rank()
+        if rank and publish:
+            random = {
+                one.path: one.random
+                for one in self._stack + [item for level in self._stack for item in level.items]
+                if isinstance(one, _Loop)
+            }
+            tree = {"random": self._random(), "loops": random}
+            name = self._rank_file(loop.path, loop.done)
+            _write(os.path.dirname(name), os.path.basename(name), lambda file: _dump(tree, file))
+            _keep_newest(os.path.dirname(name), "%d-of-%d-" % (rank, world), 20)
+            _tell("keeper saved %s" % os.path.basename(name))
+        elif publish:
+            names = [os.path.basename(self._rank_file(loop.path, loop.done, other)) for other in range(1, world)]
+            _wait(["keeper saved %s" % name for name in names])
+        return super()._save(loop, publish)
+
+    def _start_as_rank(self, saved: Dict[str, Any]) -> None:
+        rank, world = _rank()
+        name = self._rank_file(saved["point"], saved["loops"][saved["point"]]["done"])
+        if rank and os.path.exists(name):
+            with open(name, "rb") as file:
+                mine = _parse(file)
+            saved["random"] = mine["random"]
+            for path, random in mine["loops"].items():
+                saved["loops"][path]["random"] = random
+        elif rank:
+            print("keeper: the checkpoint has no random state of process %d of %d: it is not restored" % (rank, world), flush=True)
+
+    def _rank_file(self, path: str, done: int, rank: Optional[int] = None) -> str:
+        where = hashlib.sha256(("%s %d" % (path, done)).encode()).hexdigest()[:16]
+        name = "%d-of-%d-%s" % (_rank()[0] if rank is None else rank, _rank()[1], where)
+        return os.path.join(self._store.path, "ranks", name)
+
+
+def _group_store() -> Any:
+    distributed = getattr(sys.modules.get("torch"), "distributed", None)
+    if distributed is None or not distributed.is_available() or not distributed.is_initialized():
+        return None
+    get = getattr(sys.modules["torch.distributed.distributed_c10d"], "_get_default_store", None)
+    return get() if get is not None else None
+
+
+def _tell(key: str) -> None:
+    store = _group_store()
+    if store is not None:
+        store.set(key, "1")
+
+
+def _wait(keys: Any) -> None:
+    """For a minute at most: then the checkpoint is without the random states of those that have not come."""
+    store, until = _group_store(), time.monotonic() + 60
+    for key in keys if store is not None else ():
+        while not store.check([key]) and time.monotonic() < until:
+            time.sleep(0.001)
+
+
+def _keep_newest(folder: str, start: str, count: int) -> None:
+    found = [entry for entry in os.scandir(folder) if entry.name.startswith(start)]
+    for entry in sorted(found, key=lambda entry: -entry.stat().st_mtime)[count:]:
+        os.unlink(entry.path)
+
+
+keeper = _Together()
