@@ -21,6 +21,7 @@ from migrate.facts.scopes import Binding, Scope
 
 MOST_VALUES = 8  # alternatives kept of one expression
 MOST_DEPTH = 40  # expressions followed in a row
+MOST_STEPS = 1000  # expressions followed for one question: in a library, everything leads to everything
 # Reasons of holes that decide something: names without a folder, and what is no path at all.
 PART_OF_PATH = "a part of a path"
 TIME_OR_CHANCE = "the time or chance"
@@ -117,6 +118,8 @@ class Values:
             self._positions.setdefault(index_of(program.modules[option.place.path], option), option)
         self._known: dict[int, list[Value]] = {}
         self._active: set[int] = set()
+        self._cut = False  # whether something was cut short in what is being followed
+        self._steps = 0  # of the question that is being answered
         self._namespace: dict[int, bool] = {}
         self._attributes = self._collect_attributes()
 
@@ -135,8 +138,10 @@ class Values:
         known = self._known.get(id(node))
         if known is not None:
             return known
-        if id(node) in self._active or len(self._active) > MOST_DEPTH:
+        if self._is_cut(node):
             return []
+        self._steps = self._steps + 1 if self._active else 0
+        outer, self._cut = self._cut, False
         self._active.add(id(node))
         try:
             method = getattr(self, "_of_" + type(node).__name__, None)
@@ -146,9 +151,16 @@ class Values:
         if not found:
             found = [hole(f"`{ast.unparse(node)[:60]}`, which is not followed", node)]
         result = _distinct(found)
-        if not self._active:  # what was cut short by a cycle is true only for the one who asked
+        if not self._active or not self._cut:  # what was cut short by a cycle is true only for the one who asked
             self._known[id(node)] = result
+        self._cut = bool(self._active) and (self._cut or outer)
         return result
+
+    def _is_cut(self, node: ast.expr) -> bool:
+        """Whether following ``node`` would go in a circle, too deep, or on and on."""
+        far = bool(self._active) and (len(self._active) > MOST_DEPTH or self._steps > MOST_STEPS)
+        self._cut = self._cut or far or id(node) in self._active
+        return far or id(node) in self._active
 
     def _of_Constant(self, module: Module, node: ast.Constant) -> list[Value]:
         if isinstance(node.value, str):
@@ -274,7 +286,7 @@ class Values:
     def _elements_of_name(self, module: Module, node: ast.Name, index: tuple[int, ...]) -> list[Value]:
         """``files = sorted(folder.glob("*"))``, looked into by ``for f in files`` or ``files[0]``."""
         found = module.scope(node).lookup(node.id)
-        if found is None or id(node) in self._active:
+        if found is None or (id(node) in self._active and self._is_cut(node)):
             return []
         self._active.add(id(node))
         try:

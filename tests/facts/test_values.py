@@ -1,0 +1,53 @@
+"""Following values: circles, and code where everything leads to everything."""
+
+from __future__ import annotations
+
+import ast
+
+from migrate.facts.model import Arguments
+from migrate.facts.program import Program
+from migrate.facts.values import Values, text_of
+from tests.facts.programs import program_of
+
+CIRCLE = """\
+def first(n):
+    return second(n) if n else "one"
+
+
+def second(n):
+    return first(n - 1) + ".txt"
+
+
+open(first(2), "w")
+open(second(2), "w")
+"""
+
+
+def _texts(program: Program, values: Values, index: int) -> set[str]:
+    calls = [call for call in program.main.calls() if isinstance(call.func, ast.Name) and call.func.id == "open"]
+    return {text_of(value) for value in values.of(program.main, calls[index].args[0])}
+
+
+def test_a_circle_is_the_same_whoever_asks_first() -> None:
+    program = program_of({"train.py": CIRCLE})
+    arguments = Arguments("none")
+    forwards, backwards = Values(program, arguments), Values(program, arguments)
+    there = [_texts(program, forwards, 0), _texts(program, forwards, 1)]
+    back = [_texts(program, backwards, 1), _texts(program, backwards, 0)]
+    assert there == back[::-1]
+    assert "one" in there[0] and "one.txt" in there[1]
+
+
+def test_where_everything_calls_everything_it_ends() -> None:
+    count = 14
+    bodies = [f"def f{n}(a):\n    return " + " or ".join(f"f{m}(a) + '{n}'" for m in range(count)) + "\n" for n in range(count)]
+    program = program_of({"train.py": "\n".join(bodies) + "\nopen(f0('x'), 'w')\n"})
+    values = Values(program, Arguments("none"))
+    assert _texts(program, values, 0)
+
+
+def test_what_many_share_is_followed_once() -> None:
+    depth = 12
+    lines = ["a0 = 'x'", *(f"a{n} = a{n - 1} + a{n - 1}" for n in range(1, depth)), f"open(a{depth - 1}, 'w')"]
+    program = program_of({"train.py": "\n".join(lines) + "\n"})
+    assert _texts(program, Values(program, Arguments("none")), 0) == {"x" * 2 ** (depth - 1)}
