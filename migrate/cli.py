@@ -55,13 +55,15 @@ def scan_command(
     config: Config = None,
 ) -> None:
     """What would have to change, and what job it would be. Reads only."""
+    from migrate.kept import scan_to_tell
+    from migrate.repo.tree import find_files
     from migrate.report import as_json, as_text
-    from migrate.scan import scan
 
     if format not in ("text", "json"):
         raise UserError(f"--format {format}: text or json")
+    request = _request(path, entry, select, ignore, config)
     with _progress("scanning"):
-        found = scan(_request(path, entry, select, ignore, config))
+        found = scan_to_tell(find_files(path), request)
     if format == "json":
         _write(as_json(found), output)
     elif output is not None:

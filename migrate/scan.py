@@ -7,15 +7,17 @@ from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from migrate.edits.model import Replace
 from migrate.errors import UserError
 from migrate.job.model import EntryPoint
-from migrate.repo.commands import find_commands
-from migrate.repo.entries import Entry, find_entries
 from migrate.repo.spread import no_collection, processors
 from migrate.repo.tree import Tree, find_files
 from migrate.rules.model import Finding
+
+if TYPE_CHECKING:
+    from migrate.repo.entries import Entry
 
 EXCUSE = re.compile(rb"#\s*migrate:\s*ignore(?:\[([A-Z0-9,\s]+)\])?")
 
@@ -57,11 +59,18 @@ def scan(request: Request, processes: int | None = None) -> Scan:
 
     ``processes``: 1 or 2; without it, 2 where there are processors for them. The result is the same.
     """
+    return scan_tree(find_files(request.path), request, processes)
+
+
+def scan_tree(tree: Tree, request: Request, processes: int | None = None) -> Scan:
+    """As ``scan``, of a tree that is listed already."""
     with no_collection():
-        return _scan(request, find_files(request.path), min(2, processors()) if processes is None else processes)
+        return _scan(tree, request, min(2, processors()) if processes is None else processes)
 
 
-def _scan(request: Request, tree: Tree, processes: int) -> Scan:
+def _scan(tree: Tree, request: Request, processes: int) -> Scan:
+    from migrate.repo.commands import find_commands
+    from migrate.repo.entries import find_entries
     from migrate.study import study
 
     found = find_entries(tree, processes)
