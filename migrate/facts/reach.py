@@ -51,8 +51,8 @@ def _reached(program: Program) -> set[int]:
     named = _Named()
     for module in program.modules.values():
         named.add(module, _said_at_top(module, module.path == program.entry))
-    waiting = [function for function in program.functions if not _called_from_outside(program, function)]
-    fresh = [function for function in program.functions if _called_from_outside(program, function)]
+    waiting = [function for function in program.functions if not started_outside(program, function)]
+    fresh = [function for function in program.functions if started_outside(program, function)]
     while True:
         for function in fresh:
             found.add(id(function.node))
@@ -128,7 +128,7 @@ def _defines(module: Module, name: str) -> bool:
     return bool(kinds) and kinds <= {"function", "class"}
 
 
-def _called_from_outside(program: Program, function: Function) -> bool:
+def started_outside(program: Program, function: Function) -> bool:
     """Whether a library calls it: ``main`` of the entry (``tf.app.run()``), or a function handed to a decorator (hydra, click)."""
     if function.module.path == program.entry and function.owner is None and function.node.name == "main":
         return True

@@ -468,3 +468,46 @@ def test_a_model_that_is_loaded_by_name_is_found() -> None:
     }
     (resume,) = resumes_of(files)
     assert told(resume) == (("model.net", "model.opt"), {}, ())
+
+
+AGENT_STEP = "        self.opt.zero_grad()\n        self.net(x).mean().backward()\n        self.opt.step()\n"
+AGENT = (
+    "import torch\n{more}class Agent:\n    def __init__(self):\n        self.net = torch.nn.Linear(2, 1)\n"
+    "        self.opt = torch.optim.SGD(self.net.parameters(), lr=0.1)\n    def {name}(self, x):\n        for _ in range(3):\n"
+    + AGENT_STEP.replace("        self", "            self")
+)
+
+
+def test_a_loop_that_nothing_is_seen_to_call_is_refused() -> None:
+    source = AGENT.format(name="update", more="") + "def main(agents):\n    for a in agents:\n        a.update(1)\nmain(input())\n"
+    (resume,) = resumes_of(source + "class Other:\n    def update(self, x):\n        pass\n")
+    assert resume.refused is not None and "what calls update()" in resume.refused
+
+
+@pytest.mark.parametrize(("name", "call"), [("update", "agent.update(torch.ones(4, 2))"), ("__call__", "agent(torch.ones(4, 2))")])
+def test_a_method_is_called_where_the_object_is_known(name: str, call: str) -> None:
+    other = "class Other:\n    def update(self, x):\n        pass\n"
+    source = AGENT.format(name=name, more=other) + f"agent = Other() if input() else Agent()\nfor step in range(9):\n    {call}\n"
+    (resume,) = resumes_of(source)
+    assert resume.refused is None and resume.loop.line == source[: source.index("for step")].count("\n") + 1
+    assert resume.objects == ("agent.net", "agent.opt")
+
+
+def test_a_function_that_others_may_call_too_does_not_refuse_a_way_that_is_known() -> None:
+    source = (
+        "import torch\nnet = torch.nn.Linear(2, 1)\nopt = torch.optim.SGD(net.parameters(), lr=0.1)\ndef train():\n"
+        "    for _ in range(3):\n        net(1).backward()\n        opt.step()\ndef run(**options):\n    train()\ntrain()\nprint('run')\n"
+    )
+    (resume,) = resumes_of(source)
+    assert resume.refused is None
+
+
+def test_an_object_inside_another_of_its_kind_is_named_once() -> None:
+    source = (
+        "import torch\nclass Watcher:\n    def __init__(self, net, inner=None):\n        self.net, self.inner = net, inner\n"
+        "        self.opt = torch.optim.SGD(self.net.parameters(), lr=0.1)\n    def step(self):\n        self.net(1).backward()\n"
+        "        self.opt.step()\n        if self.inner is not None:\n            self.inner.step()\n"
+        "w = Watcher(torch.nn.Linear(2, 1), Watcher(torch.nn.Linear(2, 1)))\nfor _ in range(3):\n    w.step()\n"
+    )
+    (resume,) = resumes_of(source)
+    assert all(text.count("inner") < 2 for text in resume.objects)

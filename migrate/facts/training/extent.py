@@ -33,7 +33,9 @@ class Root:
     def attribute(self, name: str) -> Root:
         if self.element:
             return Root(self.text, self.home, True, True)
-        return self if name == "module" else Root(f"{self.text}.{name}", self.home)
+        if name == "module" or self.text.endswith(f".{name}"):  # an object of its own kind inside, and so on
+            return self
+        return Root(f"{self.text}.{name}", self.home)
 
     def one(self) -> Root:
         """An element of it."""
@@ -95,10 +97,10 @@ class Extent:
         return [] if known or target.attr in OF_LIBRARIES else found
 
     def _methods(self, module: Module, call: ast.Call) -> list[Function]:
-        """The methods that ``meter.update()`` may run, by what made ``meter``."""
-        if not isinstance(call.func, ast.Attribute):
-            return []
-        found = [self.program.method(cls, call.func.attr) for cls in self.kinds.classes(module, call.func.value)]
+        """The methods that ``meter.update()`` and ``meter()`` may run, by what made ``meter``."""
+        found = [self.program.method(cls, "__call__") for cls in self.kinds.classes(module, call.func)]
+        if isinstance(call.func, ast.Attribute):
+            found += [self.program.method(cls, call.func.attr) for cls in self.kinds.classes(module, call.func.value)]
         return list({id(f.node): f for f in found if f is not None}.values())
 
     def placed(self, text: str) -> ast.expr:

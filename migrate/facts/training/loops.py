@@ -5,9 +5,10 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 from migrate.facts.program import Function, Module, Program
-from migrate.facts.reach import dormant, reached
+from migrate.facts.reach import dormant, reached, started_outside
 from migrate.facts.training.objects import Kinds
 
 LoopNode = ast.For | ast.AsyncFor | ast.While
@@ -96,19 +97,70 @@ def _chains(program: Program, module: Module, node: ast.AST, inner: tuple[Loop, 
 
 def callers(program: Program, function: Function) -> Iterator[tuple[Module, ast.AST]]:
     """Where ``function`` is run from: its calls, and, for one that is handed on (a closure, a hook), the places that name it."""
+    by_function = _CALLERS.setdefault(program, {})
+    known = by_function.get(id(function.node))
+    if known is None:
+        known = by_function[id(function.node)] = list(_callers(program, function))
+    yield from known
+
+
+_CALLERS: WeakKeyDictionary[Program, dict[int, list[tuple[Module, ast.AST]]]] = WeakKeyDictionary()
+
+
+def _callers(program: Program, function: Function) -> Iterator[tuple[Module, ast.AST]]:
     sites = program.calls_of.get(id(function.node), [])
-    alive = reached(program)
-    for site in sites:
-        scope = site.module.scope(site.call).function()
-        if (scope is None or id(scope.node) in alive) and id(site.call) not in dormant(site.module, program):
-            yield site.module, site.call
-    if sites or function.owner is not None:
+    yield from ((site.module, site.call) for site in sites if _is_alive(program, site.module, site.call))
+    if sites:
         return
-    for node in function.module.nodes.of(ast.Name):
-        if isinstance(node.ctx, ast.Load) and node.id == function.node.name:
-            found = function.module.scope(node).lookup(node.id)
-            if found is not None and any(b.node is function.node for b in found[1]):
-                yield function.module, node
+    cls = program.class_of(function.owner) if function.owner is not None else None
+    if cls is None:
+        yield from _names_of(program, function)
+        return
+    kinds, family = Kinds(program), {id(relative.node) for relative in program.family(cls)}
+    for module in program.modules.values():
+        for call in module.calls():
+            target = _receiver(call, function.node.name)
+            if target is not None and _is_alive(program, module, call) and not program.callees(module, call):
+                if any(id(found.node) in family for found in kinds.classes(module, target)):
+                    yield module, call
+
+
+def _receiver(call: ast.Call, method: str) -> ast.expr | None:
+    """The object whose ``method`` a call may run: ``x`` of ``x.method()``, and of ``x()``."""
+    if method == "__call__":
+        return call.func if isinstance(call.func, (ast.Name, ast.Attribute)) else None
+    return call.func.value if isinstance(call.func, ast.Attribute) and call.func.attr == method else None
+
+
+def _is_alive(program: Program, module: Module, node: ast.AST) -> bool:
+    scope = module.scope(node).function()
+    return (scope is None or id(scope.node) in reached(program)) and id(node) not in dormant(module, program)
+
+
+def _names_of(program: Program, function: Function) -> Iterator[tuple[Module, ast.AST]]:
+    """The places that name a function other than to call it."""
+    for module in program.modules.values():
+        for node in module.nodes.of(ast.Name):
+            if isinstance(node.ctx, ast.Load) and node.id == function.node.name and _is_alive(program, module, node):
+                if any(d is function for d in program.definitions(module, node)):
+                    yield module, node
+
+
+def unfollowed(program: Program, loop: Loop) -> Function | None:
+    """Where no way of calls is found that leads from the start of the script to ``loop``: the function that nothing is seen to call.
+    Another loop may stand around what calls it."""
+    todo, seen, strangers = [loop.function], set[int](), list[Function]()
+    while todo:
+        function = todo.pop()
+        if function is None or started_outside(program, function):
+            return None
+        if id(function.node) in seen:
+            continue
+        seen.add(id(function.node))
+        scopes = [module.scope(point).function() for module, point in callers(program, function)]
+        todo += [program.function_of(scope.node) if scope is not None else None for scope in scopes]
+        strangers += [] if scopes else [function]
+    return strangers[0] if strangers else loop.function
 
 
 def loops_around(module: Module, node: ast.AST) -> Iterator[LoopNode]:

@@ -11,7 +11,7 @@ from migrate.facts.program import Module, Program
 from migrate.facts.scopes import Binding
 from migrate.facts.training.bound import Bound
 from migrate.facts.training.extent import Extent, Root
-from migrate.facts.training.loops import Loop, acts, chains
+from migrate.facts.training.loops import Loop, acts, chains, unfollowed
 from migrate.facts.training.makers import imports_library
 from migrate.facts.training.names import Names
 from migrate.facts.training.objects import STATEFUL, Kinds
@@ -76,6 +76,11 @@ def find_resumes(program: Program) -> list[Resume]:
 def _along(program: Program, kinds: Kinds, chain: tuple[Loop, ...]) -> Iterator[Resume]:
     """The outermost loop, and the next ones inside for as long as what is trained is made anew in the turns."""
     made: list[Resume] = []
+    stranger = None if any(_is_kept(loop) for loop in chain) else unfollowed(program, chain[-1])
+    if stranger is not None:
+        reason = f"it is not found what calls {stranger.node.name}(), which leads to it: another loop may stand around it"
+        yield Resume(chain[-1], refused=reason, where=stranger.module.place(stranger.node))
+        return
     for loop in reversed(chain):
         look = _Look(program, kinds, loop)
         try:
