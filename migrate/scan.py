@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from migrate.edits.model import Replace
 from migrate.errors import UserError
 from migrate.job.model import EntryPoint
 from migrate.repo.spread import no_collection, processors
 from migrate.repo.tree import Tree, find_files
+from migrate.rules.agreed import agreed
 from migrate.rules.model import Finding
 
 if TYPE_CHECKING:
@@ -79,32 +79,15 @@ def _scan(tree: Tree, request: Request, processes: int) -> Scan:
     looks = study(tree, entries, find_commands(tree, entries), partial(_wanted, request), request.calls, processes)
     unreadable = [Unreadable(path, reason) for path, reason in [*tree.unreadable, *found.unreadable]]
     unreadable += [Unreadable(look.entry.path, look.reason) for look in looks if look.reason is not None]
-    findings: dict[tuple[object, ...], Finding] = {}
     lines: dict[str, int] = {}
     for look in looks:
         lines.update(look.lines)
-        for finding in look.findings:
-            findings.setdefault((finding.rule, finding.place, finding.message), finding)
+    findings = agreed([f for look in looks for f in look.findings], frozenset().union(*(look.objections for look in looks)))
     excuses = _Excuses(tree)
-    kept = [finding for finding in _agreed(findings.values()) if not excuses.hold(finding)]
+    kept = [finding for finding in findings if not excuses.hold(finding)]
     kept.sort(key=lambda f: (f.place.path, f.place.span, f.rule))
     points = tuple(look.point for look in looks if look.point is not None)
     return Scan(str(tree.root), points, tuple(kept), tuple(unreadable), tree, sum(lines.values()))
-
-
-def _agreed(findings: Collection[Finding]) -> list[Finding]:
-    """Findings that would replace one piece of code by different code, for different entry points, are only reported."""
-    wanted: dict[tuple[object, ...], set[str]] = {}
-    for finding in findings:
-        for edit in finding.edits:
-            if isinstance(edit, Replace):
-                wanted.setdefault((edit.path, edit.span), set()).add(edit.code)
-    torn = {place for place, codes in wanted.items() if len(codes) > 1}
-    reason = "the entry points of this repository that share this code use it in different ways"
-    return [
-        replace(f, fix="none", reason=reason, edits=()) if any(isinstance(e, Replace) and (e.path, e.span) in torn for e in f.edits) else f
-        for f in findings
-    ]
 
 
 def _chosen(tree: Tree, entries: Collection[Entry], request: Request) -> list[Entry]:

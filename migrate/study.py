@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from migrate.facts.arguments import find_arguments
 from migrate.facts.calls import table
+from migrate.facts.model import Place
 from migrate.facts.paths import find_paths
 from migrate.facts.program import Module, Program, load_program
 from migrate.job.describe import describe
@@ -27,11 +28,13 @@ KEPT_BYTES = CLOSURE_BYTES  # of source, whose modules stay parsed for the next 
 
 @dataclass(frozen=True)
 class Look:
-    """What was found for one entry point. ``lines`` are those of each module that was read; ``reason`` says why it could not be read."""
+    """What was found for one entry point. ``objections`` are places where a rule must change nothing for any other, by its code;
+    ``lines`` are those of each module that was read; ``reason`` says why it could not be read."""
 
     entry: Entry
     point: EntryPoint | None = None
     findings: tuple[Finding, ...] = ()
+    objections: frozenset[tuple[str, Place]] = frozenset()
     lines: dict[str, int] = field(default_factory=dict)
     reason: str | None = None
 
@@ -70,14 +73,21 @@ class _Student:
             program = self._program(entry)
         except (SyntaxError, ValueError) as error:  # entries are found by a shallower look than facts need
             return Look(entry, reason=str(error))
+        try:
+            return self._look(entry, program, commands)
+        except RecursionError:
+            return Look(entry, reason="its code leads too deep to be followed")
+
+    def _look(self, entry: Entry, program: Program, commands: tuple[Command, ...]) -> Look:
         arguments = find_arguments(program)
         paths = find_paths(program, arguments, table(self.calls), self.tree.names)
         context = Context(program, arguments, paths, entry.as_module)
         findings = tuple(finding for rule in self.rules for finding in rule.check(context))
+        objections = frozenset((rule.code, place) for rule in self.rules if rule.objections for place in rule.objections(context))
         point = describe(entry, program, arguments, paths, commands)
         lines = {path: module.source.count(b"\n") for path, module in program.modules.items()}
         self._forget(program)
-        return Look(entry, point, findings, lines)
+        return Look(entry, point, findings, objections, lines)
 
     def _program(self, entry: Entry) -> Program:
         def resolver(from_path: str, module: str | None, level: int) -> str | None:

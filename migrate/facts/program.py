@@ -14,6 +14,7 @@ from migrate.facts.model import Place, Span
 from migrate.facts.nodes import Nodes
 from migrate.facts.scopes import Binding, FunctionNode, Scope, ScopeBuilder, all_arguments
 
+MOST_IMPORTS = 20  # followed from module to module: they may go in a circle
 Resolver = Callable[[str, str | None, int], str | None]
 """``resolver(from_path, module, level)`` gives the local file that an import means, or None for a library."""
 
@@ -172,6 +173,10 @@ class Program:
     _defined_names: set[str] = field(default_factory=set)  # what the functions and classes of the program can be called by
 
     def __post_init__(self) -> None:
+        for module in self.modules.values():  # what another program that shares it has bound
+            bindings = module.names.root.bindings
+            for name in [name for name, known in bindings.items() if any(is_starred(b) for b in known)]:
+                del bindings[name]
         starred: set[str] = set()
         for module in self.modules.values():
             self._bind_starred(module, starred)
@@ -204,7 +209,7 @@ class Program:
             return
         done.add(module.path)
         bindings = module.names.root.bindings
-        own = set(bindings) - {name for name, known in bindings.items() if any(is_starred(b) for b in known)}
+        own = set(bindings)
         for star in bindings.get("*", ()):
             home = self.modules.get(self.resolver(module.path, star.module, star.level) or "")
             if home is None:
@@ -253,15 +258,15 @@ class Program:
                     return f"{path}:"
         return base + name
 
-    def _imported_name(self, module: Module, binding: Binding) -> str | None:
+    def _imported_name(self, module: Module, binding: Binding, steps: int = 0) -> str | None:
         if binding.name is None:
             local = self.resolver(module.path, binding.module, 0)
             return f"{local}:" if local else binding.module
         package = self.resolver(module.path, binding.module, binding.level)
         if package is not None and package in self.modules and binding.name in self.modules[package].names.root.bindings:
             inner = self.modules[package].names.root.bindings[binding.name]
-            if inner[0].kind == "import" and (inner[0].node is not binding.node):
-                return self._imported_name(self.modules[package], inner[0])
+            if inner[0].kind == "import" and inner[0].node is not binding.node and steps < MOST_IMPORTS:
+                return self._imported_name(self.modules[package], inner[0], steps + 1)
             return f"{package}:{binding.name}"
         dotted = f"{binding.module}.{binding.name}" if binding.module else binding.name
         submodule = self.resolver(module.path, dotted, binding.level)

@@ -328,10 +328,14 @@ class Values:
         home = self.program.modules.get(path or "")
         if home is None or binding.name is None:
             return [hole(f"{binding.module}.{binding.name}, outside this program")]
-        values: list[Value] = []
-        for inner in home.names.root.bindings.get(binding.name, []):
-            values += self._of_binding(home, home.names.root, inner, binding.name)
-        return values
+        if id(binding) in self._active:  # modules that import from each other
+            return []
+        self._active.add(id(binding))
+        try:
+            inner = home.names.root.bindings.get(binding.name, [])
+            return [v for b in inner for v in self._of_binding(home, home.names.root, b, binding.name)]
+        finally:
+            self._active.discard(id(binding))
 
     # -- attributes and items --------------------------------------------------------------------------------------------------------
 

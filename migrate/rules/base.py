@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from migrate.facts.model import Arguments
+from migrate.facts.model import Arguments, Place
 from migrate.rules.model import Finding
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ class Rule:
     check: Callable[[Context], Iterable[Finding]]
     examples: tuple[Example, ...]
     untouched: tuple[str, ...]  # look-alikes: whole train.py sources that must stay as they are and give no finding of this rule
+    objections: Callable[[Context], Iterable[Place]] | None = None  # where, as this entry point has it, no other one may change code
 
 
 def all_rules() -> list[Rule]:
@@ -63,5 +64,7 @@ def all_rules() -> list[Rule]:
         code = getattr(module, "CODE", None)
         if code is not None:
             name = info.name.replace("_", "-")
-            rules.append(Rule(code, name, module.__doc__ or "", module.check, tuple(module.EXAMPLES), tuple(module.UNTOUCHED)))
+            examples, untouched = tuple(module.EXAMPLES), tuple(module.UNTOUCHED)
+            objections = getattr(module, "objections", None)
+            rules.append(Rule(code, name, module.__doc__ or "", module.check, examples, untouched, objections))
     return sorted(rules, key=lambda rule: rule.code)

@@ -26,8 +26,8 @@ import ast
 from collections.abc import Iterator
 
 from migrate.edits.model import Edit, Insert, Replace
-from migrate.facts.model import Span
-from migrate.facts.training.resume import Resume, find_resumes
+from migrate.facts.model import Place, Span
+from migrate.facts.training.resume import Resume, find_resumes, not_to_keep
 from migrate.rules.base import Context, Example
 from migrate.rules.hooks import support_name
 from migrate.rules.model import Finding
@@ -49,6 +49,12 @@ def check(context: Context) -> Iterator[Finding]:
         message = "this loop starts from the beginning after an interruption; the checkpoint folder lets it go on"
         fix, effort = ("safe", 1) if resume.caution is None else ("unsafe", 2)
         yield Finding(CODE, NAME, loop.module.place(loop.node), "warning", message, fix, resume.caution, effort, _edits(context, resume))
+
+
+def objections(context: Context) -> Iterator[Place]:
+    """Loops that stand inside others here: to keep them as if they were alone would take a turn of theirs for one of the script's."""
+    for loop in not_to_keep(context.program, find_resumes(context.program)):
+        yield loop.module.place(loop.node)
 
 
 def _edits(context: Context, resume: Resume) -> tuple[Edit, ...]:

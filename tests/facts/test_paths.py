@@ -468,6 +468,16 @@ def test_an_option_for_a_data_folder_without_a_default_is_a_channel() -> None:
     assert not paths_of(head + "open(a.data_path + '.en')\n").redirects
 
 
+def test_modules_that_import_from_each_other_end() -> None:
+    files = {
+        "train.py": "from a import *\nfrom b import y\nopen(y, 'w')\nopen(x, 'w')\n",
+        "a.py": "from b import *\nfrom b import y as x\n",
+        "b.py": "from a import *\nfrom a import x as y\n",
+    }
+    paths = paths_of(files)
+    assert not paths.redirects and [left.loses for left in paths.left] == [True, True]
+
+
 def test_what_is_found_by_a_pattern_stands_in_the_folder_that_is_searched() -> None:
     source = (
         "from pathlib import Path\nimport numpy as np\nD = Path('./data/masks/')\n"

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from weakref import WeakKeyDictionary
 
 from migrate.facts.model import Place
 from migrate.facts.program import Module, Program
@@ -43,6 +44,7 @@ class Resume:
     spelled: Mapping[str, str] = field(default_factory=dict)
     caution: str | None = None
     refused: str | None = None
+    unfollowed: bool = False  # refused since it is not found what calls it
     where: Place | None = None
 
 
@@ -56,13 +58,17 @@ class _Found:
 
 def find_resumes(program: Program) -> list[Resume]:
     """Every loop that has to be made to go on, outer ones first; empty where no training by hand is found in a loop."""
-    outer: dict[int, tuple[Loop, ...]] = {}
-    inner: set[int] = set()
-    for act in acts(program):
-        for chain in chains(program, act):
-            if chain:
-                outer.setdefault(id(chain[-1].node), chain)
-                inner |= {id(loop.node) for loop in chain[:-1]}
+    known = _KNOWN.get(program)
+    if known is None:
+        known = _KNOWN[program] = _find_resumes(program)
+    return known
+
+
+_KNOWN: WeakKeyDictionary[Program, list[Resume]] = WeakKeyDictionary()
+
+
+def _find_resumes(program: Program) -> list[Resume]:
+    outer, inner = _stacked(program)
     kinds = Kinds(program)
     found: dict[int, Resume] = {}
     for key, chain in outer.items():
@@ -73,13 +79,32 @@ def find_resumes(program: Program) -> list[Resume]:
     return sorted(found.values(), key=lambda r: (r.loop.module.path, r.loop.line))
 
 
+def _stacked(program: Program) -> tuple[dict[int, tuple[Loop, ...]], dict[int, Loop]]:
+    """The loops that train, by id of the outermost of each stack, and those inside others."""
+    outer: dict[int, tuple[Loop, ...]] = {}
+    inner: dict[int, Loop] = {}
+    for act in acts(program):
+        for chain in chains(program, act):
+            if chain:
+                outer.setdefault(id(chain[-1].node), chain)
+                inner.update((id(loop.node), loop) for loop in chain[:-1])
+    return outer, inner
+
+
+def not_to_keep(program: Program, resumes: Sequence[Resume]) -> list[Loop]:
+    """Loops that train, and that must not be kept for another entry point's sake: inside others here, or refused."""
+    kept = {id(resume.loop.node) for resume in resumes if resume.refused is None}
+    refused = [resume.loop for resume in resumes if resume.refused is not None and not resume.unfollowed]
+    return [loop for key, loop in _stacked(program)[1].items() if key not in kept] + refused
+
+
 def _along(program: Program, kinds: Kinds, chain: tuple[Loop, ...]) -> Iterator[Resume]:
     """The outermost loop, and the next ones inside for as long as what is trained is made anew in the turns."""
     made: list[Resume] = []
     stranger = None if any(_is_kept(loop) for loop in chain) else unfollowed(program, chain[-1])
     if stranger is not None:
         reason = f"it is not found what calls {stranger.node.name}(), which leads to it: another loop may stand around it"
-        yield Resume(chain[-1], refused=reason, where=stranger.module.place(stranger.node))
+        yield Resume(chain[-1], refused=reason, unfollowed=True, where=stranger.module.place(stranger.node))
         return
     for loop in reversed(chain):
         look = _Look(program, kinds, loop)

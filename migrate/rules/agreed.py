@@ -1,0 +1,68 @@
+"""What several entry points that share code ask of it, made one."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
+
+from migrate.edits.model import AddArgument, AddImport, Edit, Insert, Replace
+from migrate.facts.model import Place
+from migrate.rules.model import Finding
+
+TORN = "the entry points of this repository that share this code use it in different ways"
+INSIDE = "another entry point of this repository uses this code in a way that does not allow it"
+
+
+def agreed(findings: Iterable[Finding], objections: Collection[tuple[str, Place]] = ()) -> list[Finding]:
+    """Each finding once, with what all entry points ask of it.
+
+    Findings that would write different code at one place, and those that an entry point objects to, are only reported.
+    """
+    merged: dict[tuple[object, ...], Finding] = {}
+    for finding in findings:
+        key = (finding.rule, finding.place, finding.message)
+        before = merged.get(key)
+        merged[key] = finding if before is None else replace(before, edits=_imports_agreed([*before.edits, *finding.edits]))
+    codes: dict[tuple[object, ...], set[str]] = {}
+    for finding in merged.values():
+        for edit in finding.edits:
+            if (where := _where(finding, edit)) is not None:
+                codes.setdefault(where, set()).add(_code(edit))
+    return [_settled(finding, codes, objections) for finding in merged.values()]
+
+
+def _settled(finding: Finding, codes: dict[tuple[object, ...], set[str]], objections: Collection[tuple[str, Place]]) -> Finding:
+    if finding.edits and (finding.rule, finding.place) in objections:
+        return replace(finding, fix="none", reason=INSIDE, edits=())
+    torn = any(len(codes.get(_where(finding, edit) or (), ())) > 1 for edit in finding.edits)
+    return replace(finding, fix="none", reason=TORN, edits=()) if torn else finding
+
+
+def _where(finding: Finding, edit: Edit) -> tuple[object, ...] | None:
+    """Where only one code can stand: in the place of an expression, and what one rule inserts at one statement."""
+    if isinstance(edit, Replace):
+        return edit.path, edit.span
+    return (edit.path, edit.statement, edit.after, finding.rule, finding.message) if isinstance(edit, Insert) else None
+
+
+def _code(edit: Edit) -> str:
+    return edit.code if isinstance(edit, (Replace, Insert, AddArgument)) else ""
+
+
+def _imports_agreed(edits: Sequence[Edit]) -> tuple[Edit, ...]:
+    """Of imports that differ only in their form, the one that works in both stays."""
+    both = {_imported(edit) for edit in edits if isinstance(edit, AddImport) and edit.either}
+    mixed = {
+        _imported(a)
+        for a in edits
+        for b in edits
+        if isinstance(a, AddImport) and isinstance(b, AddImport) and _imported(a) == _imported(b) and a.level != b.level
+    }
+    kept = [
+        replace(edit, level=0, either=True) if isinstance(edit, AddImport) and _imported(edit) in both | mixed else edit for edit in edits
+    ]
+    return tuple(dict.fromkeys(kept))
+
+
+def _imported(edit: AddImport) -> tuple[object, ...]:
+    return edit.path, edit.module, edit.name, edit.local
