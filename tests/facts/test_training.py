@@ -511,3 +511,29 @@ def test_an_object_inside_another_of_its_kind_is_named_once() -> None:
     )
     (resume,) = resumes_of(source)
     assert all(text.count("inner") < 2 for text in resume.objects)
+
+
+@pytest.mark.parametrize(
+    ("turns", "known"),
+    [
+        ("range(3)", True),
+        ("enumerate(range(3))", True),
+        ("tqdm(loader, total=3)", True),
+        ("KFold(3).split(data)", True),
+        ("bar(range(3))", True),
+        ("plan()", True),
+        ("settings.items()", True),
+        ("tuner.get_parameters()", False),
+        ("enumerate(tuner.suggest())", False),
+        ("bar(tuner.suggest())", False),
+    ],
+)
+def test_turns_that_a_library_hands_out_are_to_be_looked_at(turns: str, known: bool) -> None:
+    source = (
+        "import torch, tuning\nfrom tqdm import tqdm\nfrom progress import bar\nfrom sklearn.model_selection import KFold\n"
+        "net = torch.nn.Linear(2, 1)\nopt = torch.optim.SGD(net.parameters(), lr=0.1)\ntuner = tuning.Tuner()\nsettings = {}\n"
+        "def plan():\n    yield 1\ndata = loader = [1, 2]\n"
+        f"for turn in {turns}:\n    net(torch.ones(4, 2)).mean().backward()\n    opt.step()\n"
+    )
+    (resume,) = resumes_of(source)
+    assert resume.refused is None and (resume.caution is None) == known

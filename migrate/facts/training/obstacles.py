@@ -14,6 +14,10 @@ SHARDERS = {"fully_shard", "parallelize_module", "ZeroRedundancyOptimizer"}  # s
 SPAWNERS = {"Process", "spawn", "start_processes"}
 NO_STATE_CALLS = {"parameters", "named_parameters", "children", "modules"}  # next(model.parameters()) asks for the first one
 
+TELLERS = set("range xrange enumerate zip reversed sorted list tuple iter map filter itertools numpy trange tqdm torch math".split())
+WRAPPERS_OF_TURNS = {"enumerate", "reversed", "sorted", "list", "tuple", "iter", "tqdm.tqdm"}
+TELLER_METHODS = {"items", "keys", "values", "split", "arange", "linspace"}  # of dictionaries, of cross-validators
+
 KindOf = Callable[[Root], str | None]
 
 
@@ -44,7 +48,7 @@ def refuse(program: Program, extent: Extent, kind_of: KindOf) -> Refused | None:
         raise Refused("it is an asynchronous loop", loop.module, loop.node)
     _refuse_spread(program)
     _refuse_shared(program, [f for f in (loop.function, *extent.functions.values()) if f is not None])
-    caution: Refused | None = None
+    caution = _unknown_turns(program, extent)
     for module, node in extent.nodes():
         if not isinstance(node, ast.Call):
             continue
@@ -61,6 +65,24 @@ def refuse(program: Program, extent: Extent, kind_of: KindOf) -> Refused | None:
 def begins_anew(name: str, module: Module, node: ast.AST) -> Refused:
     """An iterator that is alive before the loop has no place that could be saved."""
     return Refused(f"the iterator {name}, made before the loop, begins anew: the data come in another order than without it", module, node)
+
+
+def _unknown_turns(program: Program, extent: Extent) -> Refused | None:
+    """Turns that a library hands out, which after an interruption may hand out others: those that are done are drawn again."""
+    loop = extent.loop
+    source = None if isinstance(loop.node, ast.While) else loop.node.iter
+    while isinstance(source, ast.Call):
+        name = program.qualified(loop.module, source.func)
+        wraps = name in WRAPPERS_OF_TURNS and bool(source.args)
+        if not wraps and ((name or "").partition(".")[0] in TELLERS or program.callees(loop.module, source)):
+            return None
+        if isinstance(source.func, ast.Attribute) and source.func.attr in TELLER_METHODS:
+            return None
+        if not source.args:
+            text = ast.unparse(source)
+            return Refused(f"the turns come from {text}, which has to hand out the same ones again", loop.module, source)
+        source = source.args[0]  # a wrapper: a progress bar, a prefetcher
+    return None
 
 
 def _refuse_spread(program: Program) -> None:
