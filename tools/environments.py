@@ -56,7 +56,8 @@ CHAINER = Environment(
     "chainer", (requirement_file("chainer-build"), ("--no-build-isolation", *requirement_file("chainer"))), pythons=((3, 10), (3, 11))
 )
 HF = Environment("hf", (requirement_file("hf"),))
-FOR_TESTS = (MAIN, SDK3, TF, CHAINER, HF)
+BOOST = Environment("boost", (requirement_file("boost"),))
+FOR_TESTS = (MAIN, SDK3, TF, CHAINER, HF, BOOST)
 
 
 def make(environment: Environment, folder: Path) -> Path:

@@ -24,6 +24,7 @@ _NEEDS = {  # every other name is of the settings
     "lightning_fit": (*MANAGED, "lightning.py"),
     "transformers_train": (*MANAGED, "transformers.py"),
     "resume_trainer": (*KEEPER, "keeper_chainer.py", "chainer_trainer.py"),
+    "resumable": (*KEEPER, "boosting.py"),
 }
 # What tells that a part lies there already.
 _SIGNS = {name: parts for name, parts in _NEEDS.items() if name != "checkpoint_folder"}

@@ -478,4 +478,5 @@ def _clear() -> Iterator[None]:
         sys.exit("keeper: %s" % error)
 
 
-keeper = Keeper()
+# One for the process: a repository may have this file beside several of its modules.
+keeper = vars(sys).setdefault("_sagemaker_keeper", Keeper())  # type: Keeper

@@ -108,6 +108,20 @@ def test_partial_fit_trains() -> None:
     assert (set(found.objects), found.values) == ({"model", "scaler"}, ("best",))
 
 
+def test_random_generators_of_the_scripts_own_are_carried() -> None:
+    source = (
+        "import random\nimport numpy as np\nfrom sklearn.linear_model import SGDRegressor\nmodel = SGDRegressor()\nrng = np.random.RandomState(1)\n"
+        "new, old = np.random.default_rng(2), random.Random(3)\nfor epoch in range(9):\n"
+        "    model.partial_fit(rng.rand(4, 2), new.random(4))\n    old.shuffle([1, 2])\n"
+    )
+    assert set(only(source).objects) == {"model", "rng", "new", "old"}
+
+
+def test_scaling_alone_is_no_training() -> None:
+    source = "from sklearn.preprocessing import StandardScaler\ns = StandardScaler()\nfor x in chunks():\n    s.partial_fit(x)\n"
+    assert find_resumes(program_of({"train.py": source})) == []
+
+
 def test_fit_without_a_turn_to_go_on_from_is_no_act() -> None:
     source = "from sklearn.svm import SVC\nfor c in [1, 10]:\n    model = SVC(C=c)\n    model.fit([[1], [2]], [0, 1])\n"
     assert find_resumes(program_of({"train.py": source})) == []

@@ -22,6 +22,7 @@ MODEL_HOMES = (
 CONTAINERS = {"list", "dict", "set", "collections.deque", "collections.defaultdict", "collections.OrderedDict", "collections.Counter"}
 TIMES = ("time.", "datetime.")
 ARRAYS = ("numpy.", "torch.zeros", "torch.ones", "torch.empty", "torch.tensor", "torch.full", "torch.randn", "torch.rand")
+GENERATORS = {"numpy.random.RandomState", "numpy.random.default_rng", "random.Random"}
 ENVIRONMENTS = ("gym.", "gymnasium.", "envpool.", "procgen.", "dm_control.", "pettingzoo.", "stable_baselines3.common.vec_env")
 BASES = {
     "model": ("Module", "LightningModule", "Chain", "ChainList", "Link"),
@@ -34,9 +35,9 @@ NO_STATE = ("SummaryWriter", "Logger", "getLogger", "DataLoader", "Visdom", "Pro
 
 class Kinds:
     """Answers for one program. ``of`` gives one of: model, optimizer, scheduler, scaler, container, array, time, number, text, none,
-    iterator, reader (an iterator whose place can be saved), estimator (of scikit-learn), environment, loader, sharded (FSDP,
-    DeepSpeed), instance (of a class of the program; see ``class_of``), quiet (a logger and the like, that holds nothing), or None
-    where nothing is known.
+    iterator, reader (an iterator or a random generator whose place can be saved), estimator and transformer (of scikit-learn),
+    environment, loader, sharded (FSDP, DeepSpeed), instance (of a class of the program; see ``class_of``), quiet (a logger and the
+    like, that holds nothing), or None where nothing is known.
     """
 
     def __init__(self, program: Program) -> None:
@@ -317,8 +318,10 @@ class Kinds:
             return "scheduler"
         if name.startswith("chainer.iterators."):
             return "reader"
+        if name in GENERATORS:
+            return "reader"
         if name.startswith("sklearn."):
-            return "estimator" if last[:1].isupper() else None
+            return "transformer" if ".preprocessing." in name else "estimator" if last[:1].isupper() else None
         if (
             ".optim." in name
             or name.startswith("chainer.optimizers.")

@@ -24,7 +24,9 @@ CHANGES = {
     "sort", "reverse", "push", "copy_", "fill_", "zero_", "add_", "mul_",
 }  # fmt: skip
 WRAPPERS = {"DataParallel", "DistributedDataParallel", "DDP", "compile"}  # keep the model that they are given
-NOT_KEPT = {"quiet", "loader", "dataset", "file", "time", "model", "optimizer", "scheduler", "scaler", "text", "reader", "estimator"}
+NOT_KEPT = {
+    "quiet", "loader", "dataset", "file", "time", "model", "optimizer", "scheduler", "scaler", "text", "reader", "estimator", "transformer",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -223,9 +225,9 @@ class _Look:
         name = target.attr
         alone = isinstance(module.parent(call), ast.Expr) or any(isinstance(a, (ast.Name, ast.Lambda)) for a in call.args)
         switch = name in ("train", "eval") and isinstance(module.parent(call), ast.Expr) and len(call.args) < 2
-        kind = {"fit": "estimator", "partial_fit": "estimator", "update": "optimizer"}.get(name)
-        for root in self.extent.roots(module, target.value) if kind is not None else ():
-            if self._kind(root) == kind:
+        kinds = {"fit": ("estimator", "transformer"), "partial_fit": ("estimator", "transformer"), "update": ("optimizer",)}.get(name, ())
+        for root in self.extent.roots(module, target.value) if kinds else ():
+            if self._kind(root) in kinds:
                 self._note_stateful(module, call, root, True)
         if name in STATE_METHODS or switch or (name == "step" and alone):
             for root in self.extent.roots(module, target.value):
