@@ -291,8 +291,8 @@ class _Unpickler(pickle.Unpickler):
         found = getattr(sys.modules.get(module), name, None)
         if module == "torch.storage" and name == "_load_from_bytes":
             return lambda data: _parse(io.BytesIO(data))
-        if top in ("numpy", "torch", "_codecs", "copyreg") and re.fullmatch(
-            "_rebuild.*|_reconstruct.*|_from.*|scalar|encode|__newobj__", name
+        if top in ("numpy", "torch", "sklearn", "_codecs", "copyreg") and re.fullmatch(
+            "_rebuild.*|_reconstruct.*|_from.*|scalar|encode|__newobj__|__[a-z_]+_ctor|__pyx_unpickle_.*", name
         ):
             return found
         if isinstance(found, type) and (top in self.plain or (top == "builtins" and name in self.builtin) or (module, name) in _SIMPLE):

@@ -49,7 +49,7 @@ def told(value):
     if isinstance(value, np.random.RandomState):
         return told(value.get_state())
     if isinstance(value, dict):
-        return [[key, told(one)] for key, one in value.items()]
+        return [[key, told(one)] for key, one in sorted(value.items(), key=str)]
     if isinstance(value, (list, tuple)):
         return [told(one) for one in value]
     return [type(value).__name__, told(vars(value))] if hasattr(value, "__dict__") else repr(value)
