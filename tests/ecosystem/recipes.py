@@ -42,7 +42,33 @@ def _digits(folder: Path) -> None:
     tiny.mnist(folder.parent / "data")
 
 
+def _digits_below(folder: Path) -> None:
+    tiny.mnist(folder / "data")
+
+
+def _waves(folder: Path) -> None:
+    import torch
+
+    rows = torch.sin(torch.arange(40, dtype=torch.float64) / 4 + torch.arange(6, dtype=torch.float64).unsqueeze(1))
+    torch.save(rows.numpy(), folder / "traindata.pt")
+
+
+def _classes(folder: Path) -> None:
+    for part in ("train", "val"):
+        tiny.images(folder / "pictures" / part, ("cat", "dog"), 4)
+
+
+def _scenes(folder: Path) -> None:
+    tiny.images(folder / "dataset/BSDS300/images", ("train", "test"), 4, 260)
+
+
+def _papers(folder: Path) -> None:
+    tiny.graph(folder / "cora")
+
+
 EXAMPLES = "pytorch/examples"
+_GRAPH = {"epochs": 4, "num-heads": 2, "hidden-dim": 4, "val-every": 1}
+_GAN = {"dataset": "fake", "niter": 3, "batchSize": 64, "imageSize": 64, "ngf": 2, "ndf": 2, "nz": 4, "manualSeed": 1, "workers": 0}
 _LM = {"epochs": 2, "emsize": 8, "nhid": 8, "batch_size": 4}
 _GPT = {"device": "cpu", "compile": False, "eval_iters": 1, "eval_interval": 2, "max_iters": 4, "block_size": 16, "batch_size": 4}
 _GPT |= {"n_layer": 1, "n_head": 2, "n_embd": 16, "dataset": "tiny", "gradient_accumulation_steps": 1, "dtype": "float32"}
@@ -77,6 +103,57 @@ RECIPES = (
         _digits,
         {"epochs": 1, "batch-size": 64},
         "../data",
+        extra=True,
+    ),
+    Recipe(
+        EXAMPLES,
+        "imagenet",
+        "main.py",
+        "-a resnet18 --epochs 3 -b 4 -j 0 --seed 1 --no-accel pictures",
+        _classes,
+        {"arch": "resnet18", "epochs": 3, "batch_size": 4, "workers": 0, "seed": 1, "no_accel": True},
+        "pictures",
+        extra=True,
+    ),
+    Recipe(
+        EXAMPLES,
+        "dcgan",
+        "main.py",
+        "--dataset fake --niter 3 --batchSize 64 --imageSize 64 --ngf 2 --ndf 2 --nz 4 --manualSeed 1 --workers 0",
+        _nothing,
+        _GAN,
+        extra=True,
+    ),
+    Recipe(
+        EXAMPLES,
+        "super_resolution",
+        "main.py",
+        "--upscale_factor 3 --batchSize 2 --testBatchSize 2 --nEpochs 3 --threads 0",
+        _scenes,
+        {"upscale_factor": 3, "batchSize": 2, "testBatchSize": 2, "nEpochs": 3, "threads": 0},
+        "dataset",
+        extra=True,
+    ),
+    Recipe(EXAMPLES, "gat", "main.py", "--epochs 4 --num-heads 2 --hidden-dim 4 --val-every 1", _papers, _GRAPH, "cora"),
+    Recipe(EXAMPLES, "gcn", "main.py", "--epochs 6 --val-every 1", _papers, {"epochs": 6, "val-every": 1}, "cora"),
+    Recipe(
+        EXAMPLES,
+        "mnist_forward_forward",
+        "main.py",
+        "--epochs 4 --train_size 64 --test_size 32 --no_accel",
+        _digits_below,
+        {"epochs": 4, "train_size": 64, "test_size": 32, "no_accel": True},
+        "data",
+        extra=True,
+    ),
+    Recipe(
+        EXAMPLES,
+        "time_sequence_prediction",
+        "train.py",
+        "--steps 3",
+        _waves,
+        {"steps": 3},
+        ".",
         extra=True,
     ),
     Recipe(EXAMPLES, "mnist_rnn", "main.py", "--epochs 1 --save-model", _digits, _ONE, "../data", extra=True),

@@ -6,6 +6,7 @@ import array
 import pickle
 import random
 import struct
+import zlib
 from pathlib import Path
 
 WORDS = "the a driver looks at road and car stops while light turns red green then goes on again to town by river".split()
@@ -50,6 +51,38 @@ def trees(folder: Path, count: int = 12) -> None:
         dice = random.Random(number)
         rows = [_tree(dice, dice.randint(2, 5)) for _ in range(count)]
         (folder / name).write_text("\n".join(rows) + "\n", encoding="utf-8")
+
+
+def images(folder: Path, names: tuple[str, ...], count: int = 4, size: int = 64) -> None:
+    """Pictures as PNG files, ``count`` in each of the folders ``names``, each of a colour of its own with noise on it."""
+    for name in names:
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        for number in range(count):
+            dice = random.Random(f"{name} {number}")
+            base = [dice.randrange(200) for _ in range(3)]
+            rows = [b"\0" + bytes(part + dice.randrange(50) for _ in range(size) for part in base) for _ in range(size)]
+            (folder / name / f"{number}.png").write_bytes(_png(size, b"".join(rows)))
+
+
+def _png(size: int, rows: bytes) -> bytes:
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    head = struct.pack(">IIBBBBB", size, size, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+def graph(folder: Path, nodes: int = 1700, words: int = 6) -> None:
+    """Papers with words and a class, and who cites whom: ``cora.content`` and ``cora.cites``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    dice = random.Random(0)
+    rows = []
+    for node in range(nodes):
+        kind = dice.randrange(3)
+        rows.append(" ".join([str(node), *(str(int(dice.random() < (0.8 if word % 3 == kind else 0.2))) for word in range(words)), f"c{kind}"]))
+    (folder / "cora.content").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    pairs = sorted({(dice.randrange(nodes), dice.randrange(nodes)) for _ in range(2 * nodes)})
+    (folder / "cora.cites").write_text("".join(f"{one} {two}\n" for one, two in pairs), encoding="utf-8")
 
 
 def _tree(dice: random.Random, leaves: int) -> str:
