@@ -68,11 +68,11 @@ def _papers(folder: Path) -> None:
 
 EXAMPLES = "pytorch/examples"
 _GRAPH = {"epochs": 4, "num-heads": 2, "hidden-dim": 4, "val-every": 1}
-_GAN = {"dataset": "fake", "niter": 3, "batchSize": 64, "imageSize": 64, "ngf": 2, "ndf": 2, "nz": 4, "manualSeed": 1, "workers": 0}
+_GAN = {"dataset": "fake", "niter": 3, "batchSize": 250, "imageSize": 64, "ngf": 2, "ndf": 2, "nz": 4, "manualSeed": 1, "workers": 0}
 _LM = {"epochs": 2, "emsize": 8, "nhid": 8, "batch_size": 4}
 _GPT = {"device": "cpu", "compile": False, "eval_iters": 1, "eval_interval": 2, "max_iters": 4, "block_size": 16, "batch_size": 4}
 _GPT |= {"n_layer": 1, "n_head": 2, "n_embd": 16, "dataset": "tiny", "gradient_accumulation_steps": 1, "dtype": "float32"}
-_ONE = {"epochs": 1, "save-model": True}
+_THREE = {"epochs": 3, "save-model": True}
 
 RECIPES = (
     Recipe(
@@ -88,20 +88,20 @@ RECIPES = (
         EXAMPLES,
         "word_language_model",
         "main.py",
-        "--model Transformer --epochs 1 --emsize 8 --nhid 8 --use-optimizer --lr 0.01",
+        "--model Transformer --epochs 3 --emsize 8 --nhid 8 --use-optimizer --lr 0.01",
         _words("data/wikitext-2"),
-        {"model": "Transformer", "epochs": 1, "emsize": 8, "nhid": 8, "use-optimizer": True, "lr": 0.01},
+        {"model": "Transformer", "epochs": 3, "emsize": 8, "nhid": 8, "use-optimizer": True, "lr": 0.01},
         "data/wikitext-2",
     ),
     Recipe(EXAMPLES, "regression", "main.py", "", _nothing, verify="the script saves no model"),
-    Recipe(EXAMPLES, "mnist", "main.py", "--epochs 1 --save-model --no-accel", _digits, _ONE, "../data", extra=True),
+    Recipe(EXAMPLES, "mnist", "main.py", "--epochs 3 --save-model --no-accel", _digits, _THREE, "../data", extra=True),
     Recipe(
         EXAMPLES,
         "vae",
         "main.py",
-        "--epochs 1 --batch-size 64",
+        "--epochs 3 --batch-size 64",
         _digits,
-        {"epochs": 1, "batch-size": 64},
+        {"epochs": 3, "batch-size": 64},
         "../data",
         extra=True,
     ),
@@ -119,7 +119,7 @@ RECIPES = (
         EXAMPLES,
         "dcgan",
         "main.py",
-        "--dataset fake --niter 3 --batchSize 64 --imageSize 64 --ngf 2 --ndf 2 --nz 4 --manualSeed 1 --workers 0",
+        "--dataset fake --niter 3 --batchSize 250 --imageSize 64 --ngf 2 --ndf 2 --nz 4 --manualSeed 1 --workers 0",
         _nothing,
         _GAN,
         extra=True,
@@ -156,8 +156,8 @@ RECIPES = (
         ".",
         extra=True,
     ),
-    Recipe(EXAMPLES, "mnist_rnn", "main.py", "--epochs 1 --save-model", _digits, _ONE, "../data", extra=True),
-    Recipe(EXAMPLES, "siamese_network", "main.py", "--epochs 1 --save-model --no-accel", _digits, _ONE, "../data", extra=True),
+    Recipe(EXAMPLES, "mnist_rnn", "main.py", "--epochs 3 --save-model", _digits, _THREE, "../data", extra=True),
+    Recipe(EXAMPLES, "siamese_network", "main.py", "--epochs 3 --save-model --no-accel", _digits, _THREE, "../data", extra=True),
     Recipe(
         "karpathy/nanoGPT",
         ".",

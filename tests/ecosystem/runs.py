@@ -29,6 +29,7 @@ from tests.ecosystem.recipes import RECIPES, Recipe  # noqa: E402
 from tests.environments import python_of  # noqa: E402
 
 SECONDS = 240.0
+ONLY = ("--only", "kill")  # one way is enough here: the others are tried on the fixtures
 # What a training script prints of the clock: never the same twice.
 CLOCKS = re.compile(
     r"(\d+\.?\d*\s*(ms|s|sec|seconds)\b|ms/batch\s+\d+\.\d+|time:?\s+\d+\.\d+\w*|mfu -?\d+\.\d+%|\d+\.\d+it/s|\d+:\d\d(:\d\d)?)"
@@ -51,6 +52,7 @@ class Seen:
     same_artifacts: bool | None = None
     same_output: bool | None = None
     verify: str = "not run"
+    drill: str = "not run"
     seconds: float = 0.0
     faults: list[str] = field(default_factory=list)
 
@@ -105,8 +107,8 @@ def digest(path: Path) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def follow(recipe: Recipe, corpus: Path, work: Path, extra: Path | None) -> Seen:
-    """Train the original, migrate, train again, verify."""
+def follow(recipe: Recipe, corpus: Path, work: Path, extra: Path | None, drilled: bool) -> Seen:
+    """Train the original, migrate, train again; then verify, or interrupt it (``drilled``)."""
     seen, began = Seen(recipe.repo, recipe.folder, recipe.entry), time.monotonic()
     work.mkdir(parents=True, exist_ok=True)
     source = corpus / recipe.repo.replace("/", "+")
@@ -133,7 +135,7 @@ def follow(recipe: Recipe, corpus: Path, work: Path, extra: Path | None) -> Seen
     if printed != printed2:
         unlike = [(old, new) for old, new in zip(printed, printed2, strict=False) if old != new][:2]
         seen.faults.append(f"output differs: {unlike} ({len(printed)} and {len(printed2)} lines)")
-    _verify(recipe, target, python, seen)
+    (_drill if drilled else _verify)(recipe, target, python, seen)
     seen.seconds = round(time.monotonic() - began, 1)
     return seen
 
@@ -144,14 +146,33 @@ def _migrate(*words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def _verify(recipe: Recipe, target: Path, python: Path, seen: Seen) -> None:
+def _words(recipe: Recipe, target: Path, python: Path) -> list[str]:
+    """The options of ``verify`` that give the script its data and settings."""
     scanned = json.loads(_migrate("scan", str(target), "--entry", recipe.entry, "--format", "json").stdout)
     channels = scanned["entry_points"][0]["channels"]
     words = [word for one in channels for word in ("--channel", f"{one['name']}={(target / recipe.channel).resolve()}")]
     words += [word for name, value in recipe.hyperparameters.items() for word in ("--hp", f"{name}={json.dumps(value)}")]
-    ran = _migrate(
-        "verify", str(target), "--entry", recipe.entry, *words, "--python", str(python), "--timeout", str(SECONDS), "--format", "json"
-    )
+    return [str(target), "--entry", recipe.entry, *words, "--python", str(python), "--timeout", str(SECONDS), "--format", "json"]
+
+
+def _drill(recipe: Recipe, target: Path, python: Path, seen: Seen) -> None:
+    """Kill it and let it go on; a script whose own runs differ is told so."""
+    ran = _migrate("verify", *_words(recipe, target, python), "--drill", "interrupt", "--drill-seed", "1", *ONLY)
+    try:
+        reports = json.loads(ran.stdout)["reports"]
+    except (ValueError, KeyError):
+        seen.drill = "could not"
+        seen.faults.append(f"drill: {ran.stderr[-600:] or ran.stdout[-600:]}")
+        return
+    ways = [way for report in reports for way in ((report.get("drill") or {}).get("ways") or [])]
+    seen.drill = ", ".join(f"{way['way']}: {way['result']}" for way in ways) or "nothing was drilled"
+    seen.faults += [f"drill {way['way']}: {way['message']} {way.get('faults', [])[:3]}" for way in ways if way["result"] not in ("same",)]
+    if not ways:
+        seen.faults.append(f"drill: {_checks(ran.stdout)[:600]}")
+
+
+def _verify(recipe: Recipe, target: Path, python: Path, seen: Seen) -> None:
+    ran = _migrate("verify", *_words(recipe, target, python))
     seen.verify = {0: "passed", 1: "failed", 2: "could not"}.get(ran.returncode, f"exit {ran.returncode}")
     if ran.returncode and recipe.verify:
         seen.verify = f"{seen.verify}, as it has to: {recipe.verify}"
@@ -174,10 +195,10 @@ def _checks(text: str) -> str:
 
 def table(rows: list[Seen]) -> str:
     """The recipes as Markdown."""
-    head = ["| repository | script | trains | artifacts | same artifacts | same output | verify | s |", "|---" * 8 + "|"]
+    head = ["| repository | script | trains | artifacts | same artifacts | same output | verify | drill | s |", "|---" * 9 + "|"]
     lines = [
         f"| {r.repo} | {r.folder}/{r.entry} | {r.trains} | {r.artifacts} | {r.same_artifacts} | {r.same_output} | "
-        f"{r.verify} | {r.seconds} |"
+        f"{r.verify} | {r.drill} | {r.seconds} |"
         for r in rows
     ]
     faults = [f"- {r.repo} {r.folder}/{r.entry}: {fault}".replace("\n", " ")[:1200] for r in rows for fault in r.faults]
@@ -194,6 +215,7 @@ def main() -> int:
     parser.add_argument("--work", type=Path, default=Path("corpus-work"))
     parser.add_argument("--out", type=Path, default=Path("corpus-work"))
     parser.add_argument("--extra", type=Path, help="a folder with torchvision and matplotlib")
+    parser.add_argument("--drill", action="store_true", help="interrupt the scripts instead of the ordinary checks")
     options = parser.parse_args()
     rows: list[Seen] = []
     options.out.mkdir(parents=True, exist_ok=True)
@@ -203,8 +225,9 @@ def main() -> int:
             continue
         if recipe.extra and options.extra is None:
             continue
+        work = (options.work / f"run{number}").resolve()
         try:
-            rows.append(follow(recipe, options.corpus, (options.work / f"run{number}").resolve(), options.extra))
+            rows.append(follow(recipe, options.corpus, work, options.extra, options.drill))
         except subprocess.TimeoutExpired as error:
             rows.append(Seen(recipe.repo, recipe.folder, recipe.entry, faults=[f"longer than {error.timeout:.0f} s: {error.cmd[:4]}"]))
         print(f"{label}: {rows[-1]}", file=sys.stderr, flush=True)

@@ -79,7 +79,9 @@ def graph(folder: Path, nodes: int = 1700, words: int = 6) -> None:
     rows = []
     for node in range(nodes):
         kind = dice.randrange(3)
-        rows.append(" ".join([str(node), *(str(int(dice.random() < (0.8 if word % 3 == kind else 0.2))) for word in range(words)), f"c{kind}"]))
+        rows.append(
+            " ".join([str(node), *(str(int(dice.random() < (0.8 if word % 3 == kind else 0.2))) for word in range(words)), f"c{kind}"])
+        )
     (folder / "cora.content").write_text("\n".join(rows) + "\n", encoding="utf-8")
     pairs = sorted({(dice.randrange(nodes), dice.randrange(nodes)) for _ in range(2 * nodes)})
     (folder / "cora.cites").write_text("".join(f"{one} {two}\n" for one, two in pairs), encoding="utf-8")
