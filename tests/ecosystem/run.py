@@ -24,6 +24,7 @@ if str(ROOT) not in sys.path:
 from tests.ecosystem import trees  # noqa: E402
 from tests.ecosystem.commands import usual_commands  # noqa: E402
 from tests.ecosystem.probe import Start  # noqa: E402
+from tests.ecosystem.resumes import outcome  # noqa: E402
 from tests.ecosystem.settings import judge  # noqa: E402
 from tests.ecosystem.table import markdown  # noqa: E402
 from tests.ecosystem.writes import audit, closure  # noqa: E402
@@ -110,7 +111,7 @@ def measure(name: str, told: dict[str, Any], source: Path, work: Path, whole: bo
         _undone(repo, applied, was)
     repo.clean = not any(fault.startswith("unclean") for fault in repo.faults)
     for entry in told["entry_points"]:
-        repo.entries.append(_entry(entry, scan, original, migrated))
+        repo.entries.append(_entry(entry, scan, original, migrated) | {"seen_checkpoints": told.get("checkpoint", [])})
     return repo
 
 
@@ -187,6 +188,8 @@ def _entry(entry: str, scan: dict[str, Any], original: Path, migrated: Path) -> 
         row["argparse"] = row["argparse"] and "ArgumentParser(" in (original / entry).read_text(encoding="utf-8", errors="replace")
         verdict.options = sum((original / file).read_text(encoding="utf-8", errors="replace").count(".add_argument(") for file in files[:1])
     row["settings"] = asdict(verdict)
+    row["checkpoint"] = told["checkpoint"]["kind"] if told else None
+    row["resume"] = outcome([f for f in scan.get("findings", []) if f["path"] in files], told)
     row["writes"] = asdict(audit(original, migrated, files, scan.get("findings", [])))
     return row
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from tests.ecosystem.resumes import agrees
+
 Row = dict[str, Any]
 SHOWN = 12
 
@@ -49,6 +51,16 @@ def _shares(repos: list[Row], entries: list[Row]) -> Iterable[str]:
         yield _share(f'the text "1.10" given to a text option, {serialiser}', sum(t[0] for t in texts), sum(t[1] for t in texts))
     redirected, reported, missed = (_writes(entries, key) for key in ("redirected", "reported", "missed"))
     every = redirected + reported + missed
+    for what in ("resumed", "framework's own", "to look at", "refused", "nothing found", "not found"):
+        yield _share(f"entry points after an interruption: {what}", sum(e["resume"]["what"] == what for e in entries), len(entries))
+    told = [(e["checkpoint"], agrees(e["checkpoint"], e["seen_checkpoints"])) for e in entries]
+    unknown = sum(good is None for _, good in told)
+    yield _share(
+        "the script's own checkpoints called as the list calls them",
+        sum(good is True for _, good in told),
+        len(told),
+        f" ({unknown} unknown)",
+    )
     yield _share("literal writes redirected", redirected, every)
     yield _share("literal writes reported with a reason only", reported, every)
     yield _share("literal writes neither redirected nor reported", missed, every)
@@ -77,8 +89,9 @@ def _repositories(repos: list[Row]) -> list[str]:
 
 def _entry_points(entries: list[tuple[Row, Row]]) -> list[str]:
     head = [
-        "| entry point | framework | settings | EC2 cases same | options | toolkit | v3 | writes redirected / reported / missed |",
-        "|---" * 8 + "|",
+        "| entry point | framework | settings | EC2 cases same | options | toolkit | v3 | writes redirected / reported / missed "
+        "| own checkpoints | after an interruption |",
+        "|---" * 10 + "|",
     ]
     rows = []
     for repo, entry in entries:
@@ -91,7 +104,8 @@ def _entry_points(entries: list[tuple[Row, Row]]) -> list[str]:
         wrote = f"{writes['redirected']} / {len(writes['reported'])} / {len(writes['missed'])}"
         where = f"{repo['name']} `{entry['path']}`"
         rows.append(
-            f"| {where} | {entry['framework'] or '**not found**'} | {entry['cli'] or '?'} | {cases} | {' | '.join(counted)} | {wrote} |"
+            f"| {where} | {entry['framework'] or '**not found**'} | {entry['cli'] or '?'} | {cases} | {' | '.join(counted)} | {wrote} "
+            f"| {entry['checkpoint'] or '?'} | {entry['resume']['what']} |"
         )
     return ["## Entry points", "", *head, *rows, ""]
 
@@ -108,7 +122,7 @@ def _failures(repos: list[Row]) -> list[str]:
 
 
 def _entry_failures(entry: Row) -> list[str]:
-    verdict, told = entry["settings"], []
+    verdict, told = entry["settings"], [f"- `{entry['path']}`: not resumed: {why}"[:300] for why in entry["resume"]["why"]]
     if verdict["why"] and (entry["argparse"] or verdict["judged"]):
         told.append(f"- `{entry['path']}`: {verdict['why']}".replace("\n", " ")[:300])
     for case in verdict["differ"][:SHOWN]:
