@@ -52,7 +52,7 @@ class Makers:
     def _of_name(self, module: Module, node: ast.Name, steps: int) -> Iterator[Made]:
         found = module.scope(node).lookup(node.id)
         for binding in found[1] if found is not None else []:
-            if binding.kind == "assign" and binding.value is not None:
+            if binding.kind in ("assign", "with") and binding.value is not None:
                 yield from self._element(module, binding.value, binding.index, steps)
             elif binding.kind == "import":
                 path = self.program.resolver(module.path, binding.module, binding.level)

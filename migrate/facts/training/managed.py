@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from migrate.facts.program import Module, Program
+from migrate.facts.reach import dormant
 from migrate.facts.training.extent import Extent
-from migrate.facts.training.loops import Act, Loop, chains
+from migrate.facts.training.loops import Act, Loop, callers, chains
 from migrate.facts.training.makers import Made, Makers, live_calls
 
 
@@ -30,8 +31,34 @@ def trained(program: Program, methods: frozenset[str]) -> Iterator[Managed]:
     """Every call, in code that may run, of a method of these names on an object; without those that were given to the support module."""
     makers = Makers(program)
     for module, call in live_calls(program):
-        if isinstance(call.func, ast.Attribute) and call.func.attr in methods:
+        if isinstance(call.func, ast.Attribute) and call.func.attr in methods and _is_run(program, module, call):
             yield Managed(module, call, call.func, tuple(makers.of(module, call.func.value)))
+
+
+def _is_run(program: Program, module: Module, node: ast.AST) -> bool:
+    """Whether a way of calls leads here from what runs. By its name alone a ``main`` of another script would count too."""
+    scope = module.scope(node).function()
+    function = program.function_of(scope.node) if scope is not None else None
+    todo, seen = [function] if function is not None else [], set[int]()
+    if function is None:
+        return True
+    while todo:
+        function = todo.pop()
+        if function.owner is not None or (
+            function.module is program.main and (function.node.name == "main" or function.node.decorator_list)
+        ):
+            return True
+        seen.add(id(function.node))
+        for home, point in callers(program, function):
+            outer = home.scope(point).function()
+            caller = program.function_of(outer.node) if outer is not None else None
+            if id(point) in dormant(home, program):
+                continue
+            if caller is None:
+                return True
+            if id(caller.node) not in seen:
+                todo.append(caller)
+    return False
 
 
 def imports_of(program: Program) -> set[str]:

@@ -1,0 +1,225 @@
+"""A TensorFlow loop written by hand that starts from the beginning after an interruption.
+
+What it finds
+    Loops around ``apply_gradients`` or around ``run`` of a TensorFlow 1 session, and the training of an ``Estimator``.
+
+Why it matters on SageMaker
+    Managed spot stops a job at any moment and starts it again on another machine; a job also ends at its runtime limit. Of the first
+    machine's disk nothing is left but the checkpoint folder, which SageMaker carries over.
+
+Fix and its safety
+    Safe for a loop that has a ``tf.train.CheckpointManager`` of its own, restores its latest checkpoint at the start, and takes its
+    first turn from what it restored. Its folder stays where the model goes; two lines let it travel with the job: what the run has put
+    there is carried into the checkpoint folder behind each ``save()``, and is there again before the manager looks for it. Both do
+    nothing where no checkpoints are made (on EC2, unless ``SM_CHECKPOINT_DIR`` is set). How exactly such a run goes on is up to what
+    the script's checkpoint holds: random state and the place in a data set are not in it by themselves.
+    Not done, with the reason: loops without such a checkpoint, sessions of TensorFlow 1 (their graph, queues and counters cannot be
+    followed, and cannot be run to see that it works), Estimators (which go on from ``model_dir`` by themselves).
+
+Source
+    CONTRACT: what survives a spot interruption. TensorFlow: "Training checkpoints" (``tf.train.CheckpointManager``),
+    ``tf.compat.v1.train.Saver``, ``tf.estimator.RunConfig``.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from migrate.edits.model import Edit, Insert
+from migrate.facts.model import Span
+from migrate.facts.program import Module, Program
+from migrate.facts.training.loops import Act, Loop, chains
+from migrate.facts.training.makers import Makers, live_calls
+from migrate.facts.training.managed import imports_of
+from migrate.repo.acts import GRAPH_STEP
+from migrate.rules.base import Context, Example
+from migrate.rules.hooks import support_name
+from migrate.rules.model import Finding
+
+CODE = "SM314"
+NAME = "unresumed-tensorflow-loop"
+SESSIONS = ("Session", "InteractiveSession", "MonitoredTrainingSession", "managed_session")
+ESTIMATOR = "an Estimator goes on from its model_dir by itself: give it a folder below the checkpoint folder"
+SESSION = (
+    "the state of a TensorFlow 1 session is not followed: save it with a Saver in the loop, restore tf.train.latest_checkpoint before it"
+)
+BARE = "it has no tf.train.CheckpointManager that restores its latest checkpoint and tells the loop where to go on"
+
+
+def check(context: Context) -> Iterator[Finding]:
+    program = context.program
+    if not any(name.split(".")[0] == "tensorflow" for name in imports_of(program)):
+        return
+    makers = Makers(program)
+    for module, call in live_calls(program):
+        name = program.qualified(module, call.func) or ""
+        if name.endswith("estimator.train_and_evaluate") or _is_estimator(makers, module, call):
+            message = "this training starts from the beginning after an interruption"
+            yield Finding(CODE, NAME, module.place(call), "warning", message, "none", ESTIMATOR, effort=2)
+    for loop, graph in _loops(program, makers):
+        message = f"the loop of line {loop.line} starts from the beginning after an interruption"
+        edits = () if graph else _edits(context, loop)
+        if edits:
+            message = "this loop's own checkpoints are lost with the machine; the checkpoint folder lets it go on"
+        elif edits is None:
+            continue
+        reason = None if edits else SESSION if graph else BARE
+        yield Finding(
+            CODE, NAME, loop.module.place(loop.node), "warning", message, "safe" if edits else "none", reason, 1 if edits else 3, edits
+        )
+
+
+def _is_estimator(makers: Makers, module: Module, call: ast.Call) -> bool:
+    if not isinstance(call.func, ast.Attribute) or call.func.attr not in ("train", "fit"):
+        return False
+    return any(".estimator." in made.name or ".learn." in made.name for made in makers.of(module, call.func.value))
+
+
+def _loops(program: Program, makers: Makers) -> Iterator[tuple[Loop, bool]]:
+    """The outermost loops that train, and whether by a session of TensorFlow 1."""
+    found: dict[int, tuple[Loop, bool]] = {}
+    for module, call in live_calls(program):
+        if not isinstance(call.func, ast.Attribute):
+            continue
+        graph = call.func.attr == "run" and _fetches_step(module, call) and _is_session(makers, module, call.func.value)
+        if graph or call.func.attr == "apply_gradients":
+            for chain in chains(program, Act(module, call)):
+                if chain:
+                    known = found.get(id(chain[-1].node))
+                    found[id(chain[-1].node)] = chain[-1], graph or (known is not None and known[1])
+    yield from found.values()
+
+
+def _fetches_step(module: Module, call: ast.Call) -> bool:
+    """Whether a name in what is fetched is that of a training step: nothing else tells one from an evaluation."""
+    nodes = [node for argument in call.args[:1] for node in ast.walk(argument)]
+    for name in [node for node in nodes if isinstance(node, ast.Name)]:  # a list that is made before
+        found = module.scope(name).lookup(name.id)
+        lists = [b.value for b in found[1] if b.kind == "assign" and isinstance(b.value, (ast.List, ast.Tuple))] if found else []
+        nodes += [node for value in lists for node in ast.walk(value)]
+    names = [node.id if isinstance(node, ast.Name) else node.attr for node in nodes if isinstance(node, (ast.Name, ast.Attribute))]
+    return GRAPH_STEP.search(" ".join(names)) is not None
+
+
+def _is_session(makers: Makers, module: Module, node: ast.expr) -> bool:
+    return any(made.name.startswith("tensorflow.") and made.name.rsplit(".", 1)[-1] in SESSIONS for made in makers.of(module, node))
+
+
+def _edits(context: Context, loop: Loop) -> tuple[Edit, ...] | None:
+    """The lines that carry the script's own checkpoints; none where it has none that lets it go on, None where they are there already."""
+    program, module = context.program, loop.module
+    names = ((home, call, program.qualified(home, call.func) or "") for home, call in live_calls(program))
+    managers = [(home, call) for home, call, name in names if name.endswith(".train.CheckpointManager")]
+    if len(managers) != 1 or managers[0][0] is not module:
+        return ()
+    made = module.statement(managers[0][1])
+    manager = made.targets[0] if isinstance(made, ast.Assign) and len(made.targets) == 1 else None
+    saves = [s for s in _statements(loop.node) if isinstance(manager, ast.Name) and _saves(s, manager.id)]
+    if not isinstance(manager, ast.Name) or not saves or not _goes_on(module, loop, manager.id, managers[0][1]):
+        return ()
+    if any(isinstance(n, ast.ImportFrom) and any(a.name == "put_back_outputs" for a in n.names) for n in ast.walk(module.tree)):
+        return None
+    before = Span.of(made)
+    put_back, first = support_name(context, module, "put_back_outputs", before)
+    carry, second = support_name(context, module, "carry_outputs", before)
+    folder, third = support_name(context, module, "checkpoint_folder", before)
+    edits: list[Edit] = [*first, *second, *third, Insert(module.path, before, f'{put_back}({folder}("tensorflow"))')]
+    edits += [Insert(module.path, Span.of(save), f'{carry}({folder}("tensorflow"))', after=True) for save in saves]
+    return tuple(edits)
+
+
+def _statements(node: ast.AST) -> Iterator[ast.stmt]:
+    yield from (n for n in ast.walk(node) if isinstance(n, ast.stmt) and n is not node)
+
+
+def _saves(statement: ast.stmt, manager: str) -> bool:
+    """``manager.save()``, alone or assigned."""
+    value = statement.value if isinstance(statement, (ast.Expr, ast.Assign)) else None
+    return isinstance(value, ast.Call) and ast.unparse(value.func) == f"{manager}.save"
+
+
+def _goes_on(module: Module, loop: Loop, manager: str, call: ast.Call) -> bool:
+    """Whether the latest checkpoint is restored before the loop, and the loop's own turns are counted by what it holds."""
+    restored = any(
+        isinstance(c.func, ast.Attribute)
+        and c.func.attr == "restore"
+        and c.lineno < loop.line
+        and any(ast.unparse(a).endswith((f"{manager}.latest_checkpoint", "latest_checkpoint(" + _folder_of(call) + ")")) for a in c.args)
+        for c in module.calls()
+    )
+    kept = {_checkpoint_of(call)} | {ast.unparse(k.value) for c in module.calls() if _is_checkpoint(c) for k in c.keywords}
+    asked = loop.node.test if isinstance(loop.node, ast.While) else loop.node.iter
+    return restored and any(isinstance(n, (ast.Name, ast.Attribute)) and ast.unparse(n) in kept for n in ast.walk(asked))
+
+
+def _is_checkpoint(call: ast.Call) -> bool:
+    return ast.unparse(call.func).endswith("train.Checkpoint")
+
+
+def _checkpoint_of(call: ast.Call) -> str:
+    given = next((k.value for k in call.keywords if k.arg == "checkpoint"), call.args[0] if call.args else None)
+    return ast.unparse(given) if given is not None else ""
+
+
+def _folder_of(call: ast.Call) -> str:
+    given = next((k.value for k in call.keywords if k.arg == "directory"), call.args[1] if len(call.args) > 1 else None)
+    return ast.unparse(given) if given is not None else "?"
+
+
+EXAMPLES = (
+    Example(
+        before="""\
+import tensorflow as tf
+
+weight = tf.Variable(1.0)
+optimizer = tf.keras.optimizers.SGD(0.1)
+checkpoint = tf.train.Checkpoint(step=tf.Variable(0), weight=weight, optimizer=optimizer)
+manager = tf.train.CheckpointManager(checkpoint, "checkpoints", max_to_keep=3)
+checkpoint.restore(manager.latest_checkpoint)
+for step in range(int(checkpoint.step), 100):
+    with tf.GradientTape() as tape:
+        loss = (weight - 3.0) ** 2
+    optimizer.apply_gradients([(tape.gradient(loss, weight), weight)])
+    checkpoint.step.assign_add(1)
+    if step % 10 == 0:
+        manager.save()
+""",
+        after="""\
+import tensorflow as tf
+from sagemaker_support import carry_outputs, checkpoint_folder, put_back_outputs
+
+weight = tf.Variable(1.0)
+optimizer = tf.keras.optimizers.SGD(0.1)
+checkpoint = tf.train.Checkpoint(step=tf.Variable(0), weight=weight, optimizer=optimizer)
+put_back_outputs(checkpoint_folder("tensorflow"))
+manager = tf.train.CheckpointManager(checkpoint, "checkpoints", max_to_keep=3)
+checkpoint.restore(manager.latest_checkpoint)
+for step in range(int(checkpoint.step), 100):
+    with tf.GradientTape() as tape:
+        loss = (weight - 3.0) ** 2
+    optimizer.apply_gradients([(tape.gradient(loss, weight), weight)])
+    checkpoint.step.assign_add(1)
+    if step % 10 == 0:
+        manager.save()
+        carry_outputs(checkpoint_folder("tensorflow"))
+""",
+    ),
+)
+
+UNTOUCHED = (
+    """\
+import tensorflow as tf
+
+model = tf.keras.models.load_model("model.keras")
+for batch in tf.data.Dataset.range(8).batch(2):
+    print(model(batch))
+""",
+    """\
+import tensorflow as tf
+
+with tf.compat.v1.Session() as session:
+    for name in ("a", "b"):
+        print(session.run(name))
+""",
+)
