@@ -99,5 +99,5 @@ def cli_calls(program: Program, name: str) -> Iterator[tuple[Module, ast.Call]]:
     """The calls of a library's class that trains once it is made, or of a local class that inherits from it: ``LightningCLI``."""
     makers = Makers(program)
     for module, call in live_calls(program):
-        if any(made.call is call and made.name.endswith("." + name) for made in makers.of(module, call)):
+        if any(made.call is call and made.name.endswith("." + name) for made in makers.of(module, call)) and _is_run(program, module, call):
             yield module, call
