@@ -4,6 +4,7 @@ import collections
 import copy
 import importlib
 import io
+import json
 import os
 import pickle
 import random
@@ -230,9 +231,9 @@ def _frozen(value: Any) -> Any:
 def _random_state() -> Dict[str, Any]:
     """The state of every global random generator that the script has loaded."""
     torch, np = _module("torch"), _module("numpy")
-    found = {"python": random.getstate()}  # type: Dict[str, Any]
+    found = {"python": json.dumps(random.getstate())}  # type: Dict[str, Any]
     if hasattr(np, "random"):
-        found["numpy"] = [part.tolist() if hasattr(part, "tolist") else part for part in np.random.get_state()]
+        found["numpy"] = json.dumps([part.tolist() if hasattr(part, "tolist") else part for part in np.random.get_state()])
     if hasattr(torch, "get_rng_state"):
         found["torch"] = torch.get_rng_state()
         if torch.cuda.is_available() and torch.cuda.is_initialized():
@@ -242,9 +243,10 @@ def _random_state() -> Dict[str, Any]:
 
 def _set_random_state(found: Dict[str, Any]) -> None:
     torch, np = _module("torch"), _module("numpy")
-    random.setstate(found["python"])
+    version, numbers, gauss = json.loads(found["python"])
+    random.setstate((version, tuple(numbers), gauss))
     if "numpy" in found and hasattr(np, "random"):
-        np.random.set_state(tuple(found["numpy"]))
+        np.random.set_state(tuple(json.loads(found["numpy"])))
     if "torch" in found and hasattr(torch, "set_rng_state"):
         torch.set_rng_state(found["torch"])
         if "cuda" in found and torch.cuda.is_available():

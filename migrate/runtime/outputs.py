@@ -17,6 +17,7 @@ import time
 from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
 
 _VERSION = 1
+_OUTPUTS = ("SM_MODEL_DIR", "SM_OUTPUT_DATA_DIR")
 
 
 class Refused(Exception):
@@ -126,7 +127,7 @@ class _Store:
     def outputs(self) -> Iterator[Tuple[str, str, str]]:
         """The variable, the folder that it names, and a file below: for each, without what lies in a checkpoint folder."""
         root = os.path.realpath(checkpoint_folder() or self.path)
-        for variable in ("SM_MODEL_DIR", "SM_OUTPUT_DATA_DIR"):
+        for variable in _OUTPUTS:
             top = os.environ.get(variable, "")
             for folder, folders, names in os.walk(top) if top else ():
                 paths = {each: os.path.join(folder, each) for each in folders}
@@ -158,9 +159,20 @@ def _is_store(path: str) -> bool:
     return os.path.isdir(os.path.join(path, "blobs")) and bool(_Store(path, 0).names())
 
 
+def _open_outputs() -> Dict[int, str]:
+    """The handles of this process to output files, where the system tells them."""
+    tops = tuple(os.path.realpath(os.environ[name]) + os.sep for name in _OUTPUTS if os.environ.get(name))
+    found = {}
+    with contextlib.suppress(OSError):
+        for handle in os.listdir("/proc/self/fd"):
+            with contextlib.suppress(OSError):
+                found[int(handle)] = os.readlink("/proc/self/fd/" + handle)
+    return {handle: path for handle, path in found.items() if path.startswith(tops)}
+
+
 def _flush() -> None:
-    """Write out what the script has written and Python still holds back."""
-    for thing in gc.get_objects():
+    """Write out what the script has written to output files and Python still holds back."""
+    for thing in gc.get_objects() if _open_outputs() else ():
         if type(thing) in (io.TextIOWrapper, io.BufferedWriter):
             with contextlib.suppress(OSError, ValueError):  # closed, or only read
                 thing.flush()
@@ -168,11 +180,10 @@ def _flush() -> None:
 
 def _to_end(path: str) -> None:
     """Let every handle of this process to ``path`` go on behind its end."""
-    with contextlib.suppress(OSError):
-        for handle in os.listdir("/proc/self/fd"):
+    for handle, there in _open_outputs().items():
+        if there == os.path.realpath(path):
             with contextlib.suppress(OSError):
-                if os.path.samestat(os.fstat(int(handle)), os.stat(path)):
-                    os.lseek(int(handle), 0, os.SEEK_END)
+                os.lseek(handle, 0, os.SEEK_END)
 
 
 def _sign(path: str) -> Tuple[int, ...]:
