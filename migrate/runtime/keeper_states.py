@@ -13,7 +13,7 @@ import sys
 import types
 from typing import Any, Dict, List, Sequence
 
-from migrate.runtime.outputs import Refused
+from migrate.runtime.outputs import Refused, _rank
 
 _CLASS = "~class"  # marks the dict that stands for an object with a state of its own
 _PLAIN = (type(None), bool, int, float, complex, str, bytes)
@@ -111,11 +111,12 @@ def _put_items(value: Any, state: Any) -> None:
         value[:] = state
     else:
         value.clear()
-        (value.extend if isinstance(value, collections.deque) else value.update)(state)
+        (value.extend if isinstance(value, collections.deque) else value.update)(_restored(None, state))
 
 
 def _put(given: Any, held: Any) -> Any:
     """What a list or a dict holds: in place where it can be, since an optimizer or another list may hold it too."""
+    held = _on_device(held)
     if type(given) is type(held) and type(given) in (list, dict) and not (type(held) is dict and _CLASS in held):
         _put_items(given, held)
         return given
@@ -146,7 +147,7 @@ _KINDS = [
     (lambda v: _is(v, "torch.nn.Module"), _get_module, _put_module),
     (lambda v: _is(v, "torch.optim.Optimizer"), _get_optimizer, _put_optimizer),
     (lambda v: hasattr(v, "load_state_dict"), _get_dict, lambda v, state: v.load_state_dict(state)),
-    (lambda v: _is(v, "torch.Tensor") or _is(v, "numpy.ndarray"), lambda v: _held(v), _put_array),
+    (lambda v: _is(v, "torch.Tensor") or _is(v, "numpy.ndarray"), lambda v: v.detach() if hasattr(v, "detach") else v, _put_array),
     (lambda v: isinstance(v, (list, dict, set, collections.deque, bytearray)), lambda v: _held(v), _put_items),
     (lambda v: isinstance(v, random.Random), lambda v: v.getstate(), lambda v, state: v.setstate(state)),
     (lambda v: hasattr(v, "bit_generator"), lambda v: v.bit_generator.state, lambda v, state: setattr(v.bit_generator, "state", state)),
@@ -195,11 +196,17 @@ def _held(value: Any, parameters: Sequence[Any] = ()) -> Any:
         return type(value)(_held(item, parameters) for item in value)
     if type(value) is dict:
         return {key: _held(item, parameters) for key, item in value.items()}
-    return value.detach() if _is(value, "torch.Tensor") else value
+    if type(value) is collections.deque:
+        return collections.deque((_held(item, parameters) for item in value), value.maxlen)
+    if _is(value, "torch.Tensor"):
+        value = value.detach()
+        return value if value.device.type == "cpu" else {_CLASS: "tensor", "state": value, "device": str(value.device)}
+    return value
 
 
 def _restored(value: Any, held: Any, parameters: Sequence[Any] = ()) -> Any:
     """What ``held`` stands for; an object with a state of its own is ``value``, or of it. An optimizer may be over other ``parameters``."""
+    held = _on_device(held)
     if type(held) is dict and _CLASS in held:
         if held["over"] and _held(value, parameters).get("over") != held["over"] or _class(value) != held[_CLASS]:
             value = _made_anew(held, parameters)
@@ -210,7 +217,19 @@ def _restored(value: Any, held: Any, parameters: Sequence[Any] = ()) -> Any:
         return type(held)(_restored(one, item, parameters) for one, item in zip(given, held))
     if type(held) is dict:
         return {key: _restored(value.get(key) if isinstance(value, dict) else None, item, parameters) for key, item in held.items()}
-    return held.to(value.device) if _is(held, "torch.Tensor") and _is(value, "torch.Tensor") else held
+    if type(held) is collections.deque:
+        return collections.deque((_restored(None, item, parameters) for item in held), held.maxlen)
+    return held
+
+
+def _on_device(held: Any) -> Any:
+    """A tensor that was not on the CPU: on its device, or, in one of several processes, on this process's own."""
+    if type(held) is not dict or held.get(_CLASS) != "tensor":
+        return held
+    kind, tensor = held["device"].partition(":")[0], held["state"]
+    if kind == "cuda" and not sys.modules["torch"].cuda.is_available():
+        return tensor
+    return tensor.to(held["device"] if _rank()[1] == 1 else kind)
 
 
 def _made_anew(held: Dict[str, Any], parameters: Sequence[Any]) -> Any:
