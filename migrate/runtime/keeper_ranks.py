@@ -1,5 +1,6 @@
 """Several processes: the first one writes and says when all save and stop, all read, each has random states of its own."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -9,7 +10,9 @@ from typing import Any, Dict, Optional
 
 from migrate.runtime.keeper import Keeper, _Loop
 from migrate.runtime.keeper_states import _dump, _parse
-from migrate.runtime.outputs import _rank, _write
+from migrate.runtime.outputs import Refused, _rank, _write
+
+_said = []  # type: Any  # keys of the group's store, the oldest first
 
 
 class _Together(Keeper):
@@ -24,6 +27,9 @@ class _Together(Keeper):
             if _rank()[0]:
                 return str(store.get("keeper " + key).decode())
             store.set("keeper " + key, text)
+            _said.append("keeper " + key)
+            if len(_said) > 1000:  # nobody can be that far behind
+                store.delete_key(_said.pop(0))
         except RuntimeError as error:  # timed out, or the first process is gone
             print("keeper: the first process says nothing (%s)" % str(error).splitlines()[0], flush=True)
             return ""
@@ -37,29 +43,30 @@ class _Together(Keeper):
     def _newest(self) -> Any:
         found = None if _rank()[0] and _group_store() else self._store.newest()
         name = self._heard("start", found[0] if found else "")
-        return found if found or not name else (name, json.loads(self._store.read(name).decode()))
+        try:
+            return found if found or not name else (name, json.loads(self._store.read(name).decode()))
+        except OSError as error:
+            raise Refused("the first process goes on from a checkpoint that this one does not have (%s)" % error)
 
     def _save(self, loop: _Loop, publish: bool = True) -> Optional[str]:
         rank, world = _rank()
         if rank and publish:
-            random = {
-                one.path: one.random
-                for one in self._stack + [item for level in self._stack for item in level.items]
-                if isinstance(one, _Loop)
-            }
-            tree = {"random": self._random(), "loops": random}
-            name = self._rank_file(loop.path, loop.done)
-            _write(os.path.dirname(name), os.path.basename(name), lambda file: _dump(tree, file))
-            _keep_newest(os.path.dirname(name), "%d-of-%d-" % (rank, world), 20)
+            met = self._stack + [item for level in self._stack for item in level.items]
+            tree = {"random": self._random(), "loops": {one.path: one.random for one in met if isinstance(one, _Loop)}}
+            name = self._rank_file(loop.path, loop.done, loop.over)
+            with contextlib.suppress(OSError):  # a full disk: the checkpoint is without this process's random state
+                _write(os.path.dirname(name), os.path.basename(name), lambda file: _dump(tree, file))
+                _keep_newest(os.path.dirname(name), "%d-of-%d-" % (rank, world), 20)
             _tell("keeper saved %s" % os.path.basename(name))
         elif publish:
-            names = [os.path.basename(self._rank_file(loop.path, loop.done, other)) for other in range(1, world)]
+            names = [os.path.basename(self._rank_file(loop.path, loop.done, loop.over, other)) for other in range(1, world)]
             _wait(["keeper saved %s" % name for name in names])
         return super()._save(loop, publish)
 
     def _start_as_rank(self, saved: Dict[str, Any]) -> None:
         rank, world = _rank()
-        name = self._rank_file(saved["point"], saved["loops"][saved["point"]]["done"])
+        loop = saved["loops"][saved["point"]]
+        name = self._rank_file(saved["point"], loop["done"], loop["over"])
         if rank and os.path.exists(name):
             with open(name, "rb") as file:
                 mine = _parse(file)
@@ -69,8 +76,8 @@ class _Together(Keeper):
         elif rank:
             print("keeper: the checkpoint has no random state of process %d of %d: it is not restored" % (rank, world), flush=True)
 
-    def _rank_file(self, path: str, done: int, rank: Optional[int] = None) -> str:
-        where = hashlib.sha256(("%s %d" % (path, done)).encode()).hexdigest()[:16]
+    def _rank_file(self, path: str, done: int, over: bool, rank: Optional[int] = None) -> str:
+        where = hashlib.sha256(("%s %d %s" % (path, done, over)).encode()).hexdigest()[:16]
         name = "%d-of-%d-%s" % (_rank()[0] if rank is None else rank, _rank()[1], where)
         return os.path.join(self._store.path, "ranks", name)
 
