@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+from pathlib import Path
 
 import pytest
 
+from migrate.report.rules import pages
 from migrate.rules.base import Example, Rule, all_rules
 from tests.rules.harness import apply, check
 
@@ -48,3 +50,9 @@ def test_a_rule_is_documented_and_has_both_kinds_of_example(rule: Rule) -> None:
 def test_codes_are_unique() -> None:
     codes = [rule.code for rule in all_rules()]
     assert len(codes) == len(set(codes))
+
+
+def test_the_pages_of_the_rules_say_what_the_rules_say() -> None:
+    folder = Path(__file__).resolve().parents[2] / "docs" / "rules"
+    written = {path.name: path.read_text(encoding="utf-8") for path in folder.iterdir()}
+    assert written == pages(), "run tools/update_rules.py"
