@@ -113,6 +113,20 @@ def test_its_own_runs_differ(repo: Repo) -> None:
     assert way.result == "apart" and way.repeated_steps == 0
 
 
+def test_a_single_value_that_differs_each_time(repo: Repo) -> None:
+    """The name of a run is no result; all else in the file is compared."""
+    names = '{"weight": weight, "run": os.urandom(8).hex()}'
+    report, way = drilled(repo, edited(LIGHT, ('{"weight": weight}, file', names + ", file")), "kill")
+    assert verdicts(report) == {} and way.result == "same"
+    assert "left out since they differ: 1 values" in check(report, "plain runs").message
+    worse = edited(
+        LIGHT,
+        ('{"weight": weight}, file', names + ", file"),
+        ('    epoch, weight = saved["epoch"], saved["weight"]', '    epoch = saved["epoch"]'),
+    )
+    assert drilled(repo, worse, "kill")[1].faults[0].startswith("model/model.json: weight: ")
+
+
 def test_it_loses_a_counter(repo: Repo) -> None:
     report, way = drilled(repo, edited(SCRIPT, ("epoch, seen = saved", "epoch, _ = saved")), "kill")
     assert report.exit_code == 1 and way.result == "different"

@@ -1,6 +1,6 @@
 """What two files hold, compared value by value. Run by the script's own Python, which has its packages; never imported by the tool.
 
-    python contents.py FOLDER FOLDER RELATIVE TOLERANCE SMALLEST < ["a.pt", ...] > {"a.pt": {"same": ..., "where": ..., ...}, ...}
+    python contents.py FOLDER FOLDER TOLERANCE SMALLEST < ["a.pt", ...] > {"a.pt": {"faults": ..., "texts": ..., "largest": ...}, ...}
 
 Nothing of a file is executed: torch loads weights only, NumPy loads no objects, and what is pickled is read with stand-ins for classes.
 Python 3.8 and later; a package that is not there leaves its files to be compared by their bytes.
@@ -36,6 +36,8 @@ _UNREADABLE = (
 # Single values of such a name say when, not what.
 _TIMES = re.compile(r"(?:^|[^a-z])(?:elapsed|elapsed_time|wall_?time|time|timestamp|duration|date|date_saved)(?:\.npy)?$", re.IGNORECASE)
 _DTYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "i1", "U8": "u1", "BOOL": "?"}
+_ID = re.compile(r"(?:^|[^a-z])id$", re.IGNORECASE)
+_MOST = 100  # places that one file's report holds
 
 
 class Stand:
@@ -200,23 +202,36 @@ def _pickled_array(value: Any) -> Any:
 
 
 def compare(left: Any, right: Any, relative: float, smallest: float) -> dict[str, Any]:
-    """``same`` is values, close or different; ``where`` the first place that differs; ``texts`` are for the caller to judge."""
+    """``faults`` are places that differ, in words, and whether more than one value does; ``texts`` are for the caller to judge."""
     one, other = dict(leaves(left)), dict(leaves(right))
-    largest, texts = 0.0, []
+    out: dict[str, Any] = {"faults": [], "texts": [], "largest": 0.0}
     for place in [*one, *(place for place in other if place not in one)]:
+        if len(out["faults"]) >= _MOST:
+            out["faults"].append(["", f"{_MOST} values and more differ", True])
+            break
         if place not in one or place not in other:
-            return {"same": "different", "where": f"{place or 'it'} is in only one of the two"}
-        if _TIMES.search(place) and getattr(one[place], "size", 1) == getattr(other[place], "size", 1) == 1:
-            continue
-        words = _words(one[place]), _words(other[place])
-        if words[0] is not None and words[1] is not None:
-            texts += [[place, *words]] if words[0] != words[1] else []
-            continue
-        found = _beside(one[place], other[place], relative, smallest)
-        if isinstance(found, str):
-            return {"same": "different", "where": place + ("" if found.startswith("[") else ": " if place else "") + found}
-        largest = max(largest, found)
-    return {"same": "close" if largest else "values", "largest": largest, "texts": texts}
+            out["faults"].append([place, f"{place or 'it'} is in only one of the two", True])
+        elif not (_says_when(place, one[place]) and _says_when(place, other[place])):
+            _note(out, place, one[place], other[place], _beside(one[place], other[place], relative, smallest))
+    return out
+
+
+def _note(out: dict[str, Any], place: str, left: Any, right: Any, found: float | str) -> None:
+    words = _words(left), _words(right)
+    if isinstance(found, float):
+        out["largest"] = max(out["largest"], found)
+    elif words[0] is not None and words[1] is not None:
+        out["texts"].append([place, *words])
+    else:
+        text = place + ("" if found.startswith("[") else ": " if place else "") + found
+        out["faults"].append([place, text, isinstance(left, bytes) or getattr(left, "size", 1) != 1])
+
+
+def _says_when(place: str, leaf: Any) -> bool:
+    """Whether a single value is a time, by its name, or the address of an object: no result."""
+    if _TIMES.search(place):
+        return getattr(leaf, "size", 1) == 1
+    return bool(_ID.search(place)) and type(leaf) is int and leaf > 1 << 32
 
 
 def _words(leaf: Any) -> str | None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from migrate.verify.drill import lines, results
 from migrate.verify.drill.model import TOLERANCE, Drilled, Result, Trial
+from migrate.verify.drill.results import Fault
 from migrate.verify.interpreter import Interpreter
 from migrate.verify.model import Check
 
@@ -25,9 +26,14 @@ class Plain:
 
     first: Trial
     reference: Trial  # the one whose saves were seen
-    differ: dict[str, str]
+    differ: Mapping[str, tuple[Fault, ...]]
     kinds: frozenset[str]
     files: int
+
+    @property
+    def apart(self) -> tuple[str, ...]:
+        """The files in which more differs than single values."""
+        return tuple(name for name, faults in self.differ.items() if any(fault.heavy for fault in faults))
 
     @property
     def steps(self) -> int:
@@ -69,24 +75,36 @@ def short(way: str, base: Plain, message: str) -> Drilled:
 def _compared(out: Drilled, base: Plain, parts: Sequence[Trial], python: Interpreter) -> Drilled:
     last = parts[-1]
     found = results.compare(base.first.kept, last.kept, python)
-    apart = {_plain_name(name) for name in base.differ}
-    faults = [f"{name}: {where}" for name, where in found.differ.items() if _plain_name(name) not in apart]
+    faults = _faults(found.differ, base)
     differing = lines.differing(base.first.lines, last.lines, base.kinds)
     faults += [f"printed: {line.strip()!r} instead of {better.strip()!r}" for line, better in differing if better is not None]
     if parts[-1].checkpoints and any(name.endswith(MORE_TO_DO) for name, _ in last.checkpoints):
         faults.append(f"{MORE_TO_DO} is still there, although nothing is left to do: the next job of the chain would start for nothing")
     largest = max(found.largest, TOLERANCE if any(better is None for _, better in differing) else 0.0)
-    result: Result = "different" if faults else "apart" if base.differ else "close" if largest else "same"
+    result: Result = "different" if faults else "apart" if base.apart else "close" if largest else "same"
     missing = lines.absent(base.first.lines, [line for part in parts for line in part.lines], base.kinds)
     return replace(
         out,
         result=result,
-        files=found.files - len(base.differ),
+        files=found.files - len(base.apart),
         lines=len(last.lines),
         largest=largest,
         faults=tuple(faults),
         missing_lines=missing,
     )
+
+
+def _faults(differ: Mapping[str, tuple[Fault, ...]], base: Plain) -> list[str]:
+    """What differs beyond what two plain runs differ in."""
+    apart = {_plain_name(name) for name in base.apart}
+    out = []
+    for name, faults in differ.items():
+        known = {fault.place for fault in base.differ.get(name, ())}
+        new = [fault for fault in faults if fault.place not in known]
+        if new and _plain_name(name) not in apart:
+            more = f" (and {len(new) - 1} more)" if len(new) > 1 else ""
+            out.append(f"{name}: {new[0].words}{more}")
+    return out
 
 
 def _told(out: Drilled, base: Plain) -> Drilled:

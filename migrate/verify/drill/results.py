@@ -22,18 +22,28 @@ _LONGEST = 200  # characters that say where a file differs
 
 
 @dataclass(frozen=True)
+class Fault:
+    """One place in which two files differ; ``place`` is empty for the file itself. ``heavy``: more than a single value beside the rest."""
+
+    place: str
+    words: str
+    heavy: bool
+
+
+@dataclass(frozen=True)
 class Results:
-    """How many files were compared, what of them differs (file -> where), and the largest difference of what is close."""
+    """How many files were compared, what of them differs, and the largest relative difference of what is close."""
 
     files: int
-    differ: dict[str, str]
+    differ: Mapping[str, tuple[Fault, ...]]
     largest: float
 
 
 def compare(left: Path, right: Path, python: Interpreter) -> Results:
     """What the right run's folder holds, held against the left's. Raises UserError where the script's Python cannot tell."""
     ours, theirs = set(snapshot.take(left)), set(snapshot.take(right))
-    differ = dict.fromkeys(ours - theirs, "is not there") | dict.fromkeys(theirs - ours, "is not there without the interruption")
+    differ: dict[str, tuple[Fault, ...]] = {name: (Fault("", "is not there", True),) for name in ours - theirs}
+    differ |= {name: (Fault("", "is not there without the interruption", True),) for name in theirs - ours}
     binary, largest = [], 0.0
     for name in sorted(ours & theirs):
         if snapshot.digest(left / name) == snapshot.digest(right / name):
@@ -45,26 +55,25 @@ def compare(left: Path, right: Path, python: Interpreter) -> Results:
         where, gap = _texts(texts[0], texts[1])
         largest = max(largest, gap)
         if where:
-            differ[name] = where
+            differ[name] = (Fault("", where, True),)
     for name, told in _contents(left, right, binary, python).items():
-        where, gap = _judged(told)
+        faults, gap = _judged(told)
         largest = max(largest, gap)
-        if where:
-            differ[name] = where[:_LONGEST]
+        if faults:
+            differ[name] = faults
     return Results(len(ours), dict(sorted(differ.items())), largest)
 
 
-def _judged(told: Mapping[str, Any]) -> tuple[str, float]:
+def _judged(told: Mapping[str, Any]) -> tuple[tuple[Fault, ...], float]:
     """Where the contents of two files differ, and the largest difference of what is close."""
-    if told["same"] == "different":
-        return str(told["where"]), 0.0
+    faults = [Fault(place, words[:_LONGEST], heavy) for place, words, heavy in told["faults"]]
     largest = float(told["largest"])
     for place, expected, found in told["texts"]:
         where, gap = _texts(expected, found)
-        if where:
-            return f"{place}: {where}", 0.0
         largest = max(largest, gap)
-    return "", largest
+        if where:
+            faults.append(Fault(place, f"{place}: {where}"[:_LONGEST], False))
+    return tuple(faults), largest
 
 
 def _text(path: Path) -> str | None:

@@ -146,12 +146,13 @@ class _Driller:
         return Check("checkpoints", self.style, "fail", text, told, advice="run migrate apply; where it cannot help, it says why")
 
     def _plain(self, base: Plain, seconds: float) -> Check:
-        count = f"{base.files - len(base.differ)} files, {len(base.first.lines)} printed lines"
-        if not base.differ:
-            rest = f"; printed lines that differ each time: {', '.join(sorted(base.kinds)[:2])}"[:160] if base.kinds else ""
-            return Check("plain runs", self.style, "pass", f"two uninterrupted runs give the same: {count}{rest}", (), seconds)
-        evidence = tuple(Evidence(f"{name}: {where}") for name, where in base.differ.items())
-        text = f"two uninterrupted runs differ from each other already in {len(base.differ)} of {base.files} files; {self._cause()}"
+        count = f"{base.files - len(base.apart)} files, {len(base.first.lines)} printed lines"
+        evidence = tuple(Evidence(f"{name}: {faults[0].words}") for name, faults in base.differ.items())
+        if not base.apart:
+            rest = f"; left out since they differ: {len(evidence)} values beside the rest" if evidence else ""
+            rest += f"; printed lines that differ each time: {', '.join(sorted(base.kinds)[:2])}"[:160] if base.kinds else ""
+            return Check("plain runs", self.style, "pass", f"two uninterrupted runs give the same: {count}{rest}", evidence, seconds)
+        text = f"two uninterrupted runs differ from each other already in {len(base.apart)} of {base.files} files; {self._cause()}"
         advice = "set the seeds of Python, NumPy and the framework; without, no drill can show that the result is the same"
         return Check("plain runs", self.style, "note", text, evidence, seconds, advice)
 
@@ -200,6 +201,6 @@ def _as_data(wish: Wish, base: Plain, ways: Sequence[Drilled]) -> Drill:
         steps=base.steps or None,
         checkpoint_bytes=saves[-1].size if saves else 0,
         save_seconds=_save_seconds(base),
-        plain_differ=tuple(base.differ),
+        plain_differ=base.apart,
         ways=tuple(ways),
     )
