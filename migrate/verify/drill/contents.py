@@ -120,7 +120,8 @@ def _archive(data: bytes, name: str) -> Any:
         except (*_UNREADABLE, pickle.UnpicklingError, ImportError):
             pass  # a whole model, not weights alone: its parts
     names = {member: member.partition("/")[2] if torch else member for member in members}  # torch puts the file's own name before
-    return {names[member]: _member(archive.read(member), member) for member in members if not member.endswith("/")}
+    members = [member for member in members if not member.endswith(("/", "/serialization_id"))]  # torch numbers its savings
+    return {names[member]: _member(archive.read(member), member) for member in members}
 
 
 def _member(data: bytes, name: str) -> Any:
