@@ -140,6 +140,19 @@ def test_files_that_are_not_there(tmp_path: Path) -> None:
     }
 
 
+def test_files_named_by_the_time(tmp_path: Path) -> None:
+    for folder, names in (("one", ("run-17/a.txt", "best-3.txt")), ("two", ("run-99/a.txt", "best-3.txt", "best-4.txt"))):
+        for name in names:
+            (tmp_path / folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / folder / name).write_text("1" if folder == "one" else "2")
+    found = results.compare(tmp_path / "one", tmp_path / "two", interpreter.find(None))
+    assert {name: faults[0].words for name, faults in found.differ.items()} == {
+        "best-3.txt": "line 1: '2' instead of '1'",
+        "best-4.txt": "is not there without the interruption",
+        "run-17/a.txt": "line 1: '2' instead of '1'",
+    }
+
+
 def events(*paths: str) -> list[dict[str, Any]]:
     out = []
     for number, path in enumerate(paths):

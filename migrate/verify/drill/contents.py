@@ -1,6 +1,6 @@
 """What two files hold, compared value by value. Run by the script's own Python, which has its packages; never imported by the tool.
 
-    python contents.py FOLDER FOLDER TOLERANCE SMALLEST < ["a.pt", ...] > {"a.pt": {"faults": ..., "texts": ..., "largest": ...}, ...}
+    python contents.py FOLDER FOLDER TOLERANCE SMALLEST < {"a.pt": "a.pt", ...} > {"a.pt": {"faults": ..., "texts": ..., "largest": ...}, ...}
 
 Nothing of a file is executed: torch loads weights only, NumPy loads no objects, and what is pickled is read with stand-ins for classes.
 Python 3.8 and later; a package that is not there leaves its files to be compared by their bytes.
@@ -297,10 +297,10 @@ def _arrays(left: Any, right: Any, relative: float, smallest: float) -> float | 
 def main() -> None:
     left, right, relative, smallest = sys.argv[1:]
     out = {}
-    for name in json.load(sys.stdin):
+    for name, other in json.load(sys.stdin).items():
         told = []
-        for folder in (left, right):
-            with open(os.path.join(folder, name), "rb") as file:
+        for path in (os.path.join(left, name), os.path.join(right, other)):
+            with open(path, "rb") as file:
                 told.append(file.read())
         out[name] = compare(load(told[0], name), load(told[1], name), float(relative), float(smallest))
     json.dump(out, sys.stdout)

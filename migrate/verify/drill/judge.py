@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -96,12 +95,12 @@ def _compared(out: Drilled, base: Plain, parts: Sequence[Trial], python: Interpr
 
 def _faults(differ: Mapping[str, tuple[Fault, ...]], base: Plain) -> list[str]:
     """What differs beyond what two plain runs differ in."""
-    apart = {_plain_name(name) for name in base.apart}
+    apart = {results.plain_name(name) for name in base.apart}
     out = []
     for name, faults in differ.items():
         known = {fault.place for fault in base.differ.get(name, ())}
         new = [fault for fault in faults if fault.place not in known]
-        if new and _plain_name(name) not in apart:
+        if new and results.plain_name(name) not in apart:
             more = f" (and {len(new) - 1} more)" if len(new) > 1 else ""
             out.append(f"{name}: {new[0].words}{more}")
     return out
@@ -166,8 +165,3 @@ def _from_zero(base: Plain, cut: Sequence[Trial], last: Trial) -> bool:
 def _there(part: Trial) -> tuple[str, ...]:
     names = [name for name, size in part.checkpoints if size and not name.rpartition("/")[2].startswith(".")]
     return tuple(f"in the checkpoint folder at the interruption: {name}" for name in names[:5])
-
-
-def _plain_name(name: str) -> str:
-    """Runs that name files by the time or the process have other files each time."""
-    return re.sub(r"\d+", "#", name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -42,15 +43,16 @@ class Results:
 def compare(left: Path, right: Path, python: Interpreter) -> Results:
     """What the right run's folder holds, held against the left's. Raises UserError where the script's Python cannot tell."""
     ours, theirs = set(snapshot.take(left)), set(snapshot.take(right))
-    differ: dict[str, tuple[Fault, ...]] = {name: (Fault("", "is not there", True),) for name in ours - theirs}
-    differ |= {name: (Fault("", "is not there without the interruption", True),) for name in theirs - ours}
-    binary, largest = [], 0.0
-    for name in sorted(ours & theirs):
-        if snapshot.digest(left / name) == snapshot.digest(right / name):
+    pairs = _pairs(ours, theirs)
+    differ: dict[str, tuple[Fault, ...]] = {name: (Fault("", "is not there", True),) for name in ours - set(pairs)}
+    differ |= {name: (Fault("", "is not there without the interruption", True),) for name in theirs - set(pairs.values())}
+    binary, largest = {}, 0.0
+    for name, other in pairs.items():
+        if snapshot.digest(left / name) == snapshot.digest(right / other):
             continue
-        texts = [_text(folder / name) for folder in (left, right)]
+        texts = [_text(left / name), _text(right / other)]
         if texts[0] is None or texts[1] is None or name.endswith(".json"):
-            binary.append(name)
+            binary[name] = other
             continue
         where, gap = _texts(texts[0], texts[1])
         largest = max(largest, gap)
@@ -62,6 +64,21 @@ def compare(left: Path, right: Path, python: Interpreter) -> Results:
         if faults:
             differ[name] = faults
     return Results(len(ours), dict(sorted(differ.items())), largest)
+
+
+def plain_name(name: str) -> str:
+    """Runs that name files by the time or the process have other names each time."""
+    return re.sub(r"\d+", "#", name)
+
+
+def _pairs(ours: set[str], theirs: set[str]) -> dict[str, str]:
+    """Which file of the one belongs to which of the other: the same name, or else the only one that differs in numbers alone."""
+    out = {name: name for name in sorted(ours & theirs)}
+    for name in sorted(ours - theirs):
+        alike = [[other for other in side if plain_name(other) == plain_name(name)] for side in (ours - theirs, theirs - ours)]
+        if len(alike[0]) == len(alike[1]) == 1:
+            out[name] = alike[1][0]
+    return out
 
 
 def _judged(told: Mapping[str, Any]) -> tuple[tuple[Fault, ...], float]:
@@ -103,7 +120,7 @@ def _texts(left: str, right: str) -> tuple[str, float]:
     return "", gap
 
 
-def _contents(left: Path, right: Path, names: list[str], python: Interpreter) -> dict[str, dict[str, Any]]:
+def _contents(left: Path, right: Path, names: Mapping[str, str], python: Interpreter) -> dict[str, dict[str, Any]]:
     if not names:
         return {}
     script = Path(__file__).with_name("contents.py")
