@@ -1,6 +1,6 @@
 """What two files hold, compared value by value. Run by the script's own Python, which has its packages; never imported by the tool.
 
-    python contents.py FOLDER FOLDER TOLERANCE SMALLEST < {"a.pt": "a.pt", ...} > {"a.pt": {"faults": ..., "texts": ..., "largest": ...}, ...}
+    python contents.py FOLDER FOLDER TOLERANCE SMALLEST < {"a.pt": "b.pt"} > {"a.pt": {"faults": ..., "texts": ..., "largest": ...}}
 
 Nothing of a file is executed: torch loads weights only, NumPy loads no objects, and what is pickled is read with stand-ins for classes.
 Python 3.8 and later; a package that is not there leaves its files to be compared by their bytes.
