@@ -16,9 +16,13 @@ from migrate.repo.tree import Tree
 from migrate.rules.model import Finding
 from migrate.scan import Request, Scan, Unreadable, scan_tree
 
+SMALL = 50  # files: outside git, a tree of fewer gets no folder of ours, since it is soon scanned again
+
 
 def scan_to_tell(tree: Tree, request: Request, processes: int | None = None) -> Scan:
     """The scan of ``tree`` but for the edits of its findings: as it is kept, else made and kept. Raises UserError."""
+    if tree.git_dir is None and len(tree.python_files) < SMALL:
+        return scan_tree(tree, request, processes)
     cache, options = Cache(tree), _options(tree, request)
     key = cache.key(*options)
     known = _read(cache.get(key), tree)

@@ -147,11 +147,19 @@ def test_without_a_place_to_keep_it_nothing_fails(repository: Path, scans: list[
     assert len(scans) == 2
 
 
-def test_outside_git_the_place_ignores_itself_and_changes_nothing(tmp_path: Path, scans: list[Request]) -> None:
+def test_outside_git_the_place_ignores_itself(tmp_path: Path, scans: list[Request]) -> None:
     (tmp_path / "train.py").write_text(TRAIN)
+    for number in range(kept.SMALL):
+        (tmp_path / f"part_{number}.py").write_text("")
     assert _tell(tmp_path) == _tell(tmp_path)
     assert len(scans) == 1
     assert (tmp_path / ".migrate" / ".gitignore").read_text() == "*\n"
+
+
+def test_a_small_folder_outside_git_stays_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "train.py").write_text(TRAIN)
+    _tell(tmp_path)
+    assert os.listdir(tmp_path) == ["train.py"]
 
 
 def test_a_scan_of_files_that_change_meanwhile_is_not_kept(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
