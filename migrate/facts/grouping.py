@@ -7,8 +7,8 @@ import re
 from dataclasses import dataclass
 
 from migrate.facts.locations import folder_of, is_file_like, normal
+from migrate.facts.parts import BRACE_HOLE, FORMAT_HOLE, Value
 from migrate.facts.uses import Origin
-from migrate.facts.values import BRACE_HOLE, FORMAT_HOLE, Value
 
 FOLDER_ARGUMENTS = frozenset(
     "log_dir logdir output_dir root save_dir out directory dirpath default_root_dir save_directory dir_name backup_dir export_dir".split()

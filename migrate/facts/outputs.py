@@ -7,8 +7,8 @@ from collections.abc import Iterable
 
 from migrate.facts.grouping import FOLDER_ARGUMENTS, Group, above_fields, is_folder, starred, without_text
 from migrate.facts.locations import folder_of, is_below, kind_of, may_be_below, normal, split_at
+from migrate.facts.parts import MADE_BY_LIBRARY, text_of
 from migrate.facts.uses import Origin, PathUse, Uses
-from migrate.facts.values import MADE_BY_LIBRARY, text_of
 
 MODEL_DIR = "SM_MODEL_DIR"
 OUTPUT_DIR = "SM_OUTPUT_DATA_DIR"

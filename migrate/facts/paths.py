@@ -8,12 +8,11 @@ Every redirect keeps its EC2 value to the byte: ``os.path.join(folder, rest)`` s
 from __future__ import annotations
 
 import ast
-import itertools
 import posixpath
-from dataclasses import dataclass, field
 
 from migrate.facts.calls import Table
 from migrate.facts.channels import channels
+from migrate.facts.flow import reaching
 from migrate.facts.grouping import Group, is_folder
 from migrate.facts.locations import (
     DATA_WORDS,
@@ -32,11 +31,25 @@ from migrate.facts.locations import (
     words,
 )  # fmt: skip
 from migrate.facts.migrated import Migrated, find_migrated
-from migrate.facts.model import Arguments, Option, Place, Span
+from migrate.facts.model import Arguments, Place, Span
+from migrate.facts.origins import (
+    compared_names,
+    has_pair,
+    inside_others,
+    is_derived_from,
+    is_known,
+    names_behind,
+    prefixes,
+    quoted,
+    starts_join,
+    starts_path,
+)
 from migrate.facts.outputs import MODEL_DIR, OUTPUT_DIR, Outputs, makes_anew
+from migrate.facts.parts import PART_OF_PATH, TIME_OR_CHANCE, Value, text_of
 from migrate.facts.program import Module, Program
+from migrate.facts.redirects import Left, Paths, Redirect
 from migrate.facts.uses import BESIDE_INPUT, Origin, PathUse, Uses, find_uses, is_certain_text, names_around
-from migrate.facts.values import PART_OF_PATH, TIME_OR_CHANCE, Value, Values, reaching, text_of
+from migrate.facts.values import Values
 
 SETTINGS = (".yaml", ".yml", ".json", ".cfg", ".ini", ".toml", ".py", ".names")
 FILE_ARGUMENTS = frozenset(
@@ -50,75 +63,6 @@ DATA_ENDINGS = tuple(
 )
 
 
-@dataclass(frozen=True)
-class Redirect:
-    """One place that takes its default from a variable of SageMaker's.
-
-    The new expression is ``os.environ.get(env, folder)``, or ``os.path.join(that, rest)`` where ``rest`` is not None; both are source
-    text. ``span`` is what is replaced; None where an argument is added to the call ``place`` instead.
-    """
-
-    role: str  # channel, model, checkpoint, data, log
-    place: Place
-    env: str
-    folder: str | None
-    rest: str | None
-    span: Span | None
-    default: str | None  # the EC2 path, as text
-    channel: str | None = None
-    option: Option | None = None
-    argument: str | None = None  # the keyword to add, where span is None; empty: by position
-    root: str | None = None  # the EC2 folder that a channel stands for
-    several: bool = False  # it is the first argument of a join: both stand there
-    path_class: str | None = None  # what the file calls pathlib's class, where the expression has to be of that
-
-    def code(self, os_name: str = "os") -> str:
-        """The expression; ``os_name`` is what the file calls the module ``os``."""
-        given = f'"{self.env}"' if self.folder is None else f'"{self.env}", {self.folder}'
-        base = f"{os_name}.environ.get({given})"
-        if self.path_class is not None:
-            base = f"{self.path_class}({base})"
-        if self.rest is None or self.several:
-            return base if self.rest is None else f"{base}, {self.rest}"
-        return f"{os_name}.path.join({base}, {self.rest})"
-
-
-@dataclass(frozen=True)
-class Left:
-    """A path that is left as it is, with the reason. ``loses``: the job would lose what is written there."""
-
-    place: Place
-    act: str
-    kind: str
-    text: str
-    reason: str
-    loses: bool
-
-
-@dataclass
-class Paths:
-    """All that is known of the paths of one program."""
-
-    redirects: list[Redirect] = field(default_factory=list)
-    left: list[Left] = field(default_factory=list)
-    remote: list[tuple[Place, str]] = field(default_factory=list)
-    migrated: list[Migrated] = field(default_factory=list)
-
-    def default_code(self, path: str, span: Span) -> str | None:
-        """The environment-defaulted expression for the literal at ``span``; None when it stays as it is."""
-        for redirect in self.redirects:
-            if redirect.place.path == path and redirect.span == span:
-                return redirect.code()
-        return None
-
-    def has_channel(self) -> bool:
-        """Whether some data come by a channel, or came so already."""
-        return any(r.role == "channel" for r in self.redirects) or any(m.role == "channel" for m in self.migrated)
-
-    def redirect_at(self, path: str, span: Span) -> Redirect | None:
-        return next((r for r in self.redirects if r.place.path == path and r.span == span), None)
-
-
 class _Decider:
     def __init__(self, program: Program, values: Values, uses: Uses, shipped: frozenset[str], migrated: list[Migrated]) -> None:
         self.program = program
@@ -128,11 +72,11 @@ class _Decider:
         self.result = Paths(remote=[(u.module.place(u.call), text) for u, text in uses.remote], migrated=migrated)
         self.outputs = Outputs(uses, [])
         self.placed: set[int] = set()  # ids of uses whose path starts, or may start, at a place that was redirected
-        self.compared, self.compared_empty = _compared_names(program)
+        self.compared, self.compared_empty = compared_names(program)
 
     def _anchored_input(self, origin: Origin) -> None:
         """A folder beside the code that is read, and that the repository does not hold, is a channel; the join is its default."""
-        call, names, path_class = origin.joined, _names_behind(origin), self._path_class(origin)
+        call, names, path_class = origin.joined, names_behind(origin), self._path_class(origin)
         if call is None or not names or path_class == "" or not any(u.act in ("read", "list") for u, _ in origin.uses):
             return
         below = normal("/".join(names))
@@ -163,10 +107,10 @@ class _Decider:
 
     def decide(self) -> Paths:
         origins = [o for o in self.uses.origins.values() if o.uses and o.kind != "anchor"]
-        inner = _inside_others(self.uses)
+        inner = inside_others(self.uses)
         usable = [o for o in origins if self._is_path(o) and id(o) not in inner]
         outputs = [o for o in usable if self._writes(o)]
-        written = {normal(prefix) for o in outputs if o.text is not None for prefix in _prefixes(o, ("write", "make"))}
+        written = {normal(prefix) for o in outputs if o.text is not None for prefix in prefixes(o, ("write", "make"))}
         written |= {normal(m.default) for m in self.result.migrated if m.role != "channel" and m.default}
         rest = [o for o in usable if o not in outputs]
         follows = [o for o in rest if self._follows(o, written)]
@@ -206,18 +150,18 @@ class _Decider:
         if "write" not in acts and "make" not in acts:
             self._anchored_input(origin)
             return
-        named = words(" ".join(_names_behind(origin))) | names_around(origin.module, origin.joined or origin.node)
-        if _is_derived_from(origin) or (named & DATA_WORDS and not named & (MODEL_WORDS | LOG_WORDS)):
+        named = words(" ".join(names_behind(origin))) | names_around(origin.module, origin.joined or origin.node)
+        if is_derived_from(origin) or (named & DATA_WORDS and not named & (MODEL_WORDS | LOG_WORDS)):
             self._anchored_input(origin)
             return
-        names = _names_behind(origin)
-        if names and is_file_like(names[-1]) and not any(u.act in ("write", "make") and _is_known(v) for u, v in origin.uses):
+        names = names_behind(origin)
+        if names and is_file_like(names[-1]) and not any(u.act in ("write", "make") and is_known(v) for u, v in origin.uses):
             self._leave(origin, "it has a name made from that of a file beside the code", loses=True, acts=("write",))
             return
         if self._reads_others(origin) or source is None:
             self._leave(origin, "the same folder is read and written", loses=True)
             return
-        if origin.joined is None and not _starts_path(origin):
+        if origin.joined is None and not starts_path(origin):
             self._leave(origin, "it starts at a folder that the code uses as a whole", loses=True)
             return
         path_class = self._path_class(origin)
@@ -278,7 +222,7 @@ class _Decider:
 
     def _writes(self, origin: Origin) -> bool:
         acts = origin.acts()
-        if _is_derived_from(origin):
+        if is_derived_from(origin):
             return False
         if "write" in acts:
             if origin.names & DATA_WORDS and not origin.names & (MODEL_WORDS | LOG_WORDS | {"out", "output", "save", "result", "results"}):
@@ -300,12 +244,12 @@ class _Decider:
         """Whether a read, a test or a removal concerns what the script itself writes."""
         if not origin.text:
             return False
-        heres = {normal(prefix) for prefix in _prefixes(origin)} - {""}
-        if any(here == w or (w and is_below(here, w)) for w in written for here in heres) or _has_pair(origin):
+        heres = {normal(prefix) for prefix in prefixes(origin)} - {""}
+        if any(here == w or (w and is_below(here, w)) for w in written for here in heres) or has_pair(origin):
             return True
         here = normal(origin.text)
         weak = origin.acts() <= {"test", "list", "remove", "make"} or all(u.row.kind != "data" for u, _ in origin.uses)
-        known = {normal(text_of(v)) for _, v in origin.uses if _is_known(v)} | ({here} if origin.acts() <= {"test", "make"} else set())
+        known = {normal(text_of(v)) for _, v in origin.uses if is_known(v)} | ({here} if origin.acts() <= {"test", "make"} else set())
         searched = {folder_of(text) if "*" in text and "/" in text else text for text in known}
         return weak and any(is_below(w, folder) for w in written for folder in searched - {""})
 
@@ -392,7 +336,7 @@ class _Decider:
             group.channel,
             origin.option,
             root=folder if role == "channel" else None,
-            several=codes[1] is not None and _starts_join(self.program, origin),
+            several=codes[1] is not None and starts_join(self.program, origin),
         )
         self.result.redirects.append(redirect)
 
@@ -444,8 +388,8 @@ class _Decider:
             opening = source.find(quote) + 1
             if at != opening or source.startswith(("'''", '"""'), opening - 1):
                 return None
-            return _quoted(folder, quote), source[:opening] + source[opening + len(folder) + 1 :]
-        return _quoted(folder, quote), None if rest is None else _quoted(rest, quote)
+            return quoted(folder, quote), source[:opening] + source[opening + len(folder) + 1 :]
+        return quoted(folder, quote), None if rest is None else quoted(rest, quote)
 
     def _leave(self, origin: Origin, reason: str, loses: bool, acts: tuple[str, ...] | None = None) -> None:
         for use, value in origin.uses:
@@ -521,134 +465,10 @@ class _Decider:
                 self.result.redirects.append(Redirect(role, place, env, '""', f'"{default}"', None, default, argument=keyword))
 
 
-def _names_behind(origin: Origin) -> list[str]:
-    """The names that an anchor is joined to, where all of them are literals."""
-    join = origin.joined
-    behind = [] if join is None else [join.right] if isinstance(join, ast.BinOp) else join.args[1:]
-    names = [a.value for a in behind if isinstance(a, ast.Constant) and isinstance(a.value, str)]
-    return names if len(names) == len(behind) else []
-
-
-def _starts_join(program: Program, origin: Origin) -> bool:
-    """Whether a literal is the first argument of an ``os.path.join``."""
-    parent = origin.module.parent(origin.node) if origin.node is not None else None
-    return (
-        isinstance(parent, ast.Call)
-        and len(parent.args) > 1
-        and parent.args[0] is origin.node
-        and program.qualified(origin.module, parent.func) == "os.path.join"
-    )
-
-
-def _starts_path(origin: Origin) -> bool:
-    """Whether a folder's expression stands at the head of one path, ``os.getcwd() + "/out/x.txt"``, rather than being given a name."""
-    parent = origin.module.parent(origin.node) if origin.node is not None else None
-    if isinstance(parent, ast.FormattedValue):
-        return True
-    tail = parent.right if isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Add) and parent.left is origin.node else None
-    return tail is not None and not (isinstance(tail, ast.Constant) and not str(tail.value).strip("./"))
-
-
-def _stands_behind(origin: Origin) -> bool:
-    """Whether a literal is joined to what stands before it, by its form: ``folder / "a.png"``."""
-    child = origin.node
-    parent = origin.module.parent(child) if child is not None else None
-    while isinstance(parent, (ast.BinOp, ast.Call, ast.Attribute, ast.FormattedValue, ast.JoinedStr)):
-        if isinstance(parent, ast.BinOp) and parent.right is child and isinstance(parent.op, (ast.Add, ast.Div)):
-            return True
-        if isinstance(parent, ast.Call) and child is not parent.func:
-            joins = isinstance(parent.func, ast.Attribute) and parent.func.attr in ("join", "joinpath")
-            first = (
-                parent.args and parent.args[0] is child and not (isinstance(parent.func, ast.Attribute) and parent.func.attr == "joinpath")
-            )
-            return joins and not first
-        child, parent = parent, origin.module.parent(parent)
-    return False
-
-
-def _inside_others(uses: Uses) -> set[int]:
-    """Origins (by id) that also stand inside another path's text, as in ``"best_" + name``: there a folder would stand in the middle."""
-    by_place = {(key[1], key[2]): origin for key, origin in uses.origins.items()}
-    found = {id(origin) for origin in uses.origins.values() if origin.kind == "literal" and _stands_behind(origin)}
-    for use in uses.uses:
-        for value in use.values:
-            for before, part in zip(value, value[1:], strict=False):
-                after_slash = before.kind == "literal" and before.text.endswith("/")
-                if after_slash or part.node is value[0].node and part.node is not None:
-                    continue
-                place = (part.option.place.path, part.option.place.span) if part.option is not None else None
-                if part.kind == "literal" and part.module is not None and part.node is not None:
-                    place = (part.module.path, Span.of(part.node))
-                origin = by_place.get(place) if place is not None else None
-                if origin is not None:
-                    found.add(id(origin))
-    return found
-
-
-def _prefixes(origin: Origin, acts: tuple[str, ...] | None = None) -> set[str]:
-    """The paths that start at the origin, as far as they are literal."""
-    found: set[str] = set()
-    for use, value in origin.uses:
-        if acts is None or use.act in acts:
-            known = list(itertools.takewhile(lambda part: part.kind in ("literal", "option"), value))
-            found.add(text_of(tuple(known)) if len(known) == len(value) else text_of(tuple(known)).rpartition("/")[0] or origin.text or "")
-    return found
-
-
-def _is_derived_from(origin: Origin) -> bool:
-    """Whether the origin itself is read, and what is written only has a name made from it: ``Path(weights).with_suffix(".onnx")``."""
-    read = any(u.act == "read" and _is_known(v) for u, v in origin.uses)
-    return read and "write" in origin.acts() and not any(u.act in ("write", "make") and _is_known(v) for u, v in origin.uses)
-
-
-def _is_known(value: Value) -> bool:
-    return all(part.kind in ("literal", "option", "anchor") for part in value)
-
-
-def _has_pair(origin: Origin) -> bool:
-    """Whether it is the default of a method, and another method of the class has the same: ``save(path="x.pt")``, ``load(path="x.pt")``."""
-    holder = origin.module.parent(origin.node) if origin.node is not None else None
-    method = origin.module.parent(holder) if isinstance(holder, ast.arguments) else None
-    cls = origin.module.parent(method) if isinstance(method, (ast.FunctionDef, ast.AsyncFunctionDef)) else None
-    if not isinstance(cls, ast.ClassDef):
-        return False
-    others = [m for m in cls.body if isinstance(m, (ast.FunctionDef, ast.AsyncFunctionDef)) and m is not method]
-    defaults = [d for m in others for d in [*m.args.defaults, *m.args.kw_defaults]]
-    return any(isinstance(d, ast.Constant) and d.value == origin.text for d in defaults)
-
-
-def _quoted(text: str, quote: str) -> str:
-    plain = repr(text)
-    return quote + text + quote if quote not in text and plain[1:-1] == text else plain
-
-
-def _compared_names(program: Program) -> tuple[set[str], set[str]]:
-    """Options that the code compares with texts: they choose something, they are no path; and those compared with the empty text."""
-    pairs = {pair for module in program.modules.values() for pair in _compared_in(module)}
-    return {name for name, text in pairs if text not in ("", ".") and "/" not in text}, {name for name, text in pairs if text == ""}
-
-
-def _compared_in(module: Module) -> set[tuple[str, str]]:
-    """Attributes that a module compares, with the texts."""
-    known: set[tuple[str, str]] | None = module.notes.get("compared names")
-    if known is not None:
-        return known
-    found: set[tuple[str, str]] = set()
-    for node in module.nodes.of(ast.Compare):
-        if not isinstance(node.left, ast.Attribute):
-            continue
-        for operator, other in zip(node.ops, node.comparators, strict=True):
-            if isinstance(operator, (ast.Eq, ast.NotEq, ast.In, ast.NotIn)):
-                texts = other.elts if isinstance(other, (ast.List, ast.Tuple, ast.Set)) else [other]
-                found |= {(node.left.attr, t.value) for t in texts if isinstance(t, ast.Constant) and isinstance(t.value, str)}
-    module.notes["compared names"] = found
-    return found
-
-
 def find_paths(program: Program, arguments: Arguments, calls: Table, shipped: frozenset[str] = frozenset()) -> Paths:
     """The paths of one program. ``shipped`` are the files of the repository, relative to where the script runs."""
     values = Values(program, arguments)
     return _Decider(program, values, find_uses(program, values, calls), shipped, find_migrated(program, arguments)).decide()
 
 
-__all__ = ["Left", "Module", "Paths", "Redirect", "find_paths"]
+__all__ = ["Paths", "find_paths"]

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from migrate.facts.calls import Row, Table, act_of, path_argument, rows_of
 from migrate.facts.locations import REMOTE, words
 from migrate.facts.model import Option, Span
+from migrate.facts.parts import IN_MEMORY, Value
 from migrate.facts.program import CallSite, Module, Program
 from migrate.facts.reach import dormant, reached
-from migrate.facts.values import IN_MEMORY, Value, Values
+from migrate.facts.values import Values
 
 BESIDE_INPUT = "it is written beside an input"
 NO_FILE = ("os.devnull", "sys.stdout", "sys.stderr", "sys.stdin")

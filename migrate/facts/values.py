@@ -8,27 +8,35 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
 
 from migrate.facts.arguments.argv import index_of
-from migrate.facts.ec2_literal import ec2_literal
+from migrate.facts.flow import reaching, returns_of
 from migrate.facts.locations import words
-from migrate.facts.model import Arguments, Option, Span
-from migrate.facts.nodes import children
-from migrate.facts.program import Class, Function, Module, Program
+from migrate.facts.model import Arguments, Option
+from migrate.facts.namespaces import Attributes, Namespaces
+from migrate.facts.parts import (
+    BRACE_HOLE,
+    CODE,
+    FORMAT_HOLE,
+    IN_MEMORY,
+    MADE_BY_LIBRARY,
+    MOST_VALUES,
+    PART_OF_PATH,
+    TIME_OR_CHANCE,
+    Part,
+    Value,
+    concatenated,
+    distinct,
+    folder,
+    hole,
+    is_none,
+    joined,
+)
+from migrate.facts.program import Class, Module, Program
 from migrate.facts.scopes import Binding, Scope
 
-MOST_VALUES = 8  # alternatives kept of one expression
 MOST_DEPTH = 40  # expressions followed in a row
 MOST_STEPS = 1000  # expressions followed for one question: in a library, everything leads to everything
-# Reasons of holes that decide something: names without a folder, and what is no path at all.
-PART_OF_PATH = "a part of a path"
-TIME_OR_CHANCE = "the time or chance"
-IN_MEMORY = "an object in memory"
-CODE = "the code's own file"
-MADE_BY_LIBRARY = "what a library makes of it"
-
 PASS_THROUGH = frozenset(
     """
     str os.fspath os.path.abspath os.path.expanduser os.path.expandvars os.path.normpath os.path.realpath os.path.relpath repr
@@ -52,56 +60,6 @@ PASS_METHODS = {
     "copy",
 }
 TIME_CALLS = ("time.", "datetime.", "uuid.", "secrets.", "random.")
-NAMESPACE_NAMES = {"args", "arg", "opt", "opts", "options", "flags", "FLAGS", "hparams", "hps", "parsed_args", "params"}
-FORMAT_HOLE = re.compile(r"%(?:\((?P<key>[^)]*)\))?[-#0 +]*\d*(?:\.\d+)?[a-zA-Z%]")
-BRACE_HOLE = re.compile(r"\{\{|\}\}|\{[^{}]*\}")
-
-
-@dataclass(frozen=True, eq=False)
-class Part:
-    """``kind``: literal (``text``, at ``node``), option (``option``), env (``text`` is the variable), hole (``text`` is the reason), anchor
-    (the expression ``node`` names the working folder, ``.``, or the folder of the code)."""
-
-    kind: str
-    text: str
-    module: Module | None = None
-    node: ast.expr | None = None
-    option: Option | None = None
-    joined: ast.Call | ast.BinOp | None = None  # of an anchor: the ``os.path.join``, or ``/`` of paths, that it starts
-
-    @property
-    def key(self) -> tuple[str, str, object]:
-        if self.kind in ("literal", "anchor") and self.module is not None and self.node is not None:
-            return self.kind, self.module.path, (Span.of(self.node), self.text)
-        return self.kind, self.text, None
-
-
-Value = tuple[Part, ...]
-
-
-def text_of(value: Value) -> str:
-    """The text on EC2 as far as it is known; what is not is ``*``."""
-    text = ""
-    for part in value:
-        known = _known_text(part)
-        text += known if text or part.kind != "literal" or not value[0].text.startswith("SM_") else known.removeprefix("/")
-    return text
-
-
-def _known_text(part: Part) -> str:
-    if part.kind == "literal":
-        return part.text
-    if part.kind == "env" and part.text.startswith("SM_"):  # migrated: its default is what it is on EC2
-        try:
-            known = ec2_literal(part.node)
-        except ValueError:
-            return "*"
-        return known if isinstance(known, str) else "*"
-    return str(part.option.default) if part.option and isinstance(part.option.default, str) else "*"
-
-
-def hole(reason: str, node: ast.expr | None = None) -> Value:
-    return (Part("hole", reason, node=node),)
 
 
 class Values:
@@ -120,12 +78,12 @@ class Values:
         self._active: set[int] = set()
         self._cut = False  # whether something was cut short in what is being followed
         self._steps = 0  # of the question that is being answered
-        self._namespace: dict[int, bool] = {}
         self._attributes = self._collect_attributes()
+        self.namespaces = Namespaces(program, arguments.cli, self._attributes)
 
-    def _collect_attributes(self) -> dict[str, list[tuple[Module, ast.Attribute, ast.expr]]]:
+    def _collect_attributes(self) -> Attributes:
         """Every ``x.name = value`` of the program, by name."""
-        found: dict[str, list[tuple[Module, ast.Attribute, ast.expr]]] = {}
+        found: Attributes = {}
         for module in self.program.modules.values():
             for target, value in _assigned_attributes(module):
                 found.setdefault(target.attr, []).append((module, target, value))
@@ -150,7 +108,7 @@ class Values:
             self._active.discard(id(node))
         if not found:
             found = [hole(f"`{ast.unparse(node)[:60]}`, which is not followed", node)]
-        result = _distinct(found)
+        result = distinct(found)
         if not self._active or not self._cut:  # what was cut short by a cycle is true only for the one who asked
             self._known[id(node)] = result
         self._cut = bool(self._active) and (self._cut or outer)
@@ -176,13 +134,13 @@ class Values:
                 pieces.append([(Part("literal", str(piece.value), module, node),)])
             elif isinstance(piece, ast.FormattedValue):
                 pieces.append(self.of(module, piece.value))
-        return _concatenated(pieces)
+        return concatenated(pieces)
 
     def _of_BinOp(self, module: Module, node: ast.BinOp) -> list[Value]:
         if isinstance(node.op, ast.Add):
-            return _concatenated([self.of(module, node.left), self.of(module, node.right)])
+            return concatenated([self.of(module, node.left), self.of(module, node.right)])
         if isinstance(node.op, ast.Div):
-            return [self._anchored(module, node, v) for v in _joined([self.of(module, node.left), self.of(module, node.right)])]
+            return [self._anchored(module, node, v) for v in joined([self.of(module, node.left), self.of(module, node.right)])]
         if isinstance(node.op, ast.Mod) and isinstance(node.left, ast.Constant) and isinstance(node.left.value, str):
             given = list(node.right.elts) if isinstance(node.right, ast.Tuple) else [node.right]
             return self._filled(module, node.left, FORMAT_HOLE, given)
@@ -201,13 +159,13 @@ class Values:
             pieces.append(self.of(module, given[index]) if index < len(given) and not named else [hole("formatted")])
             turn, last = turn + 1, match.end()
         pieces.append([(Part("literal", text[last:], module, template),)])
-        return _concatenated(pieces)
+        return concatenated(pieces)
 
     def _of_IfExp(self, module: Module, node: ast.IfExp) -> list[Value]:
         return [*self.of(module, node.body), *self.of(module, node.orelse)]
 
     def _of_BoolOp(self, module: Module, node: ast.BoolOp) -> list[Value]:
-        return [v for operand in node.values for v in self.of(module, operand) if not _is_none(v)]
+        return [v for operand in node.values for v in self.of(module, operand) if not is_none(v)]
 
     def _of_NamedExpr(self, module: Module, node: ast.NamedExpr) -> list[Value]:
         return self.of(module, node.value)
@@ -232,7 +190,7 @@ class Values:
         if binding.kind == "augmented" and binding.value is not None:
             others = [b for b in scope.bindings[name] if b.kind == "assign" and b.value is not None and not b.index]
             base = [v for b in others if b.value is not None for v in self.of(module, b.value)]
-            return _concatenated([base, self.of(module, binding.value)]) if base else []
+            return concatenated([base, self.of(module, binding.value)]) if base else []
         if binding.kind == "param":
             return self._of_parameter(module, scope, name)
         if binding.kind == "with" and binding.value is not None:
@@ -340,9 +298,9 @@ class Values:
     # -- attributes and items --------------------------------------------------------------------------------------------------------
 
     def _of_Attribute(self, module: Module, node: ast.Attribute) -> list[Value]:
-        if node.attr in self.options and self.is_namespace(module, node.value):
+        if node.attr in self.options and self.namespaces.holds(module, node.value):
             return self._of_option(node.attr)
-        if node.attr in self._attributes and self.is_namespace(module, node.value):
+        if node.attr in self._attributes and self.namespaces.holds(module, node.value):
             return self._assigned_later(node) or [hole(f"the attribute {ast.unparse(node)}", node)]
         if node.attr == "parent":
             return [self._folder_above(module, node, v) for v in self.of(module, node.value)]
@@ -367,22 +325,22 @@ class Values:
         """The folder that holds ``value``; above the code it starts at the expression ``node``, whatever its name."""
         if len(value) == 1 and (value[0].text == CODE or value[0].kind == "anchor"):
             return (Part("anchor", "", module, node),)
-        return (*value[:-1], *_folder(value[-1]))
+        return (*value[:-1], *folder(value[-1]))
 
     def _is_module(self, module: Module, node: ast.expr) -> bool:
         return self.program.qualified(module, node) is not None
 
     def _assigned_later(self, node: ast.Attribute) -> list[Value]:
         """What the code itself puts into the namespace: ``args.run_dir = os.path.join(args.out, args.name)``."""
-        found = [(m, value) for m, target, value in self._attributes[node.attr] if self.is_namespace(m, target.value)]
-        return [v for m, value in found for v in self.of(m, value) if not _is_none(v)]
+        found = [(m, value) for m, target, value in self._attributes[node.attr] if self.namespaces.holds(m, target.value)]
+        return [v for m, value in found for v in self.of(m, value) if not is_none(v)]
 
     def _of_option(self, dest: str) -> list[Value]:
         values: list[Value] = [(Part("option", dest, option=option),) for option in self.options[dest]]
         for module, target, value in self._attributes.get(dest, []):
-            if self.is_namespace(module, target.value):
+            if self.namespaces.holds(module, target.value):
                 others = [other for other in _alternatives(value) if not _mentions(other, dest)]
-                values += [v for other in others for v in self.of(module, other) if not _is_none(v)]
+                values += [v for other in others for v in self.of(module, other) if not is_none(v)]
         return values
 
     def _of_global(self, name: str) -> list[Value]:
@@ -476,7 +434,7 @@ class Values:
         if isinstance(key, str):
             if self.program.qualified(module, node.value) == "os.environ":
                 return [(Part("env", key, node=node),)]
-            if key in self.options and self.is_namespace(module, node.value):
+            if key in self.options and self.namespaces.holds(module, node.value):
                 return self._of_option(key)
             return self._of_item(module, node.value, key)
         literal = self._literal(module, node.value)
@@ -502,7 +460,7 @@ class Values:
             return None
         whole = self.of(module, call.args[0])
         if name == "os.path.split":
-            return [(*v[:-1], *_folder(v[-1])) for v in whole], [hole(PART_OF_PATH, call)]
+            return [(*v[:-1], *folder(v[-1])) for v in whole], [hole(PART_OF_PATH, call)]
         names = all(v[0].kind == "hole" and v[0].text == PART_OF_PATH for v in whole)
         return (whole if names else [hole("a path without its ending", call)]), [hole(PART_OF_PATH, call)]
 
@@ -547,7 +505,7 @@ class Values:
     def _of_Call(self, module: Module, node: ast.Call) -> list[Value]:
         name = self.program.qualified(module, node.func) or ""
         if name in ("os.path.join", "posixpath.join", "ntpath.join", "pathlib.Path", "pathlib.PurePath") and len(node.args) > 1:
-            values = _joined([self.of(module, a.value if isinstance(a, ast.Starred) else a) for a in node.args])
+            values = joined([self.of(module, a.value if isinstance(a, ast.Starred) else a) for a in node.args])
             return [self._anchored(module, node, value) for value in values] if name.endswith("path.join") else values
         if name in PASS_THROUGH and node.args:
             return self.of(module, node.args[0])
@@ -620,7 +578,7 @@ class Values:
         if method == "replace":
             return [(*v[:1], Part("hole", "replaced")) for v in self.of(module, base)]
         if method in ("joinpath", "with_name") and node.args:
-            return _joined([self.of(module, base), *(self.of(module, a) for a in node.args)])
+            return joined([self.of(module, base), *(self.of(module, a) for a in node.args)])
         if method in ("glob", "rglob", "with_suffix"):
             return [(*v, Part("hole", method)) for v in self.of(module, base)]
         if method == "join" and isinstance(base, ast.Constant) and node.args and isinstance(node.args[0], (ast.List, ast.Tuple)):
@@ -628,101 +586,10 @@ class Values:
             for position, element in enumerate(node.args[0].elts):
                 pieces += [[(Part("literal", str(base.value)),)]] if position else []
                 pieces.append(self.of(module, element))
-            return _concatenated(pieces)
+            return concatenated(pieces)
         if method == "get" and node.args and isinstance(node.args[0], ast.Constant) and isinstance(node.args[0].value, str):
             return self._of_item(module, base, node.args[0].value)
         return []
-
-    # -- the namespace of the command line -------------------------------------------------------------------------------------------
-
-    def is_namespace(self, module: Module, node: ast.expr) -> bool:
-        """Whether ``node`` holds the parsed options."""
-        known = self._namespace.get(id(node))
-        if known is None:
-            self._namespace[id(node)] = False  # a cycle proves nothing
-            known = self._namespace[id(node)] = self._find_namespace(module, node)
-        return known
-
-    def _find_namespace(self, module: Module, node: ast.expr) -> bool:
-        if isinstance(node, ast.Call):
-            return self._call_gives_namespace(module, node)
-        if isinstance(node, ast.Subscript):
-            return isinstance(node.slice, ast.Constant) and node.slice.value == 0 and self.is_namespace(module, node.value)
-        if isinstance(node, ast.Attribute):
-            name = self.program.qualified(module, node)
-            if name is not None and ".py:" in name and self._global_is_namespace(name):
-                return True
-            assigned = self._attributes.get(node.attr, [])
-            return any(self.is_namespace(m, value) for m, _, value in assigned)
-        if not isinstance(node, ast.Name):
-            return False
-        found = module.scope(node).lookup(node.id)
-        if found is None:
-            return False
-        scope, bindings = found
-        for binding in bindings:
-            if (
-                binding.kind == "assign"
-                and binding.value is not None
-                and binding.index in ((), (0,))
-                and self.is_namespace(module, binding.value)
-            ):
-                return True
-            if binding.kind == "import" and self._import_is_namespace(module, binding):
-                return True
-            if binding.kind == "param" and self._parameter_is_namespace(scope, node.id):
-                return True
-        return False
-
-    def _call_gives_namespace(self, module: Module, node: ast.Call) -> bool:
-        if isinstance(node.func, ast.Attribute) and node.func.attr in (
-            "parse_args",
-            "parse_known_args",
-            "parse_intermixed_args",
-            "parse_known_intermixed_args",
-        ):
-            return True
-        name = self.program.qualified(module, node.func) or ""
-        if name in ("vars", "copy.copy", "copy.deepcopy", "dict") or name.rsplit(".", 1)[-1] in (
-            "Namespace",
-            "EasyDict",
-            "edict",
-            "AttrDict",
-            "parse_args_into_dataclasses",
-        ):
-            return any(self.is_namespace(module, a) for a in [*node.args, *(k.value for k in node.keywords if k.arg is None)])
-        for function in self.program.callees(module, node):
-            if any(
-                self.is_namespace(function.module, r.elts[0] if isinstance(r, ast.Tuple) and r.elts else r) for r in returns_of(function)
-            ):
-                return True
-        return False
-
-    def _global_is_namespace(self, name: str) -> bool:
-        path, _, dotted = name.partition(".py:")
-        home = self.program.modules.get(path + ".py")
-        bindings = home.names.root.bindings.get(dotted, []) if home else []
-        return any(
-            b.value is not None and home is not None and b.index in ((), (0,)) and self.is_namespace(home, b.value) for b in bindings
-        )
-
-    def _import_is_namespace(self, module: Module, binding: Binding) -> bool:
-        path = self.program.resolver(module.path, binding.module, binding.level)
-        return path is not None and binding.name is not None and self._global_is_namespace(f"{path}:{binding.name}")
-
-    def _parameter_is_namespace(self, scope: Scope, name: str) -> bool:
-        function = self.program.function_of(scope.node)
-        if function is None:
-            return name in NAMESPACE_NAMES
-        sites = self.program.calls_of.get(id(scope.node), [])
-        for site in sites:
-            argument = self.program.argument(function, site.call, name)
-            if argument is not None and self.is_namespace(site.module, argument):
-                return True
-        return name in NAMESPACE_NAMES and self.cli == "argparse"
-
-
-# -- helpers ---------------------------------------------------------------------------------------------------------------------------
 
 
 def _assigned_attributes(module: Module) -> list[tuple[ast.Attribute, ast.expr]]:
@@ -737,76 +604,6 @@ def _assigned_attributes(module: Module) -> list[tuple[ast.Attribute, ast.expr]]
     return found
 
 
-def reaching(module: Module, node: ast.Name, scope: Scope, bindings: list[Binding]) -> list[Binding]:
-    """The bindings that a read of ``node`` may see: those before it in the same function, from the last one on that always runs."""
-    if module.scope(node).function() is not scope.function() or len(bindings) < 2:
-        return bindings
-    before = [b for b in bindings if getattr(b.node, "lineno", 0) < node.lineno or b.kind == "param"]
-    if not before:
-        return bindings
-    blocks = _blocks(module, node)
-    for position in range(len(before) - 1, -1, -1):
-        binding = before[position]
-        if (
-            binding.kind in ("assign", "import", "with", "for")
-            and id(module.parent(binding.node)) in blocks
-            and _same_branch(module, binding.node, node)
-        ):
-            return before[position:]
-    return before
-
-
-def _blocks(module: Module, node: ast.AST) -> set[int]:
-    found: set[int] = set()
-    current: ast.AST | None = node
-    while current is not None:
-        found.add(id(current))
-        current = module.parent(current)
-    return found
-
-
-def _same_branch(module: Module, binding: ast.AST, node: ast.AST) -> bool:
-    """Whether the binding's statement stands in the same list of statements as (an ancestor of) the node."""
-    parent = module.parent(binding)
-    current: ast.AST | None = node
-    while current is not None and module.parent(current) is not parent:
-        current = module.parent(current)
-    for _, block in ast.iter_fields(parent) if parent is not None else []:
-        if isinstance(block, list) and any(b is binding for b in block):
-            return any(b is current for b in block) or isinstance(binding, (ast.With, ast.For))
-    return True
-
-
-def returns_of(function: Function) -> list[ast.expr]:
-    """The expressions that a function returns; those of functions inside it are left out."""
-    by_id: dict[int, list[ast.expr]] = function.module.notes.setdefault("returned", {})
-    known = by_id.get(id(function.node))
-    if known is None:
-        known = by_id[id(function.node)] = list(_returned(function))
-    return known
-
-
-def _returned(function: Function) -> Iterator[ast.expr]:
-    todo: list[ast.AST] = list(function.node.body)
-    for node in todo:  # it grows
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)):
-            continue
-        if isinstance(node, ast.Return) and node.value is not None:
-            yield node.value
-        todo += [child for child in children(node) if not isinstance(child, ast.expr)]
-
-
-def _folder(part: Part) -> Value:
-    if part.kind == "literal":
-        head, slash, _ = part.text.rpartition("/")
-        return (Part("literal", head if slash else ".", part.module, part.node if slash else None),)
-    return (part, Part("hole", "its folder"))
-
-
-def _is_none(value: Value) -> bool:
-    return len(value) == 1 and value[0].kind == "hole" and value[0].text == "None"
-
-
 def _alternatives(node: ast.expr) -> list[ast.expr]:
     """What an expression may be: each side of ``a or b``, and of ``a if x else b``."""
     if isinstance(node, ast.BoolOp):
@@ -816,35 +613,3 @@ def _alternatives(node: ast.expr) -> list[ast.expr]:
 
 def _mentions(node: ast.expr, attribute: str) -> bool:
     return any(isinstance(n, ast.Attribute) and n.attr == attribute for n in ast.walk(node))
-
-
-def _distinct(values: list[Value]) -> list[Value]:
-    seen: dict[tuple[object, ...], Value] = {}
-    for value in values:
-        kept = tuple(p for p in value if p.kind != "literal" or p.text or p.node is not None)
-        seen.setdefault(tuple(p.key for p in kept), kept or value)
-    return list(seen.values())[:MOST_VALUES]
-
-
-def _concatenated(pieces: list[list[Value]]) -> list[Value]:
-    results: list[Value] = [()]
-    for alternatives in pieces:
-        results = [(*head, *tail) for head in results for tail in alternatives][:MOST_VALUES]
-    return [tuple(p for p in value if p.kind != "literal" or p.text) or value[:1] for value in results]
-
-
-def _joined(pieces: list[list[Value]]) -> list[Value]:
-    """As ``os.path.join``: an empty first part vanishes, an absolute later part starts anew."""
-    results: list[Value] = [()]
-    for place, alternatives in enumerate(pieces):
-        step: list[Value] = []
-        if place == 0:  # `folder=""` is what a caller leaves out
-            alternatives = [v for v in alternatives if any(p.kind != "literal" or p.text for p in v)] or alternatives
-        for head in results:
-            for tail in alternatives:
-                absolute = bool(tail) and tail[0].kind == "literal" and tail[0].text.startswith(("/", "~"))
-                empty = all(p.kind == "literal" and not p.text for p in head)
-                slash = bool(head) and head[-1].kind == "literal" and head[-1].text.endswith("/")
-                step.append(tail if absolute or empty else (*head, *(() if slash else (Part("literal", "/"),)), *tail))
-        results = step[:MOST_VALUES]
-    return results

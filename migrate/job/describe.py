@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 from migrate.facts.counts import variable_of
 from migrate.facts.migrated import Migrated
 from migrate.facts.model import Arguments, Option
-from migrate.facts.paths import Paths, Redirect
 from migrate.facts.program import Module, Program
+from migrate.facts.redirects import Paths, Redirect
 from migrate.facts.training.own import own_checkpoints
 from migrate.job.model import Channel, EntryPoint, Hyperparameter, Output
 from migrate.repo.commands import Command

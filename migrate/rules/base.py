@@ -18,8 +18,8 @@ from migrate.facts.model import Arguments, Place
 from migrate.rules.model import Finding
 
 if TYPE_CHECKING:
-    from migrate.facts.paths import Paths
     from migrate.facts.program import Program
+    from migrate.facts.redirects import Paths
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from migrate.edits.imports import local_name
 from migrate.edits.model import AddArgument, Edit, Replace
 from migrate.facts.model import Option
-from migrate.facts.paths import Redirect
+from migrate.facts.redirects import Redirect
 from migrate.rules.base import Context
 from migrate.rules.model import Finding
 

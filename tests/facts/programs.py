@@ -6,8 +6,9 @@ import posixpath
 
 from migrate.facts.arguments import find_arguments
 from migrate.facts.calls import table
-from migrate.facts.paths import Paths, find_paths
+from migrate.facts.paths import find_paths
 from migrate.facts.program import Program, load_program
+from migrate.facts.redirects import Paths
 
 
 def program_of(files: dict[str, str], entry: str = "train.py") -> Program:

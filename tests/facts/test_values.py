@@ -5,8 +5,9 @@ from __future__ import annotations
 import ast
 
 from migrate.facts.model import Arguments
+from migrate.facts.parts import text_of
 from migrate.facts.program import Program
-from migrate.facts.values import Values, text_of
+from migrate.facts.values import Values
 from tests.facts.programs import program_of
 
 CIRCLE = """\

@@ -6,10 +6,10 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from migrate.facts.flow import returns_of
 from migrate.facts.program import Class, Function, Module, Program
 from migrate.facts.reach import dormant, reached
 from migrate.facts.training.objects import SAME_OBJECT, Kinds
-from migrate.facts.values import returns_of
 
 MOST_STEPS = 10
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from migrate.facts.flow import returns_of
 from migrate.facts.program import Class, Function, Module, Program
 from migrate.facts.scopes import Scope
-from migrate.facts.values import returns_of
 
 SAME_OBJECT = {  # give the object back
     "to", "cuda", "cpu", "train", "eval", "half", "float", "double", "requires_grad_", "detach", "module",

@@ -1,0 +1,135 @@
+"""What the code around an origin says of it: how it stands in a path, what it is compared with, whether a part of it is known."""
+
+from __future__ import annotations
+
+import ast
+import itertools
+
+from migrate.facts.model import Span
+from migrate.facts.parts import Value, text_of
+from migrate.facts.program import Module, Program
+from migrate.facts.uses import Origin, Uses
+
+
+def names_behind(origin: Origin) -> list[str]:
+    """The names that an anchor is joined to, where all of them are literals."""
+    join = origin.joined
+    behind = [] if join is None else [join.right] if isinstance(join, ast.BinOp) else join.args[1:]
+    names = [a.value for a in behind if isinstance(a, ast.Constant) and isinstance(a.value, str)]
+    return names if len(names) == len(behind) else []
+
+
+def starts_join(program: Program, origin: Origin) -> bool:
+    """Whether a literal is the first argument of an ``os.path.join``."""
+    parent = origin.module.parent(origin.node) if origin.node is not None else None
+    return (
+        isinstance(parent, ast.Call)
+        and len(parent.args) > 1
+        and parent.args[0] is origin.node
+        and program.qualified(origin.module, parent.func) == "os.path.join"
+    )
+
+
+def starts_path(origin: Origin) -> bool:
+    """Whether a folder's expression stands at the head of one path, ``os.getcwd() + "/out/x.txt"``, rather than being given a name."""
+    parent = origin.module.parent(origin.node) if origin.node is not None else None
+    if isinstance(parent, ast.FormattedValue):
+        return True
+    tail = parent.right if isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Add) and parent.left is origin.node else None
+    return tail is not None and not (isinstance(tail, ast.Constant) and not str(tail.value).strip("./"))
+
+
+def stands_behind(origin: Origin) -> bool:
+    """Whether a literal is joined to what stands before it, by its form: ``folder / "a.png"``."""
+    child = origin.node
+    parent = origin.module.parent(child) if child is not None else None
+    while isinstance(parent, (ast.BinOp, ast.Call, ast.Attribute, ast.FormattedValue, ast.JoinedStr)):
+        if isinstance(parent, ast.BinOp) and parent.right is child and isinstance(parent.op, (ast.Add, ast.Div)):
+            return True
+        if isinstance(parent, ast.Call) and child is not parent.func:
+            joins = isinstance(parent.func, ast.Attribute) and parent.func.attr in ("join", "joinpath")
+            first = (
+                parent.args and parent.args[0] is child and not (isinstance(parent.func, ast.Attribute) and parent.func.attr == "joinpath")
+            )
+            return joins and not first
+        child, parent = parent, origin.module.parent(parent)
+    return False
+
+
+def inside_others(uses: Uses) -> set[int]:
+    """Origins (by id) that also stand inside another path's text, as in ``"best_" + name``: there a folder would stand in the middle."""
+    by_place = {(key[1], key[2]): origin for key, origin in uses.origins.items()}
+    found = {id(origin) for origin in uses.origins.values() if origin.kind == "literal" and stands_behind(origin)}
+    for use in uses.uses:
+        for value in use.values:
+            for before, part in zip(value, value[1:], strict=False):
+                after_slash = before.kind == "literal" and before.text.endswith("/")
+                if after_slash or part.node is value[0].node and part.node is not None:
+                    continue
+                place = (part.option.place.path, part.option.place.span) if part.option is not None else None
+                if part.kind == "literal" and part.module is not None and part.node is not None:
+                    place = (part.module.path, Span.of(part.node))
+                origin = by_place.get(place) if place is not None else None
+                if origin is not None:
+                    found.add(id(origin))
+    return found
+
+
+def prefixes(origin: Origin, acts: tuple[str, ...] | None = None) -> set[str]:
+    """The paths that start at the origin, as far as they are literal."""
+    found: set[str] = set()
+    for use, value in origin.uses:
+        if acts is None or use.act in acts:
+            known = list(itertools.takewhile(lambda part: part.kind in ("literal", "option"), value))
+            found.add(text_of(tuple(known)) if len(known) == len(value) else text_of(tuple(known)).rpartition("/")[0] or origin.text or "")
+    return found
+
+
+def is_derived_from(origin: Origin) -> bool:
+    """Whether the origin itself is read, and what is written only has a name made from it: ``Path(weights).with_suffix(".onnx")``."""
+    read = any(u.act == "read" and is_known(v) for u, v in origin.uses)
+    return read and "write" in origin.acts() and not any(u.act in ("write", "make") and is_known(v) for u, v in origin.uses)
+
+
+def is_known(value: Value) -> bool:
+    return all(part.kind in ("literal", "option", "anchor") for part in value)
+
+
+def has_pair(origin: Origin) -> bool:
+    """Whether it is the default of a method, and another method of the class has the same: ``save(path="x.pt")``, ``load(path="x.pt")``."""
+    holder = origin.module.parent(origin.node) if origin.node is not None else None
+    method = origin.module.parent(holder) if isinstance(holder, ast.arguments) else None
+    cls = origin.module.parent(method) if isinstance(method, (ast.FunctionDef, ast.AsyncFunctionDef)) else None
+    if not isinstance(cls, ast.ClassDef):
+        return False
+    others = [m for m in cls.body if isinstance(m, (ast.FunctionDef, ast.AsyncFunctionDef)) and m is not method]
+    defaults = [d for m in others for d in [*m.args.defaults, *m.args.kw_defaults]]
+    return any(isinstance(d, ast.Constant) and d.value == origin.text for d in defaults)
+
+
+def quoted(text: str, quote: str) -> str:
+    plain = repr(text)
+    return quote + text + quote if quote not in text and plain[1:-1] == text else plain
+
+
+def compared_names(program: Program) -> tuple[set[str], set[str]]:
+    """Options that the code compares with texts: they choose something, they are no path; and those compared with the empty text."""
+    pairs = {pair for module in program.modules.values() for pair in compared_in(module)}
+    return {name for name, text in pairs if text not in ("", ".") and "/" not in text}, {name for name, text in pairs if text == ""}
+
+
+def compared_in(module: Module) -> set[tuple[str, str]]:
+    """Attributes that a module compares, with the texts."""
+    known: set[tuple[str, str]] | None = module.notes.get("compared names")
+    if known is not None:
+        return known
+    found: set[tuple[str, str]] = set()
+    for node in module.nodes.of(ast.Compare):
+        if not isinstance(node.left, ast.Attribute):
+            continue
+        for operator, other in zip(node.ops, node.comparators, strict=True):
+            if isinstance(operator, (ast.Eq, ast.NotEq, ast.In, ast.NotIn)):
+                texts = other.elts if isinstance(other, (ast.List, ast.Tuple, ast.Set)) else [other]
+                found |= {(node.left.attr, t.value) for t in texts if isinstance(t, ast.Constant) and isinstance(t.value, str)}
+    module.notes["compared names"] = found
+    return found
