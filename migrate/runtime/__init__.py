@@ -14,7 +14,12 @@ OUTPUTS = ("outputs.py", "carrying.py")
 MANAGED = ("outputs.py", "managed.py")
 KEEPER = ("outputs.py", "keeper_states.py", "keeper.py")
 # Parts that the keeper gets where the repo speaks of these.
-MORE = {"keeper_chainer.py": ("chainer",), "keeper_keras.py": ("keras", "tensorflow"), "keeper_ranks.py": ("distributed", "Distributed")}
+MORE = {
+    "keeper_chainer.py": ("chainer",),
+    "keeper_keras.py": ("keras", "tensorflow"),
+    "keeper_gluon.py": ("mxnet",),
+    "keeper_ranks.py": ("distributed", "Distributed"),
+}
 _NEEDS = {  # every other name is of the settings
     "checkpoint_folder": OUTPUTS,
     "carry_outputs": OUTPUTS,
@@ -29,7 +34,11 @@ _NEEDS = {  # every other name is of the settings
 # What tells that a part lies there already.
 _SIGNS = {name: parts for name, parts in _NEEDS.items() if name != "checkpoint_folder"}
 _SIGNS.update(
-    sagemaker_argv=SETTINGS, _get_serialized=("keeper_chainer.py",), _put_variables=("keeper_keras.py",), _Together=("keeper_ranks.py",)
+    sagemaker_argv=SETTINGS,
+    _get_serialized=("keeper_chainer.py",),
+    _put_variables=("keeper_keras.py",),
+    _get_block=("keeper_gluon.py",),
+    _Together=("keeper_ranks.py",),
 )
 _ORDER = list(dict.fromkeys(file for parts in (SETTINGS, KEEPER, MORE, *_NEEDS.values()) for file in parts))
 _FOLDER = Path(__file__).parent

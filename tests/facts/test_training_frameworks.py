@@ -117,6 +117,15 @@ def test_random_generators_of_the_scripts_own_are_carried() -> None:
     assert set(only(source).objects) == {"model", "rng", "new", "old"}
 
 
+def test_gluon_trains_a_net_with_a_trainer() -> None:
+    source = (
+        "from mxnet import autograd, gluon\nnet = gluon.nn.Sequential()\ntrainer = gluon.Trainer(net.collect_params(), 'sgd')\n"
+        "for epoch in range(9):\n    for x in data():\n        with autograd.record():\n            loss = net(x)\n"
+        "        loss.backward()\n        trainer.step(4)\n"
+    )
+    assert only(source).objects == ("net", "trainer")
+
+
 def test_scaling_alone_is_no_training() -> None:
     source = "from sklearn.preprocessing import StandardScaler\ns = StandardScaler()\nfor x in chunks():\n    s.partial_fit(x)\n"
     assert find_resumes(program_of({"train.py": source})) == []

@@ -18,6 +18,7 @@ MOST_STEPS = 10
 WRAPPERS = ("DataParallel", "DistributedDataParallel", "SyncBatchNorm.convert_sync_batchnorm", "torch.compile", "torch.jit.script")
 MODEL_HOMES = (
     "torch.nn.", "torchvision.models.", "segmentation_models_pytorch.", "efficientnet_pytorch.", "timm.create_model", "chainer.links.",
+    "mxnet.gluon.nn.", "mxnet.gluon.rnn.", "mxnet.gluon.model_zoo.",
 )  # fmt: skip
 CONTAINERS = {"list", "dict", "set", "collections.deque", "collections.defaultdict", "collections.OrderedDict", "collections.Counter"}
 TIMES = ("time.", "datetime.")
@@ -25,7 +26,7 @@ ARRAYS = ("numpy.", "torch.zeros", "torch.ones", "torch.empty", "torch.tensor", 
 GENERATORS = {"numpy.random.RandomState", "numpy.random.default_rng", "random.Random"}
 ENVIRONMENTS = ("gym.", "gymnasium.", "envpool.", "procgen.", "dm_control.", "pettingzoo.", "stable_baselines3.common.vec_env")
 BASES = {
-    "model": ("Module", "LightningModule", "Chain", "ChainList", "Link"),
+    "model": ("Module", "LightningModule", "Chain", "ChainList", "Link", "Block", "HybridBlock"),
     "optimizer": ("Optimizer",),
     "scheduler": ("LRScheduler", "_LRScheduler"),
     "dataset": ("Dataset", "IterableDataset", "Sampler"),
