@@ -170,10 +170,11 @@ def _lightgbm(lgb: Any, train: Callable[..., Any], given: Dict[str, Any], rounds
         vars(callback).setdefault("order", place - len(own))
     given["callbacks"] = [_ordered(replay.turn, True), _ordered(replay.note, False)] + [replay.of(callback) for callback in own]
     booster = lgb.engine.Booster
-    kind = type("KeptBooster", (booster,), {"update": lambda self, *args, **kwargs: False}) if rounds.over else booster
+    kind = booster
     if rounds.trees:
+        left = given["num_boost_round"] = 1 if rounds.over else total - rounds.done
+        kind = _kept_booster(booster, rounds, left, total)
         given["init_model"] = kind(model_str=rounds.trees)
-        given["num_boost_round"] = 1 if rounds.over else total - rounds.done
         given["params"] = dict(params, **({} if rounds.over else _seeds(lgb, params, rounds.done)))
     made = {name: getattr(lgb.callback, name) for name in _MAKERS if hasattr(lgb.callback, name)}
     for name, maker in made.items():  # callbacks that train itself makes
@@ -187,6 +188,20 @@ def _lightgbm(lgb: Any, train: Callable[..., Any], given: Dict[str, Any], rounds
         lgb.engine.Booster = booster
         for name, maker in made.items():
             setattr(lgb.callback, name, maker)
+
+
+def _kept_booster(booster: Any, rounds: _Rounds, left: int, total: int) -> Any:
+    class KeptBooster(booster):  # type: ignore[misc]
+        """Its text tells of all rounds; when training is over, it trains no further."""
+
+        def update(self, *args: Any, **kwargs: Any) -> bool:
+            return False if rounds.over else bool(booster.update(self, *args, **kwargs))
+
+        def model_to_string(self, *args: Any, **kwargs: Any) -> str:
+            text = booster.model_to_string(self, *args, **kwargs)  # type: str
+            return text.replace("[num_iterations: %d]" % left, "[num_iterations: %d]" % total)
+
+    return KeptBooster
 
 
 class _Replay:

@@ -160,7 +160,7 @@ _OTHERS = []  # type: List[Any]  # the same of other frameworks
 def _kind(value: Any) -> Any:
     found = next((kind for kind in _KINDS + _OTHERS if kind[0](value)), None)
     if found is None and hasattr(value, "__dict__") and not isinstance(value, (type, types.ModuleType)) and not hasattr(value, "__next__"):
-        return None, lambda v: _state(_Attributes(v, sorted(vars(v)))), lambda v, state: _put_attributes(_Attributes(v, []), state)
+        return None, lambda v: _state(_Attributes(v, list(vars(v)))), lambda v, state: _put_attributes(_Attributes(v, []), state)
     if found is None:
         raise Refused("a %s has no state that can be saved and put back in place" % _class(value))
     return found
@@ -219,6 +219,8 @@ def _restored(value: Any, held: Any, parameters: Sequence[Any] = ()) -> Any:
         return {key: _restored(value.get(key) if isinstance(value, dict) else None, item, parameters) for key, item in held.items()}
     if type(held) is collections.deque:
         return collections.deque((_restored(None, item, parameters) for item in held), held.maxlen)
+    if _is(held, "numpy.ndarray") and held.dtype.kind in "biufc":
+        return held.view(held.dtype.str)  # over the dtype that the script's arrays have: so pickles of them stay the same
     return held
 
 
