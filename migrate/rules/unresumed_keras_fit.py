@@ -51,7 +51,7 @@ HOMES = (
 )
 KEYWORDS = {
     "epochs", "nb_epoch", "initial_epoch", "callbacks", "validation_data", "validation_split", "steps_per_epoch", "validation_steps",
-    "verbose", "batch_size", "nb_val_samples", "samples_per_epoch", "class_weight",
+    "batch_size", "nb_val_samples", "samples_per_epoch",
 }  # fmt: skip
 SPREAD = ("horovod.", ".MultiWorkerMirroredStrategy", ".ParameterServerStrategy", ".TPUStrategy")
 
@@ -62,7 +62,7 @@ def check(context: Context) -> Iterator[Finding]:
         return
     spread = called(program, *SPREAD)
     for fit in trained(program, frozenset({"fit", "fit_generator", "train_on_batch"})):
-        if not _is_keras(fit):
+        if not _is_keras(context, fit):
             continue
         loop = repeated(program, fit)
         message = f"this {fit.target.attr} starts from the beginning after an interruption"
@@ -82,13 +82,13 @@ def check(context: Context) -> Iterator[Finding]:
         yield Finding(CODE, NAME, place, "warning", f"{message}; the checkpoint folder lets it go on", "safe", None, 1, (*imports, edit))
 
 
-def _is_keras(fit: Managed) -> bool:
+def _is_keras(context: Context, fit: Managed) -> bool:
     """By what made the model; where that is not known, by arguments that only Keras takes."""
     if isinstance(fit.target.value, ast.Call) and isinstance(fit.target.value.func, ast.Name) and fit.target.value.func.id == "super":
         return False
     if any(made.name.startswith(HOMES) for made in fit.made):
         return not any(made.name.startswith(("keras.preprocessing", "tensorflow.keras.preprocessing")) for made in fit.made)
-    if fit.made:
+    if fit.made or context.program.callees(fit.module, fit.call):
         return False
     return fit.target.attr in ("fit_generator", "train_on_batch") or any(k.arg in KEYWORDS for k in fit.call.keywords)
 
@@ -141,6 +141,17 @@ import keras
 from sklearn.preprocessing import StandardScaler
 
 scaler = StandardScaler().fit([[1.0], [2.0]])
+""",
+    """\
+import keras
+
+
+class Loop:
+    def fit(self, epochs):
+        print(epochs)
+
+
+Loop().fit(epochs=3)
 """,
     """\
 from keras.preprocessing.text import Tokenizer

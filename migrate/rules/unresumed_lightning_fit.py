@@ -52,7 +52,7 @@ def check(context: Context) -> Iterator[Finding]:
         reason = "LightningCLI calls fit by itself: pass it --ckpt_path, or call cli.trainer.fit in the script (run=False)"
         yield Finding(CODE, NAME, module.place(call), "warning", message, "none", reason, effort=2)
     for fit in trained(program, frozenset({"fit"})):
-        if not _is_lightning(fit):
+        if not _is_lightning(context, fit):
             continue
         name, imports = support_name(context, fit.module, "lightning_fit", Span.of(fit.call))
         edit = Replace(fit.module.path, Span.of(fit.target), f"{name}({segment(fit.module, fit.target)})")
@@ -60,10 +60,12 @@ def check(context: Context) -> Iterator[Finding]:
         yield Finding(CODE, NAME, fit.module.place(fit.call), "warning", told, "safe", None, 1, (*imports, edit))
 
 
-def _is_lightning(fit: Managed) -> bool:
+def _is_lightning(context: Context, fit: Managed) -> bool:
     """By what made the object; where that is not known, by the name of a trainer or an argument that only Lightning takes."""
     if fit.made:
         return any(made.name.startswith(HOMES) and "Trainer" in made.name for made in fit.made)
+    if context.program.callees(fit.module, fit.call):
+        return False
     last = fit.target.value.attr if isinstance(fit.target.value, ast.Attribute) else ast.unparse(fit.target.value)
     return last.lower().endswith("trainer") or any(k.arg in ("datamodule", "ckpt_path", "train_dataloaders") for k in fit.call.keywords)
 

@@ -96,3 +96,26 @@ def test_keras_2_goes_on_too(tmp_path: Path) -> None:
     broken.run()
     assert broken.told() == whole.told()
     assert broken.weights() == whole.weights()
+
+
+def test_a_fit_stops_before_the_runtime_limit_and_the_next_job_goes_on(tmp_path: Path) -> None:
+    whole, chained = Job(tmp_path / "whole", "keras", "array"), Job(tmp_path / "chained", "keras", "array", SM_MAX_SECONDS="1")
+    whole.run()
+    assert "stops before the runtime limit" in chained.run()
+    assert (chained.folder / "checkpoints" / "more-to-do.json").exists()
+    del chained.more["SM_MAX_SECONDS"]
+    chained.run()
+    assert not (chained.folder / "checkpoints" / "more-to-do.json").exists()
+    assert chained.weights() == whole.weights()
+
+
+def test_a_damaged_checkpoint_is_passed_over_and_another_model_is_refused(tmp_path: Path) -> None:
+    job = Job(tmp_path / "job", "keras", "array")
+    job.run(kill=4)
+    newest = max((job.folder / "checkpoints" / "keras" / "train" / "001").glob("*.json"))
+    newest.write_bytes(newest.read_bytes()[:-9])
+    assert "is damaged" in (told := job.run()) and "fit goes on at epoch 3" in told
+    script = job.folder / "train.py"
+    script.write_text(script.read_text().replace("Dense(8", "Dense(9"))
+    with pytest.raises(AssertionError, match="checkpoint is of another model"):
+        job.run()
