@@ -33,8 +33,11 @@ _UNREADABLE = (
     struct.error,
     zipfile.BadZipFile,
 )
-# Single values of such a name say when, not what.
-_TIMES = re.compile(r"(?:^|[^a-z])(?:elapsed|elapsed_time|wall_?time|time|timestamp|duration|date|date_saved)(?:\.npy)?$", re.IGNORECASE)
+# Single values of such a name say when, how fast, or at which address; not what.
+_TIMES = re.compile(
+    r"(?:^|[^a-z])(?:elapsed|elapsed_time|wall_?time|time|timestamp|duration|date|date_saved|runtime|\w+_per_second|shared_object_id)(?:\.npy)?$",
+    re.IGNORECASE,
+)
 _DTYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "i1", "U8": "u1", "BOOL": "?"}
 _ID = re.compile(r"(?:^|[^a-z])id$", re.IGNORECASE)
 _MOST = 100  # places that one file's report holds
