@@ -74,7 +74,7 @@ def _read(program: Program, module: Module, node: ast.Call | ast.Subscript, env:
         and len(parent.args) == 2
     ):
         rest = parent.args[1]
-        text = rest.value if isinstance(rest, ast.Constant) and isinstance(rest.value, str) else ast.get_source_segment(module.text, rest)
+        text = rest.value if isinstance(rest, ast.Constant) and isinstance(rest.value, str) else module.segment(rest)
         default = text if not root else f"{root}/{text}"
     option = next((o for o in (options.get((module.path, s)) for s in _calls_around(module, node)) if o is not None), None)
     channel = env.removeprefix("SM_CHANNEL_").lower() if env.startswith("SM_CHANNEL_") else None

@@ -85,7 +85,7 @@ class _Decider:
         taken = {r.channel for r in self.result.redirects}
         name = split_of(words(below)) or "training"
         name = name if name not in taken else "".join(c if c.isalnum() and c.isascii() else "_" for c in below).lower()
-        source = ast.get_source_segment(origin.module.text, call)
+        source = origin.module.segment(call)
         if source is not None and name not in taken:
             place, env = origin.module.place(call), f"SM_CHANNEL_{name.upper()}"
             self.result.redirects.append(
@@ -145,7 +145,7 @@ class _Decider:
     def _anchor(self, origin: Origin) -> None:
         """The start of a path in the working folder or the code's own: what is written there gets another start, what is read travels."""
         assert origin.node is not None
-        source = ast.get_source_segment(origin.module.text, origin.node)
+        source = origin.module.segment(origin.node)
         acts = origin.acts()
         if "write" not in acts and "make" not in acts:
             self._anchored_input(origin)
@@ -171,7 +171,7 @@ class _Decider:
         role = self.outputs.role(origin)
         env = MODEL_DIR if role in ("model", "checkpoint") else OUTPUT_DIR
         node = self._whole(origin.module, origin.node)
-        source = ast.get_source_segment(origin.module.text, node) or source
+        source = origin.module.segment(node) or source
         self.result.redirects.append(
             Redirect(role, origin.module.place(node), env, source, None, Span.of(node), source, path_class=path_class)
         )
@@ -351,7 +351,7 @@ class _Decider:
             else:
                 self._leave(origin, f"its option {origin.option.dest} has no default", loses=False, acts=("write", "make"))
             return
-        source = ast.get_source_segment(origin.module.text, origin.node)
+        source = origin.module.segment(origin.node)
         if role != "channel" and source is not None:
             self.result.redirects.append(Redirect(role, place, group.env, '""', source, Span.of(origin.node), source, None, origin.option))
 
@@ -377,7 +377,7 @@ class _Decider:
         """Source text of the folder and of the rest, in the quotes of the original."""
         node = origin.node
         assert node is not None and origin.text is not None
-        source = ast.get_source_segment(origin.module.text, node)
+        source = origin.module.segment(node)
         if source is None:
             return None
         quote = "'" if source.rstrip().endswith("'") else '"'
@@ -429,7 +429,7 @@ class _Decider:
         alone = "/" not in text  # a folder would have to be made there too
         if use.act == "write" and relative and alone and use.argument is not None and self._is_text(use.module, use.argument):
             env = MODEL_DIR if kind in ("model", "checkpoint") else OUTPUT_DIR
-            source = ast.get_source_segment(use.module.text, use.argument)
+            source = use.module.segment(use.argument)
             if source is not None and "\n" not in source:
                 self.result.redirects.append(
                     Redirect(kind if kind != "cache" else "data", place, env, '""', source, Span.of(use.argument), text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import io
+import re
 import tokenize
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from migrate.facts.nodes import Nodes
 from migrate.facts.scopes import Binding, FunctionNode, Scope, ScopeBuilder, all_arguments
 
 MOST_IMPORTS = 20  # followed from module to module: they may go in a circle
+_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")  # a form feed ends no line of Python's
 Resolver = Callable[[str, str | None, int], str | None]
 """``resolver(from_path, module, level)`` gives the local file that an import means, or None for a library."""
 
@@ -40,6 +42,27 @@ class Module:
 
     def place(self, node: ast.expr | ast.stmt | ast.keyword | ast.arg) -> Place:
         return Place(self.path, Span.of(node))
+
+    def segment(self, node: ast.expr | ast.stmt) -> str:
+        """The source of a node, as ``ast.get_source_segment`` gives it."""
+        lines: list[str] | None = self.notes.get("lines")
+        if lines is None:
+            lines = self.notes["lines"] = _LINE.findall(self.text)
+        span = Span.of(node)
+        several = [line.encode() for line in lines[span.line - 1 : span.end_line]]
+        several[-1] = several[-1][: span.end_column]
+        several[0] = several[0][span.column :]
+        return b"".join(several).decode()
+
+    def expressions(self, span: Span) -> list[ast.expr]:
+        """The expressions that stand at ``span``, outermost first."""
+        by_line: dict[int, list[ast.expr]] | None = self.notes.get("expressions")
+        if by_line is None:
+            by_line = self.notes["expressions"] = {}
+            for node in self.nodes.order:
+                if isinstance(node, ast.expr):
+                    by_line.setdefault(node.lineno, []).append(node)
+        return [node for node in by_line.get(span.line, ()) if Span.of(node) == span]
 
     def statement(self, node: ast.AST) -> ast.stmt:
         """The innermost statement that holds ``node``."""

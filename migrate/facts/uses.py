@@ -219,10 +219,7 @@ def default_expression(module: Module, option: Option) -> ast.expr | None:
     """The expression given as ``default=`` of an option."""
     if option.default_span is None:
         return None
-    for node in module.nodes.order:
-        if isinstance(node, ast.expr) and getattr(node, "lineno", 0) == option.default_span.line and Span.of(node) == option.default_span:
-            return node
-    return None
+    return next(iter(module.expressions(option.default_span)), None)
 
 
 def node_text(node: ast.expr) -> str | None:

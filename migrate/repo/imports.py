@@ -9,6 +9,7 @@ import re
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import cast
 
 from migrate.repo import syspath
@@ -152,18 +153,19 @@ def _statement(source: bytes, start: int) -> bytes:
     return line
 
 
-def _parse_statement(text: bytes) -> list[Import]:
+@lru_cache(maxsize=4096)
+def _parse_statement(text: bytes) -> tuple[Import, ...]:
     try:
         module = parse(text.strip())
     except (SyntaxError, ValueError):
-        return []
+        return ()
     found = []
     for node in module.body:
         if isinstance(node, ast.Import):
             found += [Import(alias.name, 0) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             found.append(Import(node.module, node.level, tuple(alias.name for alias in node.names)))
-    return found
+    return tuple(found)
 
 
 def imports_of(tree: Tree, path: str) -> tuple[Import, ...]:

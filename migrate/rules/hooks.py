@@ -120,9 +120,8 @@ def imported_as(context: Context, module: Module) -> tuple[bool, bool]:
 
 def expression_at(module: Module, span: Span) -> ast.expr:
     """The outermost expression of exactly this span."""
-    for node in module.nodes.order:
-        if isinstance(node, ast.expr) and node.lineno == span.line and Span.of(node) == span:
-            return node
+    for node in module.expressions(span):
+        return node
     raise LookupError(f"{module.path}:{span.line}: no expression at this span")
 
 

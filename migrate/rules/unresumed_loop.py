@@ -67,7 +67,7 @@ def _edits(context: Context, resume: Resume) -> tuple[Edit, ...]:
     if isinstance(node, ast.While):
         edits.append(Replace(module.path, Span.of(node.test), _condition(module.text, node.test, keeper)))
     else:
-        source = ast.get_source_segment(module.text, node.iter) or ast.unparse(node.iter)
+        source = module.segment(node.iter) or ast.unparse(node.iter)
         bare = isinstance(node.iter, ast.Tuple) and not source.startswith("(")
         edits.append(Replace(module.path, Span.of(node.iter), f"{keeper}.epochs(({source}))" if bare else f"{keeper}.epochs({source})"))
     return tuple(edits)

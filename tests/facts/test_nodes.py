@@ -88,3 +88,11 @@ def test_bindings_stand_in_the_scope_that_python_gives_them(module: Module) -> N
 def test_what_nests_too_deep_is_told() -> None:
     with pytest.raises(ValueError, match="nests too deep"):
         Nodes(ast.parse("-" * MOST_LEVELS + "1"))
+
+
+def test_segments_are_those_of_ast() -> None:
+    source = "# -*- coding: utf-8 -*-\nx = ['é\x0c', f(1,\r\n  'ü' )]\ry = '''a\u2028\nb''' + z"
+    module = parse_module("a.py", source.encode())
+    for node in module.nodes.order:
+        if isinstance(node, (ast.expr, ast.stmt)):
+            assert module.segment(node) == ast.get_source_segment(module.text, node)

@@ -132,7 +132,7 @@ class Bound:
         if any(_in_else(self.module, b.node, test) for b in bindings):
             return False
         attributes = {n.attr for n in ast.walk(test) if isinstance(n, ast.Attribute)}
-        stored = {n.attr for n in ast.walk(self.module.tree) if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Store)}
+        stored = {n.attr for n in self.module.nodes.of(ast.Attribute) if isinstance(n.ctx, ast.Store)}
         names = [n.id for n in ast.walk(test) if isinstance(n, ast.Name)]
         scope = self.module.scope(self.loop.node)
         return not attributes & stored and all((f := scope.lookup(n)) is not None and len(f[1]) == 1 for n in names)

@@ -145,9 +145,8 @@ def handed_on(program: Program, module: Module, node: ast.AST) -> bool:
 def _is_named(function: Function) -> bool:
     """Whether the module names the function other than to call it."""
     return any(
-        isinstance(node, ast.Name)
-        and isinstance(node.ctx, ast.Load)
+        isinstance(node.ctx, ast.Load)
         and node.id == function.node.name
         and isinstance(function.module.parent(node), (ast.Call, ast.keyword))
-        for node in ast.walk(function.module.tree)
+        for node in function.module.nodes.of(ast.Name)
     )

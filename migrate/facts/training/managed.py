@@ -63,14 +63,17 @@ def _is_run(program: Program, module: Module, node: ast.AST) -> bool:
 
 def imports_of(program: Program) -> set[str]:
     """The first names of everything that the program imports from libraries, as it is imported: ``tensorflow.keras`` too."""
-    found: set[str] = set()
-    for module in program.modules.values():
-        for node in ast.walk(module.tree):
-            if isinstance(node, ast.Import):
-                found |= {alias.name for alias in node.names}
-            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-                found.add(node.module)
-                found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return set().union(*(_imports_of(module) for module in program.modules.values()))
+
+
+def _imports_of(module: Module) -> set[str]:
+    found: set[str] | None = module.notes.get("library imports")
+    if found is None:
+        found = {alias.name for node in module.nodes.of(ast.Import) for alias in node.names}
+        for node in module.nodes.of(ast.ImportFrom):
+            if node.module and not node.level:
+                found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+        module.notes["library imports"] = found
     return found
 
 

@@ -226,12 +226,11 @@ def reads_checkpoint(node: ast.AST) -> bool:
 
 def _stored(module: Module, attribute: str) -> Iterator[ast.expr]:
     """The values that a module assigns to an attribute of that name."""
-    for node in ast.walk(module.tree):
-        if isinstance(node, ast.Assign):
-            for target in node.targets:
-                parts = target.elts if isinstance(target, (ast.Tuple, ast.List)) else [target]
-                if any(isinstance(t, ast.Attribute) and t.attr == attribute for t in parts):
-                    yield node.value
+    for node in module.nodes.of(ast.Assign):
+        for target in node.targets:
+            parts = target.elts if isinstance(target, (ast.Tuple, ast.List)) else [target]
+            if any(isinstance(t, ast.Attribute) and t.attr == attribute for t in parts):
+                yield node.value
 
 
 def stands_in(function: Function, node: ast.AST) -> bool:

@@ -18,6 +18,8 @@ from migrate.facts.training.objects import Kinds
 
 SAVES = {"torch.save", "pickle.dump", "joblib.dump", "torch.jit.save"}
 SAVE_METHODS = {"save_state", "save_pretrained", "save_checkpoint", "save_weights", "save_model"}
+LOAD_METHODS = {"load_state_dict", "load_weights"}
+LAST_NAMES = {name.rsplit(".", 1)[-1] for name in SAVES} | SAVE_METHODS | LOAD_METHODS | {"load"}
 STATES = re.compile(r"state|model|optim|net|weight|arg|conf|encoder|decoder|ema|scheduler|scaler", re.IGNORECASE)
 
 
@@ -29,14 +31,16 @@ def own_checkpoints(program: Program) -> str:
     for module, node in _alive(program):
         if isinstance(node, ast.Call):
             saves = saves or _is_save(program, module, node)
+            if not _is_load(program, module, node):
+                continue
         if _is_behind(program, list(loops.values()), module, node):
             continue
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in ("load_state_dict", "load_weights"):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in LOAD_METHODS:
             states.add(_kind(kinds, module, node.func.value))
             resumes = resumes or any(_asks(n) for argument in node.args for n in ast.walk(argument))
-        elif isinstance(node, ast.Call) and program.qualified(module, node.func) == "torch.load":
+        elif isinstance(node, ast.Call):
             resumes = resumes or any(_asks(n) for argument in node.args for n in ast.walk(argument))
-        elif isinstance(node, ast.Assign) and any(reads_checkpoint(n) for n in ast.walk(node.value)):
+        elif isinstance(node, ast.Assign):
             for target in [t for one in node.targets for t in (one.elts if isinstance(one, (ast.Tuple, ast.List)) else [one])]:
                 states |= {_kind(kinds, module, target)} & {"model", "optimizer"}
                 places = places or (_is_place(node.value) and not STATES.search(ast.unparse(target).rsplit(".", 1)[-1]))
@@ -53,10 +57,36 @@ def _alive(program: Program) -> Iterator[tuple[Module, ast.Call | ast.Assign]]:
     alive = reached(program)
     for module in program.modules.values():
         asleep = dormant(module, program)
+        reading = _reading(module)
         for node in module.nodes.among(ast.Call, ast.Assign):
+            if not isinstance(node, (ast.Call, ast.Assign)) or not (
+                _may_be(program, node) if isinstance(node, ast.Call) else id(node) in reading
+            ):
+                continue
             scope = module.scope(node).function()
-            if isinstance(node, (ast.Call, ast.Assign)) and id(node) not in asleep and (scope is None or id(scope.node) in alive):
+            if id(node) not in asleep and (scope is None or id(scope.node) in alive):
                 yield module, node
+
+
+def _reading(module: Module) -> set[int]:
+    """The assignments (by id) that take something out of a checkpoint."""
+    found: set[int] | None = module.notes.get("checkpoint reads")
+    if found is None:
+        found = {id(node) for node in module.nodes.of(ast.Assign) if any(reads_checkpoint(n) for n in ast.walk(node.value))}
+        module.notes["checkpoint reads"] = found
+    return found
+
+
+def _may_be(program: Program, call: ast.Call) -> bool:
+    """Whether a call may be one that saves or loads, by its last name alone."""
+    last = call.func.attr if isinstance(call.func, ast.Attribute) else call.func.id if isinstance(call.func, ast.Name) else ""
+    return last in LAST_NAMES or program.may_define(call.func)
+
+
+def _is_load(program: Program, module: Module, call: ast.Call) -> bool:
+    if isinstance(call.func, ast.Attribute) and call.func.attr in LOAD_METHODS:
+        return True
+    return program.qualified(module, call.func) == "torch.load"
 
 
 def _is_save(program: Program, module: Module, call: ast.Call) -> bool:

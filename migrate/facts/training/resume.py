@@ -179,13 +179,15 @@ class _Look:
 
     def _set_up(self, optimizer: str) -> Iterator[str]:
         """What an optimizer is set up for, as the module spells it; names for its target."""
-        for node in ast.walk(self.loop.module.tree):
+        for node in self.loop.module.nodes.among(ast.Call, ast.Assign):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "setup" and node.args:
                 assigned = self.loop.module.parent(node)
                 targets = assigned.targets if isinstance(assigned, ast.Assign) else [node.func.value]
                 if any(ast.unparse(target) == optimizer for target in targets):
                     yield ast.unparse(node.args[0])
-            elif isinstance(node, ast.Assign) and ast.unparse(node.value) == f"{optimizer}.target":
+            elif (
+                isinstance(node, ast.Assign) and isinstance(node.value, ast.Attribute) and ast.unparse(node.value) == f"{optimizer}.target"
+            ):
                 yield from (ast.unparse(target) for target in node.targets)
 
     def goes_over(self, text: str) -> bool:
@@ -344,7 +346,7 @@ class _Look:
     def _is_read(self, name: str) -> bool:
         """Whether code anywhere reads an attribute of that name: behind the loop, as a rule."""
         if self._read is None:
-            nodes = (n for m in self.program.modules.values() for n in ast.walk(m.tree) if isinstance(n, ast.Attribute))
+            nodes = (n for m in self.program.modules.values() for n in m.nodes.of(ast.Attribute))
             self._read = {n.attr for n in nodes if isinstance(n.ctx, ast.Load)}
         return name in self._read
 
