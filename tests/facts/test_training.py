@@ -213,6 +213,26 @@ for fold in range(3):
     assert (inner.loop.line, told(inner)) == (8, (BOTH, {}, ("best",)))
 
 
+def test_two_phases_of_each_fold() -> None:
+    source = """\
+import torch
+from torch import nn, optim
+for fold in range(3):
+    model = nn.Linear(2, 1)
+    first = optim.SGD(model.parameters(), lr=0.1)
+    for step in range(2):
+        model(torch.ones(4, 2)).mean().backward()
+        first.step()
+    second = optim.SGD(model.parameters(), lr=0.01)
+    for step in range(2):
+        second.zero_grad()
+        model(torch.ones(4, 2)).mean().backward()
+        second.step()
+    print(model)
+"""
+    assert [(r.loop.line, told(r)[0]) for r in resumes_of(source)] == [(3, ()), (6, ("model", "first")), (10, ("model", "second"))]
+
+
 def test_two_phases_are_two_loops() -> None:
     source = HEAD + "def step():\n" + body(STEP) + "for epoch in range(2):\n    step()\nfor epoch in range(4):\n    step()\n"
     assert [told(r) for r in resumes_of(source)] == [(BOTH, {}, ()), (BOTH, {}, ())]

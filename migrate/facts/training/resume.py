@@ -73,22 +73,22 @@ def _find_resumes(program: Program) -> list[Resume]:
     outer, inner = _stacked(program)
     kinds = Kinds(program)
     found: dict[int, Resume] = {}
-    for key, chain in outer.items():
-        if key in inner:  # in other ways of calls it stands inside a loop
-            continue
+    for chain in (chain for key, ways in outer.items() if key not in inner for chain in ways):  # elsewhere it may stand inside a loop
         for resume in _along(program, kinds, chain):
             found.setdefault(id(resume.loop.node), resume)
     return sorted(found.values(), key=lambda r: (r.loop.module.path, r.loop.line))
 
 
-def _stacked(program: Program) -> tuple[dict[int, tuple[Loop, ...]], dict[int, Loop]]:
+def _stacked(program: Program) -> tuple[dict[int, list[tuple[Loop, ...]]], dict[int, Loop]]:
     """The loops that train, by id of the outermost of each stack, and those inside others."""
-    outer: dict[int, tuple[Loop, ...]] = {}
+    outer: dict[int, list[tuple[Loop, ...]]] = {}
     inner: dict[int, Loop] = {}
     for act in acts(program):
         for chain in chains(program, act):
             if chain:
-                outer.setdefault(id(chain[-1].node), chain)
+                ways = outer.setdefault(id(chain[-1].node), [])
+                if all([loop.node for loop in way] != [loop.node for loop in chain] for way in ways):
+                    ways.append(chain)
                 inner.update((id(loop.node), loop) for loop in chain[:-1])
     return outer, inner
 
@@ -217,7 +217,7 @@ class _Look:
             assert isinstance(call.func, ast.Attribute)
             if call.func.attr in STATE_METHODS:
                 for root in self.extent.roots(module, call.func.value):
-                    if self._kind(root) not in ("environment", "container") and not root.inner:
+                    if self._kind(root) not in ("environment", "container") and not root.inner and self._is_made_before(root):
                         self._note_stateful(module, call, root, False)
         for text in self._named_in_methods():
             if self._kind(Root(text)) not in NOT_KEPT - STATEFUL | {"environment", "instance", "container"}:
@@ -257,6 +257,13 @@ class _Look:
         for node in ast.walk(holder):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and module.scope(node).function() is self._scope():
                 yield module, node
+
+    def _is_made_before(self, root: Root) -> bool:
+        """Whether the code before the loop, rather than a later phase, makes the object."""
+        found = self.loop.module.scope(self.loop.node).lookup(root.text.split(".")[0])
+        if found is None or found[0].function() is not self._scope():
+            return True
+        return any(b.kind == "param" or getattr(b.node, "lineno", 0) < self.loop.node.lineno for b in found[1])
 
     def _named_in_methods(self) -> Iterator[str]:
         """What methods say has a state, of the loop's own object and of those whose methods run in the turns: ``self.net.parameters()``."""
