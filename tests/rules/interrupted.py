@@ -23,12 +23,13 @@ class Ran:
     stderr: str
 
 
-def migrated(sources: dict[str, str], folder: Path, code: str = CODE) -> dict[str, str]:
-    """Write the sources as SM301 leaves them, with the real support file; returns them."""
-    after = apply(check(rule_of(code), sources), sources)
+def migrated(sources: dict[str, str], folder: Path, codes: tuple[str, ...] = (CODE,)) -> dict[str, str]:
+    """Write the sources as the rules leave them, with the real support file; returns them."""
+    after = apply([finding for code in codes for finding in check(rule_of(code), sources)], sources)
     for path, text in after.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).write_bytes(support_source(["keeper"]) if path.endswith("sagemaker_support.py") else text.encode())
+        support = support_source(["keeper", "same_on_restart"])
+        (folder / path).write_bytes(support if path.endswith("sagemaker_support.py") else text.encode())
     return after
 
 
@@ -43,20 +44,20 @@ def run(folder: Path, *words: str, checkpoints: Path | None = None, killed_after
     return Ran(code, (out / "stdout").read_text(), (out / "stderr").read_text())
 
 
-def resumed(sources: dict[str, str], folder: Path, *words: str, after: int = 2) -> tuple[str, str]:
+def resumed(sources: dict[str, str], folder: Path, *words: str, after: int = 2, codes: tuple[str, ...] = (CODE,)) -> tuple[str, str]:
     """What the script prints uninterrupted, and what the run prints that goes on after a kill; both without the keeper's own lines.
 
     The killed run's folder is thrown away: the second machine has the repo and the checkpoint folder.
     """
     plain, first, second, checkpoints = (folder / name for name in ("plain", "first", "second", "checkpoints"))
-    migrated(sources, plain)
+    migrated(sources, plain, codes)
     whole = run(plain, *words)
     assert whole.code == 0, whole.stderr
-    migrated(sources, first)
+    migrated(sources, first, codes)
     killed = run(first, *words, checkpoints=checkpoints, killed_after=after)
     assert killed.code == -9, (killed.code, killed.stdout, killed.stderr)
     shutil.rmtree(first)
-    migrated(sources, second)
+    migrated(sources, second, codes)
     rest = run(second, *words, checkpoints=checkpoints)
     assert rest.code == 0, rest.stdout + rest.stderr
     assert "goes on from checkpoint" in rest.stdout

@@ -158,6 +158,41 @@ def test_a_checkpoint_of_the_script_that_is_there_at_the_second_start(tmp_path: 
     assert lines[0].startswith("2 ")
 
 
+# Looks at the end for the best model of its run folder, which was saved before the interruption.
+MOVING = """\
+import os
+import time
+import uuid
+from datetime import datetime
+import torch
+
+torch.manual_seed(0)
+stamp = datetime.now().strftime("%H%M%S.%f")
+run = os.path.join(os.environ.get("SM_MODEL_DIR", "model"), stamp + "-" + str(uuid.uuid4()), f"a_{time.time()}")
+os.makedirs(run)
+model = torch.nn.Linear(2, 1)
+optimizer = torch.optim.Adam(model.parameters(), lr=0.1)
+for epoch in range(5):
+    optimizer.zero_grad()
+    loss = (model(torch.rand(4, 2)) ** 2).mean()
+    loss.backward()
+    optimizer.step()
+    if epoch == 1:
+        torch.save(model.state_dict(), os.path.join(run, "best.pt"))
+    print(epoch, loss.item())
+best = torch.load(os.path.join(run, "best.pt"))
+print("end", [p.tolist() for p in best.values()], len(os.listdir(os.environ.get("SM_MODEL_DIR", "model"))))
+"""
+
+
+def test_a_run_folder_that_is_named_by_the_clock_and_by_chance(tmp_path: Path) -> None:
+    sources = {"train.py": MOVING}
+    whole, rest = resumed(sources, tmp_path, after=3, codes=("SM301", "SM302"))
+    assert rest.splitlines()[-1].startswith("end") and whole.endswith(rest)
+    with pytest.raises(AssertionError, match="best.pt"):
+        resumed(sources, tmp_path / "without", after=3)
+
+
 def same_to_the_end(sources: dict[str, str], folder: Path, *words: str, after: int = 2) -> None:
     """The second run prints the end of what an uninterrupted one prints, from the turn after the checkpoint on."""
     before = folder / "before"

@@ -1,0 +1,110 @@
+"""Names that are new at each start: what a script takes from the clock or from chance and makes files or folders of."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from migrate.facts.program import Module, Program
+from migrate.facts.reach import dormant, reached
+
+CLOCKS = {
+    "datetime.datetime.now", "datetime.datetime.utcnow", "datetime.datetime.today", "datetime.date.today", "time.time", "time.strftime",
+    "time.asctime", "time.ctime", "time.localtime", "time.gmtime",
+}  # fmt: skip
+UNIQUE = {"uuid.uuid4", "uuid.uuid1", "os.getpid"}  # elsewhere than in the script itself they tell temporary files of processes apart
+TEXTS = {"strftime", "isoformat", "ctime", "asctime", "str", "repr", "format", "hex", "replace", "lower", "strip"}
+NUMBERS = {"int", "round"}
+# Calls that take the name of a file or folder.
+SINKS = {
+    "makedirs", "mkdir", "join", "joinpath", "Path", "open", "exists", "isdir", "SummaryWriter", "FileHandler", "save", "savefig",
+}  # fmt: skip
+MOST_STEPS = 4
+
+
+@dataclass(frozen=True, eq=False)
+class Moving:
+    """``node`` is the expression to keep, a text or a number."""
+
+    module: Module
+    node: ast.expr
+
+
+def moving_names(program: Program) -> list[Moving]:
+    """Each expression that gives another name at each start, in code that may run."""
+    alive, found = reached(program), dict[int, Moving]()
+    for module in program.modules.values():
+        asleep = dormant(module, program)
+        for call in module.calls():
+            scope = module.scope(call).function()
+            if id(call) in asleep or (scope is not None and id(scope.node) not in alive):
+                continue
+            name = program.qualified(module, call.func)
+            wanted = name in CLOCKS or (name in UNIQUE and module.path == program.entry)
+            if not wanted or _is_kept(module, call):
+                continue
+            top = _text(module, call)
+            if top is not None and _names_files(module, top, 0):
+                found[id(top)] = Moving(module, top)
+    return list(found.values())
+
+
+def _is_kept(module: Module, node: ast.AST) -> bool:
+    return any(isinstance(n, ast.Call) and ast.unparse(n.func).endswith("same_on_restart") for n in _above(module, node))
+
+
+def _above(module: Module, node: ast.AST) -> Iterator[ast.AST]:
+    parent = module.parent(node)
+    while parent is not None and not isinstance(parent, ast.stmt):
+        yield parent
+        parent = module.parent(parent)
+
+
+def _text(module: Module, call: ast.Call) -> ast.expr | None:
+    """The smallest expression around a reading of the clock that is a text or a whole number: of an f-string all of it."""
+    top: ast.expr = call
+    known = _last(call) in TEXTS
+    for parent in _above(module, call):
+        if isinstance(parent, (ast.JoinedStr, ast.FormattedValue)):
+            return [n for n in _above(module, call) if isinstance(n, ast.JoinedStr)][-1]
+        if isinstance(parent, ast.Attribute) and parent.value is top:
+            top, known = parent, known or parent.attr == "hex"
+        elif isinstance(parent, ast.Call) and (parent.func is top or (top in parent.args and _last(parent) in TEXTS | NUMBERS)):
+            known = _last(parent) in TEXTS | NUMBERS
+            top = parent
+        elif isinstance(parent, ast.BinOp) and isinstance(parent.op, ast.Mod) and parent.right is top and not known:
+            top, known = parent, isinstance(parent.left, ast.Constant) and isinstance(parent.left.value, str)
+        else:
+            break
+    return top if known else None
+
+
+def _last(call: ast.Call) -> str:
+    return call.func.attr if isinstance(call.func, ast.Attribute) else call.func.id if isinstance(call.func, ast.Name) else ""
+
+
+def _names_files(module: Module, node: ast.expr, steps: int) -> bool:
+    """Whether the expression, or a name that it is given, comes to a call that takes the name of a file or folder."""
+    if steps > MOST_STEPS:
+        return False
+    above = list(_above(module, node))
+    if any(isinstance(p, ast.Call) and _last(p) in SINKS and not isinstance(p.func, ast.Subscript) and p.func not in above for p in above):
+        return True
+    statement = module.statement(node)
+    if any(isinstance(p, ast.BinOp) and isinstance(p.op, ast.Sub) for p in above) or not isinstance(statement, (ast.Assign, ast.AnnAssign)):
+        return False
+    targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+    return any(_is_used(module, target, steps) for target in targets)
+
+
+def _is_used(module: Module, target: ast.expr, steps: int) -> bool:
+    if isinstance(target, ast.Name):
+        reads = [n for n in module.nodes.among(ast.Name) if isinstance(n, ast.Name) and n.id == target.id and isinstance(n.ctx, ast.Load)]
+        here = module.scope(target).lookup(target.id)
+        return any(_names_files(module, n, steps + 1) for n in reads if module.scope(n).lookup(n.id) == here)
+    if isinstance(target, ast.Attribute):
+        named = module.nodes.among(ast.Attribute)
+        reads_of = [n for n in named if isinstance(n, ast.Attribute) and n.attr == target.attr and isinstance(n.ctx, ast.Load)]
+        return any(_names_files(module, n, steps + 1) for n in reads_of)
+    return False

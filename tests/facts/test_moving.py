@@ -1,0 +1,36 @@
+"""Names that are new at each start."""
+
+from __future__ import annotations
+
+import ast
+
+import pytest
+
+from migrate.facts.training.moving import moving_names
+from tests.facts.programs import program_of
+
+HEAD = "import os, time, uuid\nfrom datetime import datetime\nfrom pathlib import Path\nfrom torch.utils.tensorboard import SummaryWriter\n"
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ("os.makedirs('runs/' + datetime.now().strftime('%H'))\n", ["datetime.now().strftime('%H')"]),
+        ("a = str(int(time.time()))\nb = os.path.join('runs', a)\n", ["str(int(time.time()))"]),
+        ("name = f'{x}_{int(time.time())}'\nSummaryWriter(f'runs/{name}')\n", ["f'{x}_{int(time.time())}'"]),
+        ("out = 'run_%s' % time.strftime('%H')\nPath(out).mkdir()\n", ["time.strftime('%H')"]),
+        ("out = 'run_{}'.format(datetime.now())\nPath(out).mkdir()\n", ["'run_{}'.format(datetime.now())"]),
+        ("args.out = args.out + str(uuid.uuid4())\nos.makedirs(args.out)\n", ["str(uuid.uuid4())"]),
+        ("start = time.time()\nprint(f'{time.time() - start:.1f} s')\n", []),
+        ("print(datetime.now().strftime('%H'))\n", []),
+        ("def unused():\n    os.makedirs(time.strftime('%H'))\n", []),
+        ("from sagemaker_support import same_on_restart\nos.makedirs(same_on_restart(time.strftime('%H')))\n", []),
+    ],
+)
+def test_only_what_names_files_is_found(source: str, found: list[str]) -> None:
+    assert [ast.unparse(moving.node) for moving in moving_names(program_of({"train.py": HEAD + source}))] == found
+
+
+def test_unique_names_of_other_modules_are_temporary() -> None:
+    other = "import os, uuid\ndef cached(folder):\n    return os.path.join(folder, 'tmp' + uuid.uuid4().hex)\n"
+    assert moving_names(program_of({"train.py": "from other import cached\ncached('a')\n", "other.py": other})) == []
