@@ -25,7 +25,7 @@ _NEEDS = {  # every other name is of the settings
     "carry_outputs": OUTPUTS,
     "put_back_outputs": OUTPUTS,
     "keeper": KEEPER,
-    "same_on_restart": (*OUTPUTS, "first_start.py"),
+    "same_on_restart": ("outputs.py", "first_start.py"),
     "keras_fit": (*MANAGED, "keras.py"),
     "lightning_fit": (*MANAGED, "lightning.py"),
     "transformers_train": (*MANAGED, "transformers.py"),
