@@ -186,7 +186,7 @@ class Meter:
     (resume,) = resumes_of({"train.py": train, "lib/trainer.py": trainer, "lib/__init__.py": ""})
     assert resume.loop.module.path == "lib/trainer.py"
     assert told(resume) == (
-        ("self.history", "self.model", "self.optimizer"),
+        ("self.model", "self.optimizer", "self.history"),
         {"self": ("best", "step"), "self.meter": ("total",)},
         (),
     )

@@ -60,7 +60,14 @@ class Names:
 
     def first_line(self, name: str) -> tuple[int, tuple[int, ...]]:
         """Where the name first gets a value: its line, and its place in an unpacked tuple."""
-        found = self.loop.module.names.scope_of[id(self.loop.node)].lookup(name.split(".")[0])
+        first, *rest = name.split(".")
+        if name == "self":
+            return (0, ())
+        if first == "self":  # where the class gives itself the attribute
+            owners = self.kinds.classes(self.loop.module, self.extent.placed("self"))
+            values = [value for owner in owners for _, value in self.kinds.assigned(owner, rest[0])]
+            return min(((v.lineno, (v.col_offset,)) for v in values), default=(0, ()))
+        found = self.loop.module.names.scope_of[id(self.loop.node)].lookup(first)
         places = [(getattr(b.node, "lineno", 0), b.index or (getattr(b.value, "col_offset", 0),)) for b in found[1]] if found else []
         return min(places, default=(0, ()))
 
