@@ -213,6 +213,23 @@ for fold in range(3):
     assert (inner.loop.line, told(inner)) == (8, (BOTH, {}, ("best",)))
 
 
+def test_a_method_of_a_library_is_none_of_another_class() -> None:
+    other = """\
+import torch
+class Tuner:
+    def __init__(self, net):
+        self.net, self.opt = net, torch.optim.SGD(net.parameters(), lr=1)
+    def train(self):
+        for turn in range(3):
+            self.net(torch.ones(1, 2)).mean().backward()
+            self.opt.step()
+"""
+    source = "from lib import Tuner\nfor epoch in range(3):\n    model.train()\n" + body(STEP)
+    (found,) = resumes_of({"train.py": HEAD + source, "lib.py": other})  # nothing calls the other one
+    assert found.loop.module.path == "train.py"
+    assert told(found) == (BOTH, {}, ())
+
+
 def test_two_phases_of_each_fold() -> None:
     source = """\
 import torch

@@ -12,8 +12,6 @@ from migrate.facts.scopes import Binding, Scope
 from migrate.facts.training.loops import Loop
 from migrate.facts.training.objects import SAME_OBJECT, Kinds
 
-# Methods that modules, optimizers and schedulers have.
-OF_LIBRARIES = {"train", "eval", "step", "forward", "backward", "zero_grad", "state_dict", "load_state_dict", "to", "update", "apply"}
 MOST_STEPS = 12  # names followed in a row
 
 
@@ -87,14 +85,8 @@ class Extent:
 
     def _called(self, module: Module, call: ast.Call) -> list[Function]:
         """What a call runs. A method that is found by its name alone has to be one of the object's class, where that is known."""
-        target = call.func
-        found = self.program.callees(module, call)
-        if not found or not isinstance(target, ast.Attribute) or self.program.definitions(module, target) or _is_self(target.value):
-            return found or self._methods(module, call)
-        if self.kinds.classes(module, target.value):
-            return self._methods(module, call)
-        known = self.kinds.is_foreign(module, target.value) or self.kinds.of(module, target.value) not in (None, "instance")
-        return [] if known or target.attr in OF_LIBRARIES else found
+        found = [function for function in self.program.callees(module, call) if self.kinds.is_run_by(function, module, call)]
+        return found or self._methods(module, call)
 
     def _methods(self, module: Module, call: ast.Call) -> list[Function]:
         """The methods that ``meter.update()`` and ``meter()`` may run, by what made ``meter``."""
@@ -240,12 +232,6 @@ def _first_parameter(function: Function) -> str | None:
     arguments = [*function.node.args.posonlyargs, *function.node.args.args]
     static = any(isinstance(d, ast.Name) and d.id == "staticmethod" for d in function.node.decorator_list)
     return arguments[0].arg if arguments and function.owner is not None and not static else None
-
-
-def _is_self(node: ast.expr) -> bool:
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-        return node.func.id == "super"
-    return isinstance(node, ast.Name) and node.id in ("self", "cls")
 
 
 def _element(iterable: ast.expr, index: tuple[int, ...]) -> ast.expr | None:

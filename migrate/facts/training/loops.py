@@ -109,6 +109,9 @@ _CALLERS: WeakKeyDictionary[Program, dict[int, list[tuple[Module, ast.AST]]]] = 
 
 def _callers(program: Program, function: Function) -> Iterator[tuple[Module, ast.AST]]:
     sites = program.calls_of.get(id(function.node), [])
+    if function.owner is not None:
+        own = Kinds(program)
+        sites = [site for site in sites if own.is_run_by(function, site.module, site.call)]
     yield from ((site.module, site.call) for site in sites if _is_alive(program, site.module, site.call))
     if sites:
         return

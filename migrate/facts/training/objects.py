@@ -14,6 +14,8 @@ SAME_OBJECT = {  # give the object back
     "to_device", "to_gpu", "to_cpu", "to_chx",
 }  # fmt: skip
 STATEFUL = {"model", "optimizer", "scheduler", "scaler", "reader"}
+# Methods that modules, optimizers and schedulers have.
+OF_LIBRARIES = {"train", "eval", "step", "forward", "backward", "zero_grad", "state_dict", "load_state_dict", "to", "update", "apply"}
 MOST_STEPS = 10
 WRAPPERS = ("DataParallel", "DistributedDataParallel", "SyncBatchNorm.convert_sync_batchnorm", "torch.compile", "torch.jit.script")
 MODEL_HOMES = (
@@ -175,6 +177,18 @@ class Kinds:
         if isinstance(node, ast.Call):
             return [d for d in self.program.definitions(module, node.func) if isinstance(d, Class)]
         return []
+
+    def is_run_by(self, function: Function, module: Module, call: ast.Call) -> bool:
+        """Whether a call runs a method that may have been found by its name alone: it has to be one of the object's class, where that
+        is known, and none that the objects of libraries have."""
+        target = call.func
+        if not isinstance(target, ast.Attribute) or self.program.definitions(module, target) or _is_self(target.value):
+            return True
+        classes = self.classes(module, target.value)
+        if classes:
+            return any(self.program.method(cls, target.attr) is function for cls in classes)
+        known = self.is_foreign(module, target.value) or self.of(module, target.value) not in (None, "instance")
+        return not known and target.attr not in OF_LIBRARIES
 
     def is_foreign(self, module: Module, node: ast.expr) -> bool:
         """Whether an object was made by a call into a library."""
@@ -365,6 +379,12 @@ def _yields(function: Function) -> bool:
     if known is None:
         known = by_id[id(function.node)] = any(isinstance(n, (ast.Yield, ast.YieldFrom)) for n in ast.walk(function.node))
     return known
+
+
+def _is_self(node: ast.expr) -> bool:
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+        return node.func.id == "super"
+    return isinstance(node, ast.Name) and node.id in ("self", "cls")
 
 
 def _pairs(node: ast.Assign | ast.AnnAssign) -> Iterator[tuple[ast.expr, ast.expr]]:

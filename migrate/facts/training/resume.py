@@ -76,7 +76,8 @@ def _find_resumes(program: Program) -> list[Resume]:
     for chain in (chain for key, ways in outer.items() if key not in inner for chain in ways):  # elsewhere it may stand inside a loop
         for resume in _along(program, kinds, chain):
             found.setdefault(id(resume.loop.node), resume)
-    return sorted(found.values(), key=lambda r: (r.loop.module.path, r.loop.line))
+    followed = [resume for resume in found.values() if not resume.unfollowed]
+    return sorted(followed or found.values(), key=lambda r: (r.loop.module.path, r.loop.line))
 
 
 def _stacked(program: Program) -> tuple[dict[int, list[tuple[Loop, ...]]], dict[int, Loop]]:
@@ -105,6 +106,8 @@ def _along(program: Program, kinds: Kinds, chain: tuple[Loop, ...]) -> Iterator[
     made: list[Resume] = []
     stranger = None if any(_is_kept(loop) for loop in chain) else unfollowed(program, chain[-1])
     if stranger is not None:
+        if not any(_steps(_Look(program, kinds, loop)) for loop in chain):
+            return
         reason = f"it is not found what calls {stranger.node.name}(), which leads to it: another loop may stand around it"
         yield Resume(chain[-1], refused=reason, unfollowed=True, where=stranger.module.place(stranger.node))
         return
