@@ -143,10 +143,21 @@ def _is_alive(program: Program, module: Module, node: ast.AST) -> bool:
 def _names_of(program: Program, function: Function) -> Iterator[tuple[Module, ast.AST]]:
     """The places that name a function other than to call it."""
     for module in program.modules.values():
-        for node in module.nodes.of(ast.Name):
-            if isinstance(node.ctx, ast.Load) and node.id == function.node.name and _is_alive(program, module, node):
+        for node in _read_as(module, function.node.name):
+            if _is_alive(program, module, node):
                 if any(d is function for d in program.definitions(module, node)):
                     yield module, node
+
+
+def _read_as(module: Module, name: str) -> list[ast.Name]:
+    """The places of a module that read a name."""
+    by_name: dict[str, list[ast.Name]] | None = module.notes.get("names read")
+    if by_name is None:
+        by_name = module.notes["names read"] = {}
+        for node in module.nodes.of(ast.Name):
+            if isinstance(node.ctx, ast.Load):
+                by_name.setdefault(node.id, []).append(node)
+    return by_name.get(name, [])
 
 
 def unfollowed(program: Program, loop: Loop) -> Function | None:

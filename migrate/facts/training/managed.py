@@ -100,6 +100,8 @@ def called(program: Program, *names: str) -> tuple[Module, ast.Call] | None:
 
 def cli_calls(program: Program, name: str) -> Iterator[tuple[Module, ast.Call]]:
     """The calls of a library's class that trains once it is made, or of a local class that inherits from it: ``LightningCLI``."""
+    if not any(name in module.text for module in program.modules.values()):
+        return
     makers = Makers(program)
     for module, call in live_calls(program):
         if any(made.call is call and made.name.endswith("." + name) for made in makers.of(module, call)) and _is_run(program, module, call):

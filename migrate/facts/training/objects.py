@@ -143,11 +143,7 @@ class Kinds:
     def _find_assigned(self, cls: Class, name: str) -> list[tuple[Module, ast.expr]]:
         found: list[tuple[Module, ast.expr]] = []
         for relative in self.program.family(cls):
-            for node in ast.walk(relative.node):
-                if isinstance(node, (ast.Assign, ast.AnnAssign)) and node.value is not None:
-                    for target, value in _pairs(node):
-                        if isinstance(target, ast.Attribute) and target.attr == name and isinstance(target.value, ast.Name):
-                            found.append((relative.module, value))
+            found += [(relative.module, value) for value in _assigned_in(relative).get(name, ())]
         return found
 
     def classes(self, module: Module, node: ast.expr, steps: int = 0) -> list[Class]:
@@ -371,6 +367,20 @@ class Kinds:
         if name.startswith(ARRAYS):
             return "array"
         return "quiet" if last in NO_STATE or name.startswith(("wandb.", "logging.", "mlflow.", "neptune.", "comet_ml.")) else None
+
+
+def _assigned_in(cls: Class) -> dict[str, list[ast.expr]]:
+    """What a class assigns to attributes of names, by attribute."""
+    by_id: dict[int, dict[str, list[ast.expr]]] = cls.module.notes.setdefault("assigned in classes", {})
+    known = by_id.get(id(cls.node))
+    if known is None:
+        known = by_id[id(cls.node)] = {}
+        for node in ast.walk(cls.node):
+            if isinstance(node, (ast.Assign, ast.AnnAssign)) and node.value is not None:
+                for target, value in _pairs(node):
+                    if isinstance(target, ast.Attribute) and isinstance(target.value, ast.Name):
+                        known.setdefault(target.attr, []).append(value)
+    return known
 
 
 def _yields(function: Function) -> bool:
