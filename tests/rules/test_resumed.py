@@ -158,6 +158,39 @@ def test_a_checkpoint_of_the_script_that_is_there_at_the_second_start(tmp_path: 
     assert lines[0].startswith("2 ")
 
 
+ITERATOR = """\
+import torch
+from torch.utils.data import DataLoader
+
+torch.manual_seed(0)
+model = torch.nn.Linear(2, 1)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+loader = DataLoader(torch.rand(6, 2), batch_size=2, shuffle=True)
+batches = iter(loader)
+for step in range(8):
+    try:
+        x = next(batches)
+    except StopIteration:
+        batches = iter(loader)
+        x = next(batches)
+    optimizer.zero_grad()
+    loss = (model(x) ** 2).mean()
+    loss.backward()
+    optimizer.step()
+    print(step, loss.item())
+print("end")
+"""
+
+
+def test_an_iterator_begins_anew_and_the_turns_go_on(tmp_path: Path) -> None:
+    (tmp_path / "before").mkdir()
+    (tmp_path / "before/train.py").write_text(ITERATOR)
+    original = run(tmp_path / "before")
+    whole, rest = resumed({"train.py": ITERATOR}, tmp_path, after=4)
+    assert whole == original.stdout
+    assert [line.split()[0] for line in rest.splitlines()] == ["4", "5", "6", "7", "end"]
+
+
 # Looks at the end for the best model of its run folder, which was saved before the interruption.
 MOVING = """\
 import os
