@@ -67,6 +67,7 @@ def _papers(folder: Path) -> None:
 
 
 EXAMPLES = "pytorch/examples"
+_FETCHED = "the script fetches its data"
 _GRAPH = {"epochs": 4, "num-heads": 2, "hidden-dim": 4, "val-every": 1}
 _GAN = {"dataset": "fake", "niter": 3, "batchSize": 250, "imageSize": 64, "ngf": 2, "ndf": 2, "nz": 4, "manualSeed": 1, "workers": 0}
 _LM = {"epochs": 2, "emsize": 8, "nhid": 8, "batch_size": 4}
@@ -133,9 +134,19 @@ RECIPES = (
         {"upscale_factor": 3, "batchSize": 2, "testBatchSize": 2, "nEpochs": 3, "threads": 0},
         "dataset",
         extra=True,
+        verify=_FETCHED,
     ),
-    Recipe(EXAMPLES, "gat", "main.py", "--epochs 4 --num-heads 2 --hidden-dim 4 --val-every 1", _papers, _GRAPH, "cora"),
-    Recipe(EXAMPLES, "gcn", "main.py", "--epochs 6 --val-every 1", _papers, {"epochs": 6, "val-every": 1}, "cora"),
+    Recipe(EXAMPLES, "gat", "main.py", "--epochs 4 --num-heads 2 --hidden-dim 4 --val-every 1", _papers, _GRAPH, "cora", verify=_FETCHED),
+    Recipe(
+        EXAMPLES,
+        "gcn",
+        "main.py",
+        "--epochs 6 --val-every 1",
+        _papers,
+        {"epochs": 6, "val-every": 1},
+        "cora",
+        verify=_FETCHED,
+    ),
     Recipe(
         EXAMPLES,
         "mnist_forward_forward",

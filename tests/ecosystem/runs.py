@@ -32,7 +32,7 @@ SECONDS = 240.0
 ONLY = ("--only", "kill")  # one way is enough here: the others are tried on the fixtures
 # What a training script prints of the clock: never the same twice.
 CLOCKS = re.compile(
-    r"(\d+\.?\d*\s*(ms|s|sec|seconds)\b|ms/batch\s+\d+\.\d+|time:?\s+\d+\.\d+\w*|mfu -?\d+\.\d+%|\d+\.\d+it/s|\d+:\d\d(:\d\d)?)"
+    r"((Time|Data)\s+\d+\.\d+ \(\s*\d+\.\d+\)|\d+\.?\d*\s*(ms|s|sec|seconds)\b|ms/batch\s+\d+\.\d+|time:?\s+\d+\.\d+\w*|mfu -?\d+\.\d+%|\d+\.\d+it/s|\d+:\d\d(:\d\d)?)"
 )
 
 # Members of archives that hold the time: torch's own number of a saving, the log of a Chainer trainer.
@@ -167,6 +167,8 @@ def _drill(recipe: Recipe, target: Path, python: Path, seen: Seen) -> None:
     ways = [way for report in reports for way in ((report.get("drill") or {}).get("ways") or [])]
     seen.drill = ", ".join(f"{way['way']}: {way['result']}" for way in ways) or "nothing was drilled"
     seen.faults += [f"drill {way['way']}: {way['message']} {way.get('faults', [])[:3]}" for way in ways if way["result"] not in ("same",)]
+    if not ways and recipe.verify:
+        seen.drill += f", as it has to be: {recipe.verify}"
     if not ways:
         seen.faults.append(f"drill: {_checks(ran.stdout)[:600]}")
 
