@@ -32,7 +32,8 @@ SECONDS = 240.0
 ONLY = ("--only", "kill")  # one way is enough here: the others are tried on the fixtures
 # What a training script prints of the clock: never the same twice.
 CLOCKS = re.compile(
-    r"((Time|Data)\s+\d+\.\d+ \(\s*\d+\.\d+\)|\d+\.?\d*\s*(ms|s|sec|seconds)\b|ms/batch\s+\d+\.\d+|time:?\s+\d+\.\d+\w*|mfu -?\d+\.\d+%|\d+\.\d+it/s|\d+:\d\d(:\d\d)?)"
+    r"((Time|Data)\s+\d+\.\d+ \(\s*\d+\.\d+\)|"
+    r"\d+\.?\d*\s*(ms|s|sec|seconds)\b|ms/batch\s+\d+\.\d+|time:?\s+\d+\.\d+\w*|mfu -?\d+\.\d+%|\d+\.\d+it/s|\d+:\d\d(:\d\d)?)"
 )
 
 # Members of archives that hold the time: torch's own number of a saving, the log of a Chainer trainer.
