@@ -15,7 +15,7 @@ from migrate.job.describe import describe
 from migrate.job.model import EntryPoint
 from migrate.repo.commands import Command
 from migrate.repo.entries import Entry
-from migrate.repo.imports import CLOSURE_BYTES, resolve
+from migrate.repo.imports import resolve
 from migrate.repo.spread import spread
 from migrate.repo.tree import Tree
 from migrate.rules.base import Context, Rule, all_rules
@@ -23,7 +23,7 @@ from migrate.rules.model import Finding
 
 TOGETHER = 6  # entry points that a process takes at a time: neighbours share modules
 ALONE = 120  # modules of all closures that one process goes through sooner than two
-KEPT_BYTES = CLOSURE_BYTES  # of source, whose modules stay parsed for the next entry point
+KEPT_BYTES = 300_000  # of source, whose modules stay parsed for the next entry point
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,11 @@ def study(
     few = sum(len(entry.closure) for entry in entries) < ALONE
 
     def some(number: int) -> list[Look]:
-        return [student.look(entry, commands.get(entry.path, ())) for entry in parts[number]]
+        looks = []
+        for entry, following in zip(parts[number], [*parts[number][1:], None], strict=True):
+            looks.append(student.look(entry, commands.get(entry.path, ())))
+            student.forget(following.closure if following is not None else ())
+        return looks
 
     return [look for part in spread(some, len(parts), 1 if few else processes) for look in part]
 
@@ -86,7 +90,6 @@ class _Student:
         objections = frozenset((rule.code, place) for rule in self.rules if rule.objections for place in rule.objections(context))
         point = describe(entry, program, arguments, paths, commands)
         lines = {path: module.source.count(b"\n") for path, module in program.modules.items()}
-        self._forget(program)
         return Look(entry, point, findings, objections, lines)
 
     def _program(self, entry: Entry) -> Program:
@@ -95,13 +98,11 @@ class _Student:
 
         return load_program(entry.path, entry.closure, self.tree.read, resolver, self.parsed)
 
-    def _forget(self, program: Program) -> None:
-        """Drops the modules that were used longest ago, down to what is kept."""
-        for path, module in program.modules.items():
-            self.parsed.pop(path, None)
-            self.parsed[path] = module  # the last used stand last
+    def forget(self, needed: Sequence[str]) -> None:
+        """Drops modules, those that were parsed first before others, down to what is kept; not those that are needed next."""
+        spared = set(needed)
         size = sum(len(module.source) for module in self.parsed.values())
-        for path in [*self.parsed]:
+        for path in [path for path in self.parsed if path not in spared]:
             if size <= KEPT_BYTES:
                 break
             dropped = len(self.parsed.pop(path).source)
