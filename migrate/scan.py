@@ -19,6 +19,7 @@ from migrate.rules.model import Finding
 if TYPE_CHECKING:
     from migrate.repo.entries import Entry
 
+CAPPED = "it imports more local modules than are followed: what is said of it is of those nearest to it"
 EXCUSE = re.compile(rb"#\s*migrate:\s*ignore(?:\[([A-Z0-9,\s]+)\])?")
 
 
@@ -71,6 +72,7 @@ def scan_tree(tree: Tree, request: Request, processes: int | None = None) -> Sca
 def _scan(tree: Tree, request: Request, processes: int) -> Scan:
     from migrate.repo.commands import find_commands
     from migrate.repo.entries import find_entries
+    from migrate.repo.imports import is_capped
     from migrate.study import study
 
     found = find_entries(tree, processes)
@@ -79,6 +81,7 @@ def _scan(tree: Tree, request: Request, processes: int) -> Scan:
     looks = study(tree, entries, find_commands(tree, entries), partial(_wanted, request), request.calls, processes)
     unreadable = [Unreadable(path, reason) for path, reason in [*tree.unreadable, *found.unreadable]]
     unreadable += [Unreadable(look.entry.path, look.reason) for look in looks if look.reason is not None]
+    unreadable += [Unreadable(entry.path, CAPPED) for entry in entries if is_capped(tree, entry.closure)]
     lines: dict[str, int] = {}
     for look in looks:
         lines.update(look.lines)

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from migrate import study
-from migrate.repo import entries
-from migrate.scan import Request, Scan, scan
+from migrate.repo import entries, imports
+from migrate.scan import CAPPED, Request, Scan, scan
 
 SCRIPT = """\
 import argparse
@@ -75,3 +75,10 @@ def test_an_excuse_holds_for_its_line(repository: Path) -> None:
     found = scan(Request(repository))
     assert not [f for f in found.findings if f.rule == "SM201" and f.place.path == "train_3.py"]
     assert len([f for f in found.findings if f.rule == "SM201"]) == 8
+
+
+def test_a_closure_that_reached_its_limit_is_told(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not [each for each in scan(Request(repository)).unreadable if each.reason == CAPPED]
+    monkeypatch.setattr(imports, "CLOSURE_BYTES", 100)
+    capped = [each.path for each in scan(Request(repository)).unreadable if each.reason == CAPPED]
+    assert capped == [f"train_{number}.py" for number in range(9)]

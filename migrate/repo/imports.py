@@ -7,7 +7,7 @@ import os
 import posixpath
 import re
 import warnings
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import cast
@@ -246,6 +246,11 @@ def _size(tree: Tree, path: str) -> int:
         return os.stat(os.path.join(tree.root, path)).st_size
     except OSError:
         return 0
+
+
+def is_capped(tree: Tree, files: Collection[str]) -> bool:
+    """Whether a closure reached its limit: then it lacks some of what its last files import."""
+    return len(files) >= CLOSURE_LIMIT or sum(_size(tree, path) for path in files) > CLOSURE_BYTES
 
 
 def closure(
