@@ -48,6 +48,8 @@ def text_of(value: Value) -> str:
     text = ""
     for part in value:
         known = _known_text(part)
+        if text.endswith("/"):  # a migrated default that is empty stands between two slashes
+            known = known.lstrip("/")
         text += known if text or part.kind != "literal" or not value[0].text.startswith("SM_") else known.removeprefix("/")
     return text
 

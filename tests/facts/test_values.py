@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 
+from migrate.facts.arguments import find_arguments
 from migrate.facts.model import Arguments
 from migrate.facts.parts import text_of
 from migrate.facts.program import Program
@@ -52,3 +53,12 @@ def test_what_many_share_is_followed_once() -> None:
     lines = ["a0 = 'x'", *(f"a{n} = a{n - 1} + a{n - 1}" for n in range(1, depth)), f"open(a{depth - 1}, 'w')"]
     program = program_of({"train.py": "\n".join(lines) + "\n"})
     assert _texts(program, Values(program, Arguments("none")), 0) == {"x" * 2 ** (depth - 1)}
+
+
+def test_an_empty_default_between_two_folders_leaves_one_slash() -> None:
+    source = "import os\nout = os.environ.get('SM_MODEL_DIR', '')\nx = os.path.join(input(), out, 'queue')\n"
+    program = program_of({"train.py": source})
+    values = Values(program, find_arguments(program))
+    assign = program.main.tree.body[-1]
+    assert isinstance(assign, ast.Assign)
+    assert [text_of(value) for value in values.of(program.main, assign.value)] == ["*/queue"]
