@@ -109,6 +109,8 @@ def measure(name: str, told: dict[str, Any], source: Path, work: Path, whole: bo
     _patched(repo, source, work, patch.out, now)
     if first.code in (0, 1):
         _undone(repo, applied, was)
+    else:  # it says that it cannot be done: nothing is there to undo
+        repo.undo = twice == was
     repo.clean = not any(fault.startswith("unclean") for fault in repo.faults)
     for entry in told["entry_points"]:
         repo.entries.append(_entry(entry, scan, original, migrated) | {"seen_checkpoints": told.get("checkpoint", [])})

@@ -574,3 +574,26 @@ def test_turns_that_a_library_hands_out_are_to_be_looked_at(turns: str, known: b
     )
     (resume,) = resumes_of(source)
     assert resume.refused is None and (resume.caution is None) == known
+
+
+@pytest.mark.parametrize(
+    ("made", "named"),
+    [
+        ("DataLoader(data, shuffle=True)", False),
+        ("DataLoader(data, shuffle=True, generator=None)", False),
+        ("DataLoader(data, sampler=DistributedSampler(data))", False),
+        ("DataLoader(data, shuffle=True, generator=g)", True),
+        ("DataLoader(data, sampler=picks)", True),
+        ("make(g)", True),
+    ],
+)
+def test_a_loader_with_a_generator_of_its_own_is_restored(made: str, named: bool) -> None:
+    source = (
+        "import torch\nfrom torch.utils.data import DataLoader, DistributedSampler, WeightedRandomSampler\n"
+        "def make(g):\n    return DataLoader([1], shuffle=True, generator=g)\n"
+        "def main(data):\n    g = torch.Generator()\n    picks = WeightedRandomSampler([1.0], 1, generator=g)\n"
+        f"    loader = {made}\n    net = torch.nn.Linear(2, 1)\n    opt = torch.optim.SGD(net.parameters(), lr=0.1)\n"
+        "    for epoch in range(3):\n        for x in loader:\n            net(x).mean().backward()\n            opt.step()\nmain(input())\n"
+    )
+    (resume,) = resumes_of(source)
+    assert resume.objects == (("loader", "net", "opt") if named else ("net", "opt"))

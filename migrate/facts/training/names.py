@@ -142,7 +142,9 @@ class Names:
         bindings = found[1] if found is not None else []
         inside = [b for b in bindings if self.extent._inside(b)]
         kinds = {self.kinds.of(self.loop.module, b.value) for b in inside if b.kind == "assign" and b.value is not None and not b.index}
-        if any(b.kind in ("import", "function", "class") for b in bindings) or (kinds and kinds <= {"time", "quiet", "loader", "file"}):
+        if any(b.kind in ("import", "function", "class") for b in bindings) or (
+            kinds and kinds <= {"time", "quiet", "loader", "ordered", "file"}
+        ):
             return False
         node = inside[0].node if inside else self.loop.node
         if kinds & {"iterator"}:

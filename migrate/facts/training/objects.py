@@ -351,7 +351,21 @@ class Kinds:
             return "model" if "Model" in name or "Net" in name else None
         if name in CONTAINERS:
             return "container"
+        if last == "DataLoader":
+            return "ordered" if self._draws_alone(module, node) else "loader"
         return self._of_small(name, last)
+
+    def _draws_alone(self, module: Module, node: ast.expr, steps: int = 0) -> bool:
+        """Whether a data loader, or its sampler, draws its order from a random generator of its own."""
+        if isinstance(node, ast.Name) and steps <= MOST_STEPS:
+            found = module.scope(node).lookup(node.id)
+            values = [b.value for b in found[1] if b.kind == "assign" and b.value is not None and not b.index] if found else []
+            return any(self._draws_alone(module, value, steps + 1) for value in values)
+        given = {k.arg: k.value for k in node.keywords} if isinstance(node, ast.Call) else {}
+        generator = given.get("generator")
+        if generator is not None and not (isinstance(generator, ast.Constant) and generator.value is None):
+            return True
+        return any(self._draws_alone(module, given[name], steps + 1) for name in ("sampler", "batch_sampler") if name in given)
 
     def _of_small(self, name: str, last: str) -> str | None:
         if name.startswith(TIMES):
@@ -360,8 +374,6 @@ class Kinds:
             return "number"
         if name.startswith(ENVIRONMENTS):
             return "environment"
-        if last == "DataLoader":
-            return "loader"
         if name == "open":
             return "file"
         if name.startswith(ARRAYS):

@@ -25,7 +25,8 @@ CHANGES = {
 }  # fmt: skip
 WRAPPERS = {"DataParallel", "DistributedDataParallel", "DDP", "compile"}  # keep the model that they are given
 NOT_KEPT = {
-    "quiet", "loader", "dataset", "file", "time", "model", "optimizer", "scheduler", "scaler", "text", "reader", "estimator", "transformer",
+    "quiet", "loader", "ordered", "dataset", "file", "time", "model", "optimizer", "scheduler", "scaler", "text", "reader", "estimator",
+    "transformer",
 }  # fmt: skip
 
 
@@ -212,6 +213,8 @@ class _Look:
                     if inner and kind != "reader":
                         if kind == "model" and isinstance(node, ast.Name):  # a part of it is used
                             self._note_stateful(module, node, root, False)
+                    elif kind == "ordered" and root.home is None and not root.inner:
+                        self.found.stateful.setdefault(root.text)
                     elif kind in STATEFUL:
                         self._note_stateful(module, node, root, kind == "optimizer")
                     elif kind == "sharded":
