@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from migrate.facts.grouping import FOLDER_ARGUMENTS, Group, above_fields, is_folder, starred, without_text
 from migrate.facts.locations import folder_of, is_below, kind_of, may_be_below, normal, split_at
+from migrate.facts.migrated import Migrated
 from migrate.facts.parts import MADE_BY_LIBRARY, text_of
 from migrate.facts.uses import Origin, PathUse, Uses
 
@@ -21,8 +22,9 @@ class Outputs:
     origin cannot be given a place below the variable.
     """
 
-    def __init__(self, uses: Uses, origins: list[Origin]) -> None:
+    def __init__(self, uses: Uses, origins: list[Origin], migrated: Sequence[Migrated] = ()) -> None:
         self.uses = uses
+        self.migrated = migrated
         self.bases: dict[int, str] = {}
         self.unplaced: dict[int, str] = {}
         self.groups = self._grouped(origins)
@@ -79,7 +81,8 @@ class Outputs:
     def _share_variables(self) -> None:
         """A variable replaces a folder as a whole only where one group has it to itself; several keep their names below it."""
         for group in self.groups:
-            rivals = [g for g in self.groups if g.env == group.env and g is not group]
+            rivals: list[object] = [g for g in self.groups if g.env == group.env and g is not group]
+            rivals += [m for m in self.migrated if m.env == group.env and normal(m.root or m.default or "") != group.root]
             options = all(o.option is not None for o in group.origins)
             alone = not rivals and group.root not in ("", ".") and not _made_unguarded(group)
             if group.root.startswith("<"):

@@ -116,7 +116,7 @@ class _Decider:
         follows = [o for o in rest if self._follows(o, written)]
         outputs += follows
         inputs = [o for o in rest if o not in follows and self._reads(o)]
-        self.outputs = Outputs(self.uses, outputs)
+        self.outputs = Outputs(self.uses, outputs, self.result.migrated)
         for group in self.outputs.groups:
             for origin in group.origins:
                 self._redirect(origin, group, self.outputs.role(origin))

@@ -147,6 +147,12 @@ def dormant(module: Module, program: Program) -> set[int]:
     return module.guarded()
 
 
+def is_alive(program: Program, module: Module, node: ast.AST) -> bool:
+    """Whether code may run: it stands in a function that may, or at the top of a module and in no ``__main__`` block of an imported one."""
+    scope = module.scope(node).function()
+    return (scope is None or id(scope.node) in reached(program)) and id(node) not in dormant(module, program)
+
+
 def _top_level(module: Module, is_entry: bool) -> Iterator[ast.AST]:
     todo: list[ast.stmt] = list(module.tree.body)
     while todo:

@@ -33,6 +33,7 @@ from migrate.facts.parts import (
     joined,
 )
 from migrate.facts.program import Class, Module, Program
+from migrate.facts.reach import is_alive
 from migrate.facts.scopes import Binding, Scope
 
 MOST_DEPTH = 40  # expressions followed in a row
@@ -141,6 +142,9 @@ class Values:
             return concatenated([self.of(module, node.left), self.of(module, node.right)])
         if isinstance(node.op, ast.Div):
             return [self._anchored(module, node, v) for v in joined([self.of(module, node.left), self.of(module, node.right)])]
+        if isinstance(node.op, ast.Mod) and isinstance(node.left, ast.Call):  # as an earlier apply writes it
+            name = self.program.qualified(module, node.left.func)
+            return [(*v, Part("hole", "formatted")) for v in self.of(module, node.left)] if name == "os.path.join" else []
         if isinstance(node.op, ast.Mod) and isinstance(node.left, ast.Constant) and isinstance(node.left.value, str):
             given = list(node.right.elts) if isinstance(node.right, ast.Tuple) else [node.right]
             return self._filled(module, node.left, FORMAT_HOLE, given)
@@ -270,7 +274,7 @@ class Values:
         if function is None:
             return [hole(f"the argument {name}")]
         values: list[Value] = []
-        sites = self.program.calls_of.get(id(node), [])
+        sites = [site for site in self.program.calls_of.get(id(node), []) if is_alive(self.program, site.module, site.call)]
         passed = [(site, self.program.argument(function, site.call, name)) for site in sites]
         for site, argument in passed:
             if argument is not None:

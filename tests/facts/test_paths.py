@@ -478,6 +478,25 @@ def test_modules_that_import_from_each_other_end() -> None:
     assert not paths.redirects and [left.loses for left in paths.left] == [True, True]
 
 
+def test_what_a_function_that_does_not_run_passes_is_no_path() -> None:
+    source = "import os\ndef load(root):\n    return os.listdir(root)\ndef demo():\n    load('/mnt/demo')\nload('/mnt/x')\n"
+    assert set(codes_of(source)) == {"train.py:6"}
+
+
+def test_a_filled_template_is_the_same_after_the_edits() -> None:
+    source = "import os, torch\nd = os.path.join(os.environ.get('SM_MODEL_DIR', ''), 'runs/%s/') % input()\ntorch.save({}, d + 'x.pt')\n"
+    paths = paths_of(source)
+    assert not paths.redirects and not paths.left
+
+
+def test_outputs_of_an_earlier_apply_have_their_part_of_the_variable() -> None:
+    head = "import argparse, os, torch\np = argparse.ArgumentParser()\np.add_argument('--out', default='out')\na = p.parse_args()\n"
+    saved = "os.makedirs(a.out, exist_ok=True)\ntorch.save({}, a.out + '/x.pt')\n"
+    assert codes_of(head + saved) == {"train.py:3": "os.environ.get(\"SM_MODEL_DIR\", 'out')"}
+    other = "torch.save({}, os.path.join(os.environ.get('SM_MODEL_DIR', '/mnt/models'), 'x.pt'))\n"
+    assert codes_of(head + saved + other) == {"train.py:3": f"os.path.join({MODEL}''), 'out')"}
+
+
 def test_what_is_found_by_a_pattern_stands_in_the_folder_that_is_searched() -> None:
     source = (
         "from pathlib import Path\nimport numpy as np\nD = Path('./data/masks/')\n"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
 from migrate.facts.program import Function, Module, Program
-from migrate.facts.reach import dormant, reached, started_outside
+from migrate.facts.reach import dormant, is_alive, reached, started_outside
 from migrate.facts.training.objects import Kinds
 
 LoopNode = ast.For | ast.AsyncFor | ast.While
@@ -112,7 +112,7 @@ def _callers(program: Program, function: Function) -> Iterator[tuple[Module, ast
     if function.owner is not None:
         own = Kinds(program)
         sites = [site for site in sites if own.is_run_by(function, site.module, site.call)]
-    yield from ((site.module, site.call) for site in sites if _is_alive(program, site.module, site.call))
+    yield from ((site.module, site.call) for site in sites if is_alive(program, site.module, site.call))
     if sites:
         return
     cls = program.class_of(function.owner) if function.owner is not None else None
@@ -123,7 +123,7 @@ def _callers(program: Program, function: Function) -> Iterator[tuple[Module, ast
     for module in program.modules.values():
         for call in module.calls():
             target = _receiver(call, function.node.name)
-            if target is not None and _is_alive(program, module, call) and not program.callees(module, call):
+            if target is not None and is_alive(program, module, call) and not program.callees(module, call):
                 if any(id(found.node) in family for found in kinds.classes(module, target)):
                     yield module, call
 
@@ -135,16 +135,11 @@ def _receiver(call: ast.Call, method: str) -> ast.expr | None:
     return call.func.value if isinstance(call.func, ast.Attribute) and call.func.attr == method else None
 
 
-def _is_alive(program: Program, module: Module, node: ast.AST) -> bool:
-    scope = module.scope(node).function()
-    return (scope is None or id(scope.node) in reached(program)) and id(node) not in dormant(module, program)
-
-
 def _names_of(program: Program, function: Function) -> Iterator[tuple[Module, ast.AST]]:
     """The places that name a function other than to call it."""
     for module in program.modules.values():
         for node in _read_as(module, function.node.name):
-            if _is_alive(program, module, node):
+            if is_alive(program, module, node):
                 if any(d is function for d in program.definitions(module, node)):
                     yield module, node
 
