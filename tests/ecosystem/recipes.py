@@ -15,7 +15,9 @@ class Recipe:
     """One script. ``folder`` is what a person would call the repository, and where the command is typed.
 
     ``data`` fills that folder; ``channel`` is the folder, from there, that the job's channels are filled from.
-    ``extra``: torchvision is needed.
+    ``extra``: packages of ``--extra`` are needed. ``cache`` fills the folder in which the framework keeps what it has downloaded.
+    ``edits``: text of files, and what stands there instead in both copies, where no option makes a run short. ``terminal``: the script
+    asks how wide its terminal is, and is told.
     """
 
     repo: str
@@ -28,6 +30,17 @@ class Recipe:
     python: str = "main"
     extra: bool = False
     verify: str = ""  # why ``verify`` cannot pass, where it cannot
+    drill: str = ""  # why it is not to be resumed, where it is not
+    offline: str = ""  # why it cannot be run without the network, where it cannot
+    cache: Callable[[Path], None] | None = None
+    edits: tuple[tuple[str, str, str], ...] = ()
+    terminal: bool = False
+    variant: str = ""  # tells two recipes of one script apart
+
+    @property
+    def label(self) -> str:
+        place = "" if self.folder == "." else f"{self.folder}/"
+        return f"{self.repo} {place}{self.entry}{f' ({self.variant})' if self.variant else ''}"
 
 
 def _nothing(folder: Path) -> None:
@@ -66,7 +79,7 @@ def _papers(folder: Path) -> None:
     tiny.graph(folder / "cora")
 
 
-EXAMPLES = "pytorch/examples"
+EXAMPLES, CHAINER, CLEANRL = "pytorch/examples", "chainer/chainer", "vwxyzjn/cleanrl"
 _FETCHED = "the script fetches its data"
 _GRAPH = {"epochs": 4, "num-heads": 2, "hidden-dim": 4, "val-every": 1}
 _GAN = {"dataset": "fake", "niter": 3, "batchSize": 250, "imageSize": 64, "ngf": 2, "ndf": 2, "nz": 4, "manualSeed": 1, "workers": 0}
@@ -74,6 +87,8 @@ _LM = {"epochs": 2, "emsize": 8, "nhid": 8, "batch_size": 4}
 _GPT = {"device": "cpu", "compile": False, "eval_iters": 1, "eval_interval": 2, "max_iters": 4, "block_size": 16, "batch_size": 4}
 _GPT |= {"n_layer": 1, "n_head": 2, "n_embd": 16, "dataset": "tiny", "gradient_accumulation_steps": 1, "dtype": "float32"}
 _THREE = {"epochs": 3, "save-model": True}
+_STEPS = {"epoch": 3, "unit": 8}
+_SIMULATED = "an environment of RL goes on from where it stood, which no checkpoint holds"
 
 RECIPES = (
     Recipe(
@@ -93,6 +108,7 @@ RECIPES = (
         _words("data/wikitext-2"),
         {"model": "Transformer", "epochs": 3, "emsize": 8, "nhid": 8, "use-optimizer": True, "lr": 0.01},
         "data/wikitext-2",
+        variant="Transformer",
     ),
     Recipe(EXAMPLES, "regression", "main.py", "", _nothing, verify="the script saves no model"),
     Recipe(EXAMPLES, "mnist", "main.py", "--epochs 3 --save-model --no-accel", _digits, _THREE, "../data", extra=True),
@@ -145,7 +161,7 @@ RECIPES = (
         _papers,
         {"epochs": 6, "val-every": 1},
         "cora",
-        verify=_FETCHED,
+        offline="it downloads its data at every start, whatever lies there",
     ),
     Recipe(
         EXAMPLES,
@@ -189,7 +205,115 @@ RECIPES = (
         "data/penn",
     ),
     Recipe(
-        "chainer/chainer",
+        "kuangliu/pytorch-cifar",
+        ".",
+        "main.py",
+        "--lr 0.01",
+        lambda folder: tiny.cifar(folder / "data"),
+        {"lr": 0.01},
+        "data",
+        extra=True,
+        edits=(("main.py", "start_epoch+200", "start_epoch+3"), ("main.py", "net = SimpleDLA()", "net = LeNet()")),
+        terminal=True,
+    ),
+    Recipe(
+        CLEANRL,
+        ".",
+        "cleanrl/ppo.py",
+        "--total-timesteps 512 --num-steps 64 --num-envs 2 --no-cuda",
+        _nothing,
+        {"total-timesteps": 512, "num-steps": 64, "num-envs": 2},
+        extra=True,
+        verify="the script saves no model",
+        drill=_SIMULATED,
+    ),
+    Recipe(
+        CLEANRL,
+        ".",
+        "cleanrl/dqn.py",
+        "--total-timesteps 300 --learning-starts 100 --buffer-size 200 --no-cuda",
+        _nothing,
+        {"total-timesteps": 300, "learning-starts": 100, "buffer-size": 200},
+        extra=True,
+        verify="the script saves no model unless it is asked to",
+        drill=_SIMULATED,
+    ),
+    Recipe(
+        CHAINER,
+        "examples/mnist",
+        "train_mnist.py",
+        "--epoch 3 --unit 8",
+        _nothing,
+        _STEPS,
+        python="chainer",
+        extra=True,
+        cache=tiny.chainer_mnist,
+    ),
+    Recipe(
+        CHAINER,
+        "examples/mnist",
+        "train_mnist_custom_loop.py",
+        "--epoch 3 --unit 8",
+        _nothing,
+        _STEPS,
+        python="chainer",
+        extra=True,
+        cache=tiny.chainer_mnist,
+    ),
+    Recipe(
+        CHAINER,
+        "examples/vae",
+        "train_vae.py",
+        "--epoch 3 --dim-h 8 --dim-z 2",
+        _nothing,
+        {"epoch": 3, "dim-h": 8, "dim-z": 2},
+        python="chainer",
+        extra=True,
+        cache=tiny.chainer_mnist,
+    ),
+    Recipe(
+        CHAINER,
+        "examples/dcgan",
+        "train_dcgan.py",
+        "--epoch 3 --batchsize 8 --n_hidden 4 --snapshot_interval 2 --display_interval 1",
+        _nothing,
+        {"epoch": 3, "batchsize": 8, "n_hidden": 4, "snapshot_interval": 2, "display_interval": 1},
+        python="chainer",
+        extra=True,
+        cache=tiny.chainer_cifar,
+    ),
+    Recipe(
+        CHAINER,
+        "examples/ptb",
+        "train_ptb.py",
+        "--test --epoch 3 --unit 8 --bproplen 4",
+        _nothing,
+        {"test": True, "epoch": 3, "unit": 8, "bproplen": 4},
+        python="chainer",
+        cache=tiny.chainer_ptb,
+    ),
+    Recipe(
+        CHAINER,
+        "examples/ptb",
+        "train_ptb_custom_loop.py",
+        "--test --epoch 3 --unit 8 --bproplen 4",
+        _nothing,
+        {"test": True, "epoch": 3, "unit": 8, "bproplen": 4},
+        python="chainer",
+        cache=tiny.chainer_ptb,
+    ),
+    Recipe(
+        CHAINER,
+        "examples/word2vec",
+        "train_word2vec.py",
+        "--test --epoch 3 --unit 8 --batchsize 20",
+        _nothing,
+        {"test": True, "epoch": 3, "unit": 8, "batchsize": 20},
+        python="chainer",
+        cache=tiny.chainer_ptb,
+    ),
+    Recipe(
+        CHAINER,
         "examples/sentiment",
         "train_sentiment.py",
         "--epoch 2 --epocheval 1 --unit 4",

@@ -1,9 +1,12 @@
 """Scripts of public repositories that train here in seconds: on EC2's command line before and after, then under ``migrate verify``.
 
-    python tests/ecosystem/runs.py --corpus DIR [--only TEXT] [--work DIR] [--out FILE] [--extra DIR]
+    python tests/ecosystem/runs.py --corpus DIR [--drill] [--only TEXT] [--report FILE] [--work DIR] [--out DIR] [--extra DIR]
 
-Recipes name public repositories; nothing of them is kept here. ``--extra`` is a folder with torchvision and matplotlib
-(``pip install --no-deps --target``), for the recipes that need them.
+Recipes name public repositories; nothing of them is kept here. ``--extra`` is a folder with packages that the environments lack,
+each in a folder that bears its environment's name (``pip install --no-deps --target DIR/main``): main: torchvision, pillow, matplotlib,
+gymnasium, farama-notifications, cloudpickle, tyro, docstring-parser, typeguard, tensorboard, absl-py; chainer: matplotlib 3.8, contourpy
+1.2; both: cycler, fonttools, kiwisolver, pyparsing, python-dateutil, six, packaging.
+With ``--only``, the rows of the last run in ``--out`` stay for the others; each row tells the commit that it was seen with.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ import subprocess
 import sys
 import time
 import zipfile
+import zlib
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -28,16 +32,29 @@ from tests.ecosystem import trees  # noqa: E402
 from tests.ecosystem.recipes import RECIPES, Recipe  # noqa: E402
 from tests.environments import python_of  # noqa: E402
 
+SECTION = "## Runnable scripts, before and after"
 SECONDS = 240.0
-ONLY = ("--only", "kill")  # one way is enough here: the others are tried on the fixtures
+WAYS = ("kill", "save")  # two ways are enough here: the others are tried on the fixtures
+# What the drill found, in the words of the table.
+RESULTS = {
+    "close": "same within 1e-5",
+    "zero": "began again",
+    "ended": "did not end well",
+    "short": "cannot be interrupted",
+    "apart": "not deterministic by itself",
+}
 # What a training script prints of the clock: never the same twice.
 CLOCKS = re.compile(
     r"((Time|Data)\s+\d+\.\d+ \(\s*\d+\.\d+\)|"
+    r"(\d+(D|h|m|s|ms))+\b|SPS:? \d+|"
     r"\d+\.?\d*\s*(ms|s|sec|seconds)\b|ms/batch\s+\d+\.\d+|time:?\s+\d+\.\d+\w*|mfu -?\d+\.\d+%|\d+\.\d+it/s|\d+:\d\d(:\d\d)?)"
 )
 
 # Members of archives that hold the time: torch's own number of a saving, the log of a Chainer trainer.
 UNLIKE = re.compile(r"serialization_id|LogReport|elapsed")
+STAMPS = re.compile(
+    r"(?<!\d)1\d{9}(?!\d)(\.\S+\.\d+\.\d+$)?"
+)  # a folder named by the second; TensorBoard's names have host and process too
 ELAPSED = re.compile(r"^(\S+(?:\s+\d+\.\d+){4,})\s+\d+\.\d+$")  # the last column of Chainer's PrintReport
 
 
@@ -45,15 +62,14 @@ ELAPSED = re.compile(r"^(\S+(?:\s+\d+\.\d+){4,})\s+\d+\.\d+$")  # the last colum
 class Seen:
     """What one recipe showed."""
 
-    repo: str
-    folder: str
-    entry: str
+    script: str
+    commit: str
     trains: bool = False
     artifacts: int = 0
     same_artifacts: bool | None = None
     same_output: bool | None = None
     verify: str = "not run"
-    drill: str = "not run"
+    drill: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
     faults: list[str] = field(default_factory=list)
 
@@ -63,13 +79,29 @@ def _python(recipe: Recipe, extra: Path | None, work: Path) -> Path:
 
     Scripts older than torch 2.6 load whole modules without saying so, which the variable allows again.
     """
-    paths = [str(ROOT / "tests" / "ecosystem" / "site"), *([str(extra)] if recipe.extra and extra else [])]
+    prefix = "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD=1"
+    if recipe.cache is not None:
+        recipe.cache(work / "cache")
+        prefix += f' CHAINER_DATASET_ROOT="{work / "cache"}"'
+    if recipe.terminal:
+        (work / "bin").mkdir(exist_ok=True)
+        (work / "bin/stty").write_text("#!/bin/sh\necho 24 80\n", encoding="utf-8")
+        (work / "bin/stty").chmod(0o755)
+        prefix += f' PATH="{work / "bin"}:$PATH"'
+    paths = [str(ROOT / "tests" / "ecosystem" / "site"), *([str(extra / recipe.python)] if recipe.extra and extra else [])]
     wrapper = work / "python"
     found = f'PYTHONPATH="${{PYTHONPATH:+$PYTHONPATH:}}{":".join(paths)}"'
-    started = f'TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD=1 {found} exec "{python_of(recipe.python)}" "$@"'
+    started = f'{prefix} {found} exec "{python_of(recipe.python)}" "$@"'
     wrapper.write_text(f"#!/bin/sh\n{started}\n", encoding="utf-8")
     wrapper.chmod(0o755)
     return wrapper
+
+
+def _replace(path: Path, old: str, new: str) -> None:
+    text = path.read_text(encoding="utf-8")
+    if text.count(old) != 1:
+        raise ValueError(f"{path}: {old!r} stands there {text.count(old)} times")
+    path.write_text(text.replace(old, new), encoding="utf-8")
 
 
 def _train(recipe: Recipe, python: Path, copy: Path) -> tuple[int, list[str], dict[str, str], str]:
@@ -89,7 +121,7 @@ def _train(recipe: Recipe, python: Path, copy: Path) -> tuple[int, list[str], di
         [str(python), recipe.entry, *recipe.options.split()], cwd=at, env=env, capture_output=True, text=True, timeout=SECONDS, check=False
     )
     after = trees.snapshot(copy)
-    made = {name: digest(copy / name) for name in sorted(after) if before.get(name) != after[name]}
+    made = {STAMPS.sub("#", name): digest(copy / name) for name in sorted(after) if before.get(name) != after[name]}
     lines = [ELAPSED.sub(r"\1", CLOCKS.sub("#", line).strip()) for line in ran.stdout.replace("\r", "\n").splitlines()]
     return ran.returncode, [line for line in lines if line], made, ran.stderr[-600:]
 
@@ -102,21 +134,29 @@ def digest(path: Path) -> str:
                 (name.partition("/")[2] or name, hashlib.sha256(archive.read(name)).hexdigest()) for name in sorted(archive.namelist())
             ]
         return hashlib.sha256(repr([part for part in parts if not UNLIKE.search(part[0])]).encode()).hexdigest()
+    if path.name.startswith("events.out.tfevents"):
+        return "events"  # every record holds the time
     content = path.read_bytes()
     if path.name in ("log", "log.json"):
         content = CLOCKS.sub("#", re.sub(r'"elapsed_time": [\d.]+', "", content.decode())).encode()
     return hashlib.sha256(content).hexdigest()
 
 
-def follow(recipe: Recipe, corpus: Path, work: Path, extra: Path | None, drilled: bool) -> Seen:
-    """Train the original, migrate, train again; then verify, or interrupt it (``drilled``)."""
-    seen, began = Seen(recipe.repo, recipe.folder, recipe.entry), time.monotonic()
+def follow(recipe: Recipe, corpus: Path, work: Path, extra: Path | None, ways: list[str]) -> Seen:
+    """Train the original, migrate, train again; verify; then interrupt it in each of the ``ways``."""
+    seen, began = Seen(recipe.label, commit()), time.monotonic()
     work.mkdir(parents=True, exist_ok=True)
     source = corpus / recipe.repo.replace("/", "+")
     python = _python(recipe, extra, work)
     copies = {name: trees.copy(source, work / name / "repo") for name in ("original", "migrated")}
     for copy in copies.values():
         recipe.data(copy / recipe.folder)
+        for name, old, new in recipe.edits:
+            _replace(copy / recipe.folder / name, old, new)
+    if recipe.offline:
+        seen.verify = "not run here"
+        seen.faults.append(recipe.offline)
+        return seen
     code, printed, made, error = _train(recipe, python, copies["original"])
     seen.trains, seen.artifacts = code == 0, len(made)
     if code:
@@ -136,7 +176,9 @@ def follow(recipe: Recipe, corpus: Path, work: Path, extra: Path | None, drilled
     if printed != printed2:
         unlike = [(old, new) for old, new in zip(printed, printed2, strict=False) if old != new][:2]
         seen.faults.append(f"output differs: {unlike} ({len(printed)} and {len(printed2)} lines)")
-    (_drill if drilled else _verify)(recipe, target, python, seen)
+    _verify(recipe, target, python, seen)
+    if ways:
+        _drill(recipe, target, python, seen, ways)
     seen.seconds = round(time.monotonic() - began, 1)
     return seen
 
@@ -156,22 +198,24 @@ def _words(recipe: Recipe, target: Path, python: Path) -> list[str]:
     return [str(target), "--entry", recipe.entry, *words, "--python", str(python), "--timeout", str(SECONDS), "--format", "json"]
 
 
-def _drill(recipe: Recipe, target: Path, python: Path, seen: Seen) -> None:
-    """Kill it and let it go on; a script whose own runs differ is told so."""
-    ran = _migrate("verify", *_words(recipe, target, python), "--drill", "interrupt", "--drill-seed", "1", *ONLY)
+def _drill(recipe: Recipe, target: Path, python: Path, seen: Seen, ways: list[str]) -> None:
+    """Kill it and let it go on. The moments are drawn by chance, from a seed of the recipe's own."""
+    seed = str(zlib.crc32(recipe.label.encode()) % 1000)
+    only = [word for way in ways for word in ("--only", way)]
+    ran = _migrate("verify", *_words(recipe, target, python), "--drill", "interrupt", "--drill-seed", seed, *only)
     try:
         reports = json.loads(ran.stdout)["reports"]
     except (ValueError, KeyError):
-        seen.drill = "could not"
+        seen.drill = {"": "could not be drilled"}
         seen.faults.append(f"drill: {ran.stderr[-600:] or ran.stdout[-600:]}")
         return
-    ways = [way for report in reports for way in ((report.get("drill") or {}).get("ways") or [])]
-    seen.drill = ", ".join(f"{way['way']}: {way['result']}" for way in ways) or "nothing was drilled"
-    seen.faults += [f"drill {way['way']}: {way['message']} {way.get('faults', [])[:3]}" for way in ways if way["result"] not in ("same",)]
-    if not ways and recipe.verify:
-        seen.drill += f", as it has to be: {recipe.verify}"
-    if not ways:
-        seen.faults.append(f"drill: {_checks(ran.stdout)[:600]}")
+    told = [way for report in reports for way in ((report.get("drill") or {}).get("ways") or [])]
+    seen.drill = {way["way"]: RESULTS.get(way["result"], way["result"]) for way in told}
+    seen.faults += [f"drill {way['way']}: {way['message']} {list(way.get('faults') or [])[:3]}" for way in told if way["result"] != "same"]
+    if not told:
+        checks = _checks(ran.stdout)
+        seen.drill = {"": "refused" if "saved nothing into the checkpoint folder" in checks else "could not be drilled"}
+        seen.faults.append(f"drill: {recipe.drill and f'{recipe.drill}: '}{checks[:900]}")
 
 
 def _verify(recipe: Recipe, target: Path, python: Path, seen: Seen) -> None:
@@ -196,18 +240,55 @@ def _checks(text: str) -> str:
     return " | ".join(dict.fromkeys(rows))
 
 
-def table(rows: list[Seen]) -> str:
-    """The recipes as Markdown."""
-    head = ["| repository | script | trains | artifacts | same artifacts | same output | verify | drill | s |", "|---" * 9 + "|"]
+def table(rows: list[Seen], command: str) -> str:
+    """The recipes as a section of the report, in Markdown."""
+    head = ["| script | trains | artifacts | same artifacts | same output | verify | drill | commit |", "|---" * 8 + "|"]
     lines = [
-        f"| {r.repo} | {r.folder}/{r.entry} | {r.trains} | {r.artifacts} | {r.same_artifacts} | {r.same_output} | "
-        f"{r.verify} | {r.drill} | {r.seconds} |"
+        f"| {r.script} | {_yes(r.trains)} | {r.artifacts} | {_yes(r.same_artifacts)} | {_yes(r.same_output)} | "
+        f"{r.verify} | {', '.join(f'{way}: {result}' if way else result for way, result in r.drill.items()) or '-'} | {r.commit} |"
         for r in rows
     ]
-    faults = [f"- {r.repo} {r.folder}/{r.entry}: {fault}".replace("\n", " ")[:1200] for r in rows for fault in r.faults]
-    commit = trees.git(ROOT, "rev-parse", "--short", "HEAD").stdout.decode().strip()
-    made = f"Commit {commit}, `python tests/ecosystem/runs.py --corpus DIR --extra DIR`."
-    return "\n".join(["# Runnable scripts, before and after", "", made, "", *head, *lines, "", *faults, ""])
+    faults = [f"- {r.script}: {fault}".replace("\n", " ")[:1200] for r in rows for fault in r.faults]
+    made = f"Commit {commit()}, `{command}`; each script is trained as EC2 would, before and after `apply`, verified, and interrupted."
+    return "\n".join([SECTION, "", made, "", *_counts(rows), "", *head, *lines, "", *faults, ""])
+
+
+def _yes(value: bool | None) -> str:
+    return "-" if value is None else "yes" if value else "**no**"
+
+
+def _counts(rows: list[Seen]) -> list[str]:
+    """How many do what they are judged by. What differs from itself without an interruption can show nothing by one."""
+    trained = [row for row in rows if row.trains]
+    drilled = [row for row in trained if row.drill and "not deterministic by itself" not in row.drill.values()]
+    passed = [row for row in drilled if set(row.drill.values()) <= {"same", "same within 1e-5", "cannot be interrupted"}]
+    counts = {
+        "train here": (len(trained), len(rows)),
+        "migrated, on EC2's command line: same artifacts": (sum(row.same_artifacts is True for row in trained), len(trained)),
+        "migrated, on EC2's command line: same output": (sum(row.same_output is True for row in trained), len(trained)),
+        "pass `migrate verify`": (sum(row.verify == "passed" for row in trained), len(trained)),
+        "deterministic ones that pass the drill": (len(passed), len(drilled)),
+    }
+    return [
+        "| what | seen | share |",
+        "|---|---|---|",
+        *(f"| {what} | {part} of {whole} | {100 * part / max(whole, 1):.0f} % |" for what, (part, whole) in counts.items()),
+    ]
+
+
+def commit() -> str:
+    """What the tool is, in short; with a mark where the tree holds more than that."""
+    told = trees.git(ROOT, "describe", "--always", "--dirty=+").stdout.decode().strip()
+    return told
+
+
+def _into(report: Path, section: str) -> None:
+    """Put the section into the report, in place of the one that stands there."""
+    text = report.read_text(encoding="utf-8")
+    before, found, rest = text.partition(f"{SECTION}\n")
+    following = re.search(r"^## ", rest, re.MULTILINE)
+    after = rest[following.start() :] if found and following else ""
+    report.write_text(f"{before.rstrip()}\n\n{section.rstrip()}\n{after and chr(10) + after}", encoding="utf-8")
 
 
 def main() -> int:
@@ -217,25 +298,32 @@ def main() -> int:
     parser.add_argument("--only", action="append", default=[])
     parser.add_argument("--work", type=Path, default=Path("corpus-work"))
     parser.add_argument("--out", type=Path, default=Path("corpus-work"))
-    parser.add_argument("--extra", type=Path, help="a folder with torchvision and matplotlib")
-    parser.add_argument("--drill", action="store_true", help="interrupt the scripts instead of the ordinary checks")
+    parser.add_argument("--extra", type=Path, help="a folder with packages that the environments lack")
+    parser.add_argument("--drill", action="store_true", help="interrupt the scripts, too")
+    parser.add_argument("--way", action="append", choices=list(WAYS), help="the way of interrupting; both where none is given")
+    parser.add_argument("--report", type=Path, help="the report that the table becomes a section of")
     options = parser.parse_args()
-    rows: list[Seen] = []
     options.out.mkdir(parents=True, exist_ok=True)
+    kept = options.out / "runs.json"
+    rows = {row["script"]: Seen(**row) for row in json.loads(kept.read_text())} if options.only and kept.exists() else {}
     for number, recipe in enumerate(RECIPES):
-        label = f"{recipe.repo}/{recipe.folder}/{recipe.entry}"
-        if options.only and not any(text in label for text in options.only):
+        if options.only and not any(text in recipe.label for text in options.only):
             continue
         if recipe.extra and options.extra is None:
             continue
         work = (options.work / f"run{number}").resolve()
         try:
-            rows.append(follow(recipe, options.corpus, work, options.extra, options.drill))
+            seen = follow(recipe, options.corpus, work, options.extra, (options.way or list(WAYS)) if options.drill else [])
         except subprocess.TimeoutExpired as error:
-            rows.append(Seen(recipe.repo, recipe.folder, recipe.entry, faults=[f"longer than {error.timeout:.0f} s: {error.cmd[:4]}"]))
-        print(f"{label}: {rows[-1]}", file=sys.stderr, flush=True)
-        (options.out / "runs.md").write_text(table(rows), encoding="utf-8")
-        (options.out / "runs.json").write_text(json.dumps([asdict(row) for row in rows], indent=1), encoding="utf-8")
+            seen = Seen(recipe.label, commit(), faults=[f"longer than {error.timeout:.0f} s: {error.cmd[:4]}"])
+        rows[recipe.label] = seen
+        print(seen, file=sys.stderr, flush=True)
+        ordered = [rows[one.label] for one in RECIPES if one.label in rows]
+        section = table(ordered, f"python tests/ecosystem/runs.py --corpus DIR --extra DIR{' --drill' * options.drill} --report FILE")
+        (options.out / "runs.md").write_text(section, encoding="utf-8")
+        kept.write_text(json.dumps([asdict(row) for row in ordered], indent=1), encoding="utf-8")
+    if options.report is not None and rows:
+        _into(options.report, section)
     return 0
 
 

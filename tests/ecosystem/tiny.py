@@ -8,6 +8,7 @@ import random
 import struct
 import zlib
 from pathlib import Path
+from typing import Any
 
 WORDS = "the a driver looks at road and car stops while light turns red green then goes on again to town by river".split()
 
@@ -93,3 +94,64 @@ def _tree(dice: random.Random, leaves: int) -> str:
         return f"({label} {dice.choice(WORDS)})"
     left = dice.randint(1, leaves - 1)
     return f"({label} {_tree(dice, left)} {_tree(dice, leaves - left)})"
+
+
+def cifar(folder: Path, train: int = 100, test: int = 40) -> None:
+    """CIFAR-10's pickles as torchvision unpacks them. Their checksums are unlike: the reader is told not to look (``site``)."""
+    place = folder / "cifar-10-batches-py"
+    place.mkdir(parents=True, exist_ok=True)
+    for name, count in (*((f"data_batch_{n}", train // 5) for n in range(1, 6)), ("test_batch", test)):
+        pixels, labels = _pixels(name, count, 3072)
+        rows = _array(pixels, (count, 3072))
+        (place / name).write_bytes(pickle.dumps({"data": rows, "labels": labels, "batch_label": name, "filenames": []}, protocol=4))
+    (place / "batches.meta").write_bytes(pickle.dumps({"label_names": [f"class{n}" for n in range(10)]}, protocol=4))
+
+
+def chainer_mnist(root: Path, train: int = 256, test: int = 64) -> None:
+    """What Chainer keeps of MNIST below its dataset root, once downloaded."""
+    import numpy
+
+    place = root / "pfnet/chainer/mnist"
+    place.mkdir(parents=True, exist_ok=True)
+    for name, count in (("train", train), ("test", test)):
+        pixels, labels = _pixels(name, count, 784)
+        numpy.savez_compressed(place / f"{name}.npz", x=_array(pixels, (count, 784)), y=numpy.array(labels, dtype=numpy.uint8))
+
+
+def chainer_cifar(root: Path, train: int = 32, test: int = 8) -> None:
+    """What Chainer keeps of CIFAR-10."""
+    import numpy
+
+    place = root / "pfnet/chainer/cifar"
+    place.mkdir(parents=True, exist_ok=True)
+    parts: dict[str, Any] = {}
+    for name, count in (("train", train), ("test", test)):
+        pixels, labels = _pixels(name, count, 3072)
+        parts |= {f"{name}_x": _array(pixels, (count, 3072)), f"{name}_y": numpy.array(labels, dtype=numpy.uint8)}
+    numpy.savez_compressed(place / "cifar-10.npz", **parts)
+
+
+def chainer_ptb(root: Path, count: int = 600) -> None:
+    """What Chainer keeps of the Penn Tree Bank: numbers of words, and the words."""
+    import numpy
+
+    place = root / "pfnet/chainer/ptb"
+    place.mkdir(parents=True, exist_ok=True)
+    words = [*sorted(set(WORDS)), "<eos>"]
+    for name in ("train", "valid", "test"):
+        dice = random.Random(name)
+        numbers = [dice.randrange(len(words)) for _ in range(count - len(words))]
+        numpy.savez_compressed(place / f"{name}.npz", x=numpy.array([*range(len(words)), *numbers], dtype=numpy.int32))
+    (place / "vocab.txt").write_text("".join(f"{word}\n" for word in words), encoding="utf-8")
+
+
+def _pixels(seed: str, count: int, size: int) -> tuple[bytes, list[int]]:
+    dice = random.Random(seed)
+    labels = [dice.randrange(10) for _ in range(count)]
+    return b"".join(bytes(min(255, 20 * label + dice.randrange(60)) for _ in range(size)) for label in labels), labels
+
+
+def _array(pixels: bytes, shape: tuple[int, int]) -> Any:
+    import numpy
+
+    return numpy.frombuffer(pixels, dtype=numpy.uint8).reshape(shape)

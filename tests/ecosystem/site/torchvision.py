@@ -14,3 +14,5 @@ del sys.modules["torchvision"]
 sys.path[:] = [entry for entry in _path if os.path.abspath(entry or ".") != _here]
 importlib.import_module("torchvision")
 sys.path[:] = _path
+# Made-up data has other checksums than what it stands for; a reader that finds them unlike would download.
+sys.modules["torchvision.datasets.utils"].check_md5 = lambda *_, **__: True  # type: ignore[attr-defined]
