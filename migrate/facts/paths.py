@@ -12,6 +12,7 @@ import posixpath
 
 from migrate.facts.calls import Table
 from migrate.facts.channels import channels
+from migrate.facts.fetched import is_fetched
 from migrate.facts.flow import reaching
 from migrate.facts.grouping import Group, is_folder
 from migrate.facts.locations import (
@@ -116,6 +117,7 @@ class _Decider:
         follows = [o for o in rest if self._follows(o, written)]
         outputs += follows
         inputs = [o for o in rest if o not in follows and self._reads(o)]
+        inputs += [o for o in rest if o not in follows and o not in inputs and self._asks(o, inputs)]
         self.outputs = Outputs(self.uses, outputs, self.result.migrated)
         for group in self.outputs.groups:
             for origin in group.origins:
@@ -222,7 +224,7 @@ class _Decider:
 
     def _writes(self, origin: Origin) -> bool:
         acts = origin.acts()
-        if is_derived_from(origin):
+        if is_derived_from(origin) or self._is_fetched(origin):
             return False
         if "write" in acts:
             if origin.names & DATA_WORDS and not origin.names & (MODEL_WORDS | LOG_WORDS | {"out", "output", "save", "result", "results"}):
@@ -239,6 +241,17 @@ class _Decider:
             if o is not origin and o.text and base and is_below(normal(o.text), base) and o.acts() & {"read", "list"}
         ]
         return not reads and not any("write" not in o.acts() and any(u.row.kind == "data" for u, _ in o.uses) for o in inside)
+
+    def _is_fetched(self, origin: Origin) -> bool:
+        """Whether data are read that the script fetches where they are not there yet: with the channel, it finds them."""
+        writes = [u for u, _ in origin.uses if u.act in ("write", "make")]
+        read = any(u.act in ("read", "list") and u.row.kind == "data" for u, _ in origin.uses)
+        return read and "test" in origin.acts() and all(is_fetched(self.program, u.module, u.call) for u in writes)
+
+    def _asks(self, origin: Origin, inputs: list[Origin]) -> bool:
+        """Whether it is only looked whether an input is there: it has to be looked where the input is read."""
+        alike = {normal(o.text) for o in inputs if o.text is not None}
+        return origin.kind == "literal" and origin.acts() == {"test"} and normal(origin.text or "") in alike
 
     def _follows(self, origin: Origin, written: set[str]) -> bool:
         """Whether a read, a test or a removal concerns what the script itself writes."""
@@ -393,7 +406,7 @@ class _Decider:
 
     def _leave(self, origin: Origin, reason: str, loses: bool, acts: tuple[str, ...] | None = None) -> None:
         for use, value in origin.uses:
-            if acts is not None and use.act not in acts:
+            if (acts is not None and use.act not in acts) or (reason == BESIDE_INPUT and is_fetched(self.program, use.module, use.call)):
                 continue
             kind = kind_of(use.row.kind, text_of(value), origin.names)
             self.result.left.append(Left(use.module.place(use.call), use.act, kind, text_of(value), reason, loses and use.act == "write"))
@@ -409,6 +422,8 @@ class _Decider:
 
     def _unknown_uses(self) -> None:
         for beside in self.uses.beside:
+            if is_fetched(self.program, beside.use.module, beside.use.call):
+                continue
             text = text_of(beside.value)
             kind = kind_of(beside.use.row.kind, text, set())
             self.result.left.append(Left(beside.use.module.place(beside.use.call), "write", kind, text, beside.reason, True))

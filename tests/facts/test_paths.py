@@ -423,6 +423,38 @@ def test_a_folder_that_data_are_fetched_into_is_no_output() -> None:
     assert codes_of(source + "def keep(root='.'):\n    torch.save({}, os.path.join(root, 'm.pt'))\nkeep()\n") != {}
 
 
+FETCHED = """\
+import os
+from urllib.request import urlopen
+def fetch(dest="photos"):
+    if %s:
+        os.makedirs(dest)
+        with open(os.path.join(dest, "all.tar"), "wb") as file:
+            file.write(%s)
+    return os.path.join(dest, "all")
+print(os.listdir(fetch()))
+"""
+
+
+def test_data_that_are_fetched_where_they_are_not_there_yet_are_a_channel() -> None:
+    channel = {"train.py:3": 'os.environ.get("SM_CHANNEL_TRAINING", "photos")'}
+    absent, fetched = 'not os.path.exists(os.path.join(dest, "all"))', "urlopen('https://example.com/all.tar').read()"
+    paths = paths_of(FETCHED % (absent, fetched))
+    assert {f"train.py:{r.place.span.line}": r.code() for r in paths.redirects} == channel and not any(x.loses for x in paths.left)
+    assert "SM_CHANNEL_TRAINING" not in str(codes_of(FETCHED % (absent, "make()")))  # made by the script itself
+    assert "SM_CHANNEL_TRAINING" not in str(codes_of(FETCHED % ("input()", fetched)))  # fetched again each time
+
+
+def test_a_test_for_data_looks_where_the_data_are_read() -> None:
+    source = (
+        "import os\nimport numpy as np\ndef load(path='./cora'):\n    return np.genfromtxt(os.path.join(path, 'x.txt'))\n"
+        "path = '%s'\nif not os.path.isfile(os.path.join(path, 'x.txt')):\n    fetch()\nload()\n"
+    )
+    channel = "os.environ.get(\"SM_CHANNEL_TRAINING\", './cora')"
+    assert codes_of(source % "./cora") == {"train.py:3": channel, "train.py:5": channel}
+    assert codes_of(source % "./other") == {"train.py:3": channel}
+
+
 def test_what_a_star_brings_is_found() -> None:
     files = {
         "train.py": "from settings import *\nfrom data import *\nprint(Images(ROOT), args)\n",
