@@ -99,7 +99,7 @@ def settings_proof(seen: Seen, values: Mapping[str, object], left: Sequence[str]
     found = settings.answers(seen.events)
     faults = settings.faults(values, found, entry)
     refused = settings.refused(seen.events)
-    failure = trace.read(seen.outcome.tail, seen.layout.code)
+    failure = trace.read(seen.outcome.tail, seen.inside.code)
     tail = f"; left at their default, since the script knows better what they may be: {', '.join(left)}" if left else ""
     if refused and faults:
         message = f"the script refused its settings: {refused}"
@@ -156,7 +156,7 @@ def ended(seen: Seen, options: Options, channels: Mapping[str, bool]) -> Check:
         return Check("run", run.style, "fail", text, _last(run.tail), run.seconds, "a longer --timeout, or --quick")
     if run.exit_code == 0:
         return Check("run", run.style, "pass", f"exit code 0 in {took}", (), run.seconds)
-    failure = trace.read(seen.outcome.tail, seen.layout.code)
+    failure = trace.read(seen.outcome.tail, seen.inside.code)
     how = f"killed by signal {run.signal}" if run.signal else f"exit code {run.exit_code}"
     if failure and failure.missing and not _local(failure.missing, seen.layout):
         return Check("run", run.style, "not run", _missing(failure.missing), _at(failure), run.seconds)

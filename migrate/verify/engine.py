@@ -8,13 +8,17 @@ from pathlib import Path
 from typing import Protocol
 
 from migrate.errors import UserError
-from migrate.verify.layout import Layout
+from migrate.verify.layout import Inside, Layout
 
 
 @dataclass(frozen=True)
 class Command:
-    """What an engine is to start: words, folder, the whole environment, the time limit in seconds, where the log goes."""
+    """What an engine is to start: words, folder, the whole environment, the time limit in seconds, where the log goes.
 
+    ``cwd`` and the paths in words and environment are as the script sees them, all others as they are on this machine.
+    """
+
+    layout: Layout
     words: tuple[str, ...]
     cwd: Path
     environment: Mapping[str, str]
@@ -49,12 +53,19 @@ class Engine(Protocol):
     name: str
     isolates: tuple[str, ...]
     does_not: tuple[str, ...]
+    contained: bool  # a root file system of its own: /opt/ml is real, and no absolute path leads out
 
     def unavailable(self) -> str | None:
         """Why this machine cannot have this engine; None when it can."""
 
-    def seen_base(self, layout: Layout) -> Path:
-        """Where the script finds /opt/ml."""
+    def inside(self, layout: Layout) -> Inside:
+        """Where the script finds the places of the layout."""
+
+    def outside(self, layout: Layout, path: str) -> str:
+        """A path as the script says it, as the path that it has on this machine."""
+
+    def prepare(self, layout: Layout) -> None:
+        """Make what the engine itself needs, before the folders are looked at and the script is started."""
 
     def run(self, command: Command) -> Outcome:
         """Start, wait, and leave no process behind, however it ends."""

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from migrate.errors import UserError
 from migrate.job.serialise import Container, Style, environment
-from migrate.verify.layout import Layout
+from migrate.verify.layout import Inside
 
 # What a container has from its image and its host; nothing else of the caller's environment goes along, secrets least of all.
 _KEPT = {"PATH", "TZ", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"}
@@ -61,7 +61,7 @@ def find(python: str | None) -> Interpreter:
 
 
 def child_environment(
-    layout: Layout,
+    inside: Inside,
     container: Container,
     interpreter: Interpreter,
     hyperparameters: Mapping[str, object],
@@ -71,25 +71,25 @@ def child_environment(
     """The whole environment of the script: the image's, the platform's, the serialiser's, the job's own, and the probe's."""
     out = {name: value for name, value in os.environ.items() if _goes_along(name)}
     out |= _IMAGE
-    out |= {"HOME": str(layout.home), "TMPDIR": str(layout.temporary), "TMP": str(layout.temporary), "TEMP": str(layout.temporary)}
+    out |= {"HOME": str(inside.home), "TMPDIR": str(inside.temporary), "TMP": str(inside.temporary), "TEMP": str(inside.temporary)}
     out |= {
         "PYTHONUSERBASE": interpreter.user_base,
         "AWS_EC2_METADATA_DISABLED": "true",
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
     }
-    out |= environment(hyperparameters, container, layout.style)
-    if layout.style == "toolkit":
-        out["SAGEMAKER_BASE_DIR"] = str(layout.base)
+    out |= environment(hyperparameters, container, inside.style)
+    if inside.style == "toolkit":
+        out["SAGEMAKER_BASE_DIR"] = str(inside.base)
     own_path = out.get("PYTHONPATH", "").split(os.pathsep)
-    out |= {name: _rebased(value, layout.base) for name, value in job_environment.items()}
-    if layout.style == "toolkit":
+    out |= {name: _rebased(value, inside.base) for name, value in job_environment.items()}
+    if inside.style == "toolkit":
         # the toolkit hands on its own sys.path: the code folder first, then what the job's environment says, then the interpreter's
-        given = [_rebased(job_environment["PYTHONPATH"], layout.base)] if job_environment.get("PYTHONPATH") else []
+        given = [_rebased(job_environment["PYTHONPATH"], inside.base)] if job_environment.get("PYTHONPATH") else []
         out["PYTHONPATH"] = os.pathsep.join([own_path[0], *given, *own_path[1:]])
     own = [str(probe.parent), *([out["PYTHONPATH"]] if out.get("PYTHONPATH") else [])]
     out |= {"PYTHONPATH": os.pathsep.join(own), "MIGRATE_PROBE": str(probe)}
-    out["PATH"] = os.pathsep.join([str(layout.top / "bin"), out.get("PATH", os.defpath)])
+    out["PATH"] = os.pathsep.join([str(inside.watch / "bin"), out.get("PATH", os.defpath)])
     return out
 
 

@@ -55,9 +55,47 @@ class Layout:
         return self.top / "tmp"
 
     @property
+    def watch(self) -> Path:
+        """What watches the run: the probe and what it notes, stand-ins for programs. No part of what a container has."""
+        return self.top / "watch"
+
+    @property
+    def root(self) -> Path:
+        """Where what a script writes to other absolute paths lands, in an engine with a root file system of its own."""
+        return self.top / "root"
+
+    @property
+    def inside(self) -> Inside:
+        """The same places, for an engine that leaves paths as they are."""
+        return Inside(self.base, self.home, self.temporary, self.watch, self.style)
+
+    @property
     def kept(self) -> tuple[Path, ...]:
         """What SageMaker keeps when the job ends: two archives, the synced checkpoints, and the text of a failure."""
         return (self.model, self.base / "output" / "data", self.checkpoints, self.base / "output" / "failure")
+
+
+@dataclass(frozen=True)
+class Inside:
+    """Where the script finds the places of a Layout."""
+
+    base: Path
+    home: Path
+    temporary: Path
+    watch: Path
+    style: Style
+
+    @property
+    def code(self) -> Path:
+        return Path(code_dir(self.base.as_posix(), self.style))
+
+    @property
+    def data(self) -> Path:
+        return self.base / "input" / "data"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.base / "checkpoints"
 
 
 def repo_files(root: Path) -> tuple[str, ...]:
@@ -87,11 +125,11 @@ def prepare(layout: Layout, hyperparameters: Mapping[str, object], container: Co
 
     ``keep`` leaves the checkpoint folder as it is: another start of the same job.
     """
-    for folder in (layout.home, layout.temporary, layout.model, layout.base / "output", layout.base / "input" / "config"):
+    for folder in (layout.home, layout.temporary, layout.root, layout.model, layout.base / "output", layout.base / "input" / "config"):
         remove(folder)
     if not keep:
         remove(layout.checkpoints)
-    for folder in (layout.home, layout.temporary, *layout.kept[:3], layout.base / "input" / "config", layout.data):
+    for folder in (layout.home, layout.temporary, layout.watch, *layout.kept[:3], layout.base / "input" / "config", layout.data):
         folder.mkdir(parents=True, exist_ok=True)
     (layout.home / ".cache").mkdir()
     if layout.style == "v3":

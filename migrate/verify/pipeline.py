@@ -19,10 +19,11 @@ from migrate.verify import checks, interpreter, launched, layout, settings, shim
 from migrate.verify.drill.model import Drill, Start
 from migrate.verify.engine import Command, Engine, Outcome, choose
 from migrate.verify.interpreter import Interpreter
-from migrate.verify.layout import Layout
+from migrate.verify.layout import Inside, Layout
 from migrate.verify.model import Check, Evidence, Options, Report, Run
 
 RUN_MODULE = "sagemaker_job/run_module.py"
+_EVENTS = "events.jsonl"
 _RETRIES = 6  # of the settings proof, each leaving one more made-up value at its default
 
 
@@ -31,6 +32,7 @@ class Seen:
     """Everything that one run has shown. Snapshots and events are of the contract run alone."""
 
     layout: Layout
+    inside: Inside
     run: Run
     outcome: Outcome
     events: tuple[Mapping[str, Any], ...]
@@ -154,7 +156,7 @@ class Verifier:
         return Container(
             entry=self._script(),
             channels=tuple(sorted(self.declared())),
-            base=str(self.engine.seen_base(place)),
+            base=str(self.engine.inside(place).base),
             gpus=checks.gpu_count(),
             python_path=self.python.path,
         )
@@ -186,24 +188,27 @@ class Verifier:
     def start(self, place: Layout, values: Mapping[str, object], *, stop: bool, timeout: float, drill: Start | None = None) -> Seen:
         """Start the script once, and see how it goes. Raises nothing for what the script does."""
         container = self._container(place)
+        inside = self.engine.inside(place)
         layout.prepare(place, values, container, drill is not None and drill.keep)
+        self.engine.prepare(place)
         self._place_code(place)
         for name in self.declared():
             (place.data / name).mkdir(exist_ok=True)  # the job has every channel, with data or, here, without
         log = place.top / (drill.log if drill else "settings.log" if stop else "run.log")
-        calls = place.top / "calls.txt"
+        calls = place.watch / "calls.txt"
         calls.unlink(missing_ok=True)
-        shims.write(place.top / "bin", calls)
+        shims.write(place.watch / "bin", inside.watch / calls.name)
         probe = self._probe(place, values, stop, drill)
         watched = {name: place.data / name for name in self.channels}
-        roots = checks.watched_roots(place, self.entry, self.options.trust)
+        roots = checks.watched_roots(place, self.entry, self.options.trust and not self.engine.contained)
         before = {root: snapshot.take(root, skip) for root, skip in roots.items()}
         arguments = tuple(argv(values, place.style))
         environment = {**self.environment, **drill.environment} if drill else self.environment
         command = Command(
+            layout=place,
             words=(self.python.executable, *self._start(place.style), *arguments),
-            cwd=place.code,
-            environment=interpreter.child_environment(place, container, self.python, values, environment, probe),
+            cwd=inside.code,
+            environment=interpreter.child_environment(inside, container, self.python, values, environment, probe),
             timeout=timeout,
             log=log,
             watched={} if stop else watched,
@@ -211,7 +216,7 @@ class Verifier:
         )
         outcome = self.engine.run(command)
         after = {root: snapshot.take(root, skip) for root, skip in roots.items()}
-        events = _events(place.top / "events.jsonl")
+        events = self._events(place)
         peak = max([outcome.peak_memory, *(event.get("peak", 0) for event in events if event["kind"] == "exit")])
         run = Run(
             style=place.style,
@@ -229,37 +234,44 @@ class Verifier:
             model_files=checks.files_with_sizes(place.model),
         )
         self.runs.append(run)
-        return Seen(place, run, outcome, events, before, after, tuple(shims.calls(calls)))
+        return Seen(place, inside, run, outcome, events, before, after, tuple(shims.calls(calls)))
 
     def _probe(self, place: Layout, values: Mapping[str, object], stop: bool, drill: Start | None) -> Path:
-        """Lay out the probe and its specification; returns the specification's path."""
-        folder = place.top / "probe"
+        """Lay out the probe and its specification; returns the specification's path, as the script sees it."""
+        folder, inside = place.watch / "probe", self.engine.inside(place)
+        own = [str(path) for path in (inside.base, inside.home, inside.temporary, inside.watch)]
         folder.mkdir(exist_ok=True)
         here = Path(__file__).parent
         shutil.copyfile(here / "probe.py", folder / "sitecustomize.py")
         for name in ("probe_settings.py", "probe_drill.py"):
             shutil.copyfile(here / name, folder / name)
-        events = place.top / "events.jsonl"
-        events.unlink(missing_ok=True)
+        (place.watch / _EVENTS).unlink(missing_ok=True)
         spec = {
-            "events": str(events),
-            "code": str(place.code),
-            "inside": [str(self.scratch)],
+            "events": str(inside.watch / _EVENTS),
+            "code": str(inside.code),
+            "inside": own if self.engine.contained else [str(self.scratch)],
+            "writable": ["/"] if self.engine.contained else [str(self.scratch)],
             "quiet": list(self.python.quiet),
             "root": str(self.root),
             "interpreter": list(self.python.roots),
             "protected": [str(self.root), *(str(path.resolve()) for path in self.channels.values()), str(Path.home())],
             "temporary": sorted({tempfile.gettempdir(), "/tmp", "/var/tmp"}),
-            "channels": {name: str(place.data / name) for name in self.channels},
+            "channels": {name: str(inside.data / name) for name in self.channels},
             "started": time.time() - 1,
             "trust": self.options.trust,
             "stop": stop,
             "drill": drill.spec if drill else None,
             "sent": settings.describe(self.entry, values),
         }
-        path = folder / "spec.json"
-        path.write_text(json.dumps(spec), encoding="utf-8")
-        return path
+        (folder / "spec.json").write_text(json.dumps(spec), encoding="utf-8")
+        return inside.watch / "probe" / "spec.json"
+
+    def _events(self, place: Layout) -> tuple[Mapping[str, Any], ...]:
+        """What the probe has noted, with the paths of written files as they are on this machine."""
+        out: list[Mapping[str, Any]] = []
+        for event in _events(place.watch / _EVENTS):
+            out.append({**event, "path": self.engine.outside(place, event["path"])} if event["kind"] == "write" else event)
+        return tuple(out)
 
     def _settings_proof(self, place: Layout) -> Check | None:
         """Send another value for each hyperparameter, and stop as soon as the script has parsed them."""

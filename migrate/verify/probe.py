@@ -106,7 +106,7 @@ class Probe:
         if self.drill is not None and verb in ("open", "rename"):
             self.drill.wrote(real, verb, self.absolute(source))
         verb = "open" if verb == "append" else verb
-        if self.within(real, self.spec["inside"]):
+        if self.within(real, self.spec["writable"]):
             if verb in ("open", "rename"):
                 self.tell_once("write", real)
             return

@@ -19,7 +19,7 @@ _BODIES = {
 
 
 def write(folder: Path, log: Path) -> None:
-    """Write the stand-ins into ``folder``; each appends one line to ``log`` when it is called."""
+    """Write the stand-ins into ``folder``; each appends one line to ``log``, as the script would find it, when it is called."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, body in _BODIES.items():
         path = folder / name

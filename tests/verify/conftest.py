@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from migrate.verify.process import MARK
+from migrate.verify.follow import MARK
 from tests.verify.repos import Repo
 
 

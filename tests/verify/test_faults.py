@@ -225,7 +225,7 @@ def test_a_hang(repo: Repo) -> None:
 
 
 def test_a_hang_that_ignores_sigterm(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("migrate.verify.process._GRACE", 0.2)
+    monkeypatch.setattr("migrate.verify.follow._GRACE", 0.2)
     report = repo.verify(GOOD + "import signal, threading\nsignal.signal(15, signal.SIG_IGN)\nthreading.Event().wait()\n", timeout=2.0)
     assert contract_run(report).timed_out
 

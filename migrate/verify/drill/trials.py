@@ -40,11 +40,12 @@ class Machine:
         if self._data() != self._channels:  # a script may write where the data lies
             self.verifier.fill(self.place)
             self._channels = self._data()
-        for stale in self.place.top.glob("steps.*"):
+        for stale in self.place.watch.glob("steps.*"):
             stale.unlink()
+        inside = self.verifier.engine.inside(self.place)
         spec = {
-            "folder": str(self.place.checkpoints),
-            "steps": str(self.place.top / "steps"),
+            "folder": str(inside.checkpoints),
+            "steps": str(inside.watch / "steps"),
             "commit": self.commit,
             "poll": self.poll,
             "grace": self.verifier.options.drill.grace if self.verifier.options.drill else 0.0,
@@ -67,7 +68,7 @@ class Machine:
         return Trial(
             seen=seen,
             saves=tuple(save for save in saves.split(found, self.commit, dict(checkpoints)) if save.ended <= until),
-            steps=max((_number(path) for path in self.place.top.glob("steps.*")), default=0),
+            steps=max((_number(path) for path in self.place.watch.glob("steps.*")), default=0),
             lines=lines.read(self.place.top / f"drill-{self._count}.log"),
             kept=self._keep(),
             checkpoints=checkpoints,

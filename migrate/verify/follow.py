@@ -1,0 +1,158 @@
+"""Following what an engine has started: its output, its memory, its time, and everything that it has started itself."""
+
+from __future__ import annotations
+
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import time
+
+from migrate.verify.output import Output
+from migrate.verify.watch import Watch
+
+MARK = "MIGRATE_VERIFY_RUN"
+_TICK = 0.1
+_GRACE = 5.0  # seconds between the request to end and the order
+LINGER = 1.0  # seconds that helpers (loader workers, resource trackers) have to end after their parent
+
+
+class Follower:
+    """Follows one child: drains its output, measures its memory, knows all its descendants by a mark in their environment."""
+
+    def __init__(self, child: subprocess.Popen[bytes], mark: str, output: Output, watch: Watch) -> None:
+        self.child = child
+        self.mark = f"{MARK}={mark}".encode()
+        self.output = output
+        self.watch = watch
+        self.peak = 0
+        self._measured = 0.0
+        self._selector = selectors.DefaultSelector()
+        assert child.stdout is not None
+        os.set_blocking(child.stdout.fileno(), False)
+        self._selector.register(child.stdout, selectors.EVENT_READ)
+
+    def follow(self, deadline: float) -> bool:
+        """Until the child ends (False) or the time is over (True)."""
+        while True:
+            self._drain(_TICK)
+            self.watch.poll()
+            self._measure()
+            if self.child.poll() is not None:
+                self._drain(0)
+                return False
+            if time.monotonic() > deadline:
+                return True
+
+    def linger(self) -> tuple[str, ...]:
+        """The command lines of what is still there a second after the child has ended."""
+        until = time.monotonic() + LINGER
+        while left := self._descendants():
+            if time.monotonic() > until:
+                return tuple(sorted({_command_line(pid) for pid in left}))
+            self._drain(0.02)
+            time.sleep(0.02)
+        self._drain(0)
+        return ()
+
+    def end_all(self) -> None:
+        """Ask everything that is left to end, then order it. Comes back with no process of this run alive."""
+        self._signal(signal.SIGTERM)
+        until = time.monotonic() + _GRACE
+        while self.child.poll() is None or self._descendants():
+            if time.monotonic() > until:
+                self._signal(signal.SIGKILL)
+            self._drain(0.02)
+        self._drain(0)
+        self._selector.close()
+        assert self.child.stdout is not None
+        self.child.stdout.close()
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self.child.poll() is None:
+            try:
+                os.killpg(self.child.pid, number)
+            except (ProcessLookupError, PermissionError):
+                self.child.send_signal(number)
+        for pid in self._descendants():
+            try:
+                os.kill(pid, number)
+            except (ProcessLookupError, PermissionError):
+                continue
+
+    def _drain(self, wait: float) -> None:
+        """Take what is there, for at most ``_TICK`` seconds, so that a flood of output cannot hide the clock."""
+        until = time.monotonic() + _TICK
+        if not self._selector.get_map():
+            time.sleep(wait)
+            return
+        while self._selector.select(wait):
+            assert self.child.stdout is not None
+            try:
+                data = os.read(self.child.stdout.fileno(), 1 << 20)
+            except BlockingIOError:
+                return
+            if not data:
+                self._selector.unregister(self.child.stdout)
+                return
+            self.output.feed(data)
+            wait = 0
+            if time.monotonic() > until:
+                return
+
+    def _descendants(self) -> list[int]:
+        """Processes that carry the mark, or are of the child's session, the child itself and zombies left out."""
+        out = []
+        for pid in _processes():
+            if pid == self.child.pid or pid == os.getpid():
+                continue
+            status = _stat(pid)
+            if status is None or status[0] == "Z":
+                continue
+            if status[1] == self.child.pid or self.mark in _environment(pid):
+                out.append(pid)
+        return out
+
+    def _measure(self) -> None:
+        """Every half second, and at first often: the resident memory of all processes of the run."""
+        now = time.monotonic()
+        if now - self._measured < (0.5 if self.peak else 0):
+            return
+        self._measured = now
+        total = _resident(self.child.pid)
+        total += sum(_resident(pid) for pid in self._descendants())
+        self.peak = max(self.peak, total)
+
+
+def _processes() -> list[int]:
+    if not sys.platform.startswith("linux"):
+        return []
+    return [int(name) for name in os.listdir("/proc") if name.isdigit()]
+
+
+def _read(path: str) -> bytes:
+    try:
+        with open(path, "rb") as handle:
+            return handle.read()
+    except OSError:
+        return b""
+
+
+def _environment(pid: int) -> list[bytes]:
+    return _read(f"/proc/{pid}/environ").split(b"\0")
+
+
+def _stat(pid: int) -> tuple[str, int] | None:
+    """State letter and session of a process; its name may hold blanks and brackets, so fields are counted from the last bracket."""
+    fields = _read(f"/proc/{pid}/stat").rpartition(b")")[2].split()
+    return (fields[0].decode(), int(fields[3])) if len(fields) > 3 else None
+
+
+def _resident(pid: int) -> int:
+    fields = _read(f"/proc/{pid}/statm").split()
+    return int(fields[1]) * os.sysconf("SC_PAGE_SIZE") if len(fields) > 1 else 0
+
+
+def _command_line(pid: int) -> str:
+    return _read(f"/proc/{pid}/cmdline").replace(b"\0", b" ").decode("utf-8", "replace").strip()[:200] or f"process {pid}"
