@@ -150,6 +150,11 @@ def verify_command(
     timeout: Annotated[float, typer.Option("--timeout", metavar="SECONDS", help="For each run.")] = 3600.0,
     python: Annotated[str | None, typer.Option("--python", metavar="FILE", help="The interpreter that has the script's packages.")] = None,
     trust: Annotated[bool, typer.Option("--trust", help="Run it although it writes or deletes absolute paths of this machine.")] = False,
+    engine: Annotated[
+        str | None,
+        typer.Option("--engine", metavar="sandbox|process", help="How to run it: sandbox where bubblewrap works, else process."),
+    ] = None,
+    network: Annotated[bool, typer.Option("--network", help="Let it have the network in the sandbox.")] = False,
     hp: Annotated[
         list[str] | None, typer.Option("--hp", metavar="NAME=VALUE", help="Set a hyperparameter for the runs (JSON, or text).")
     ] = None,
@@ -183,6 +188,8 @@ def verify_command(
             timeout=timeout,
             python=python,
             trust=trust,
+            engine=engine,
+            network=network,
             hyperparameters={_key(found, name): _value(value) for name, value in (_pair(h, "--hp") for h in hp or [])},
             dangerous=found.dangerous,
             drill=wish,

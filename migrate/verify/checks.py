@@ -163,6 +163,8 @@ def ended(seen: Seen, options: Options, channels: Mapping[str, bool]) -> Check:
     refused = settings.refused(seen.events)
     message = refused or (failure.message if failure else next((line for line in reversed(run.tail)), ""))
     advice = _without_data(message, channels) or next((hint for text, hint in _HINTS.items() if text in message), None)
+    if advice is None and not seen.network and _network(seen):
+        advice = "the sandbox has no network: --network gives it; on SageMaker, data come as a channel, and pretrained weights can too"
     if failure and failure.missing:
         advice = (
             f"{failure.missing} lies in the repo, but not where this convention looks for modules: set PYTHONPATH in the job's environment"
@@ -230,16 +232,24 @@ def _declared(name: str, entry: EntryPoint) -> str | None:
 
 def _outside(seen: Seen) -> Check:
     """Absolute paths of EC2: what was read or was stopped outside the run's folders."""
-    events = [event for event in seen.events if event["kind"] in ("read", "stopped", "metadata")]
+    events = [event for event in seen.events if event["kind"] in ("read", "stopped", "metadata") or _nowhere(event, seen)]
     if not events:
         return Check("EC2 paths", seen.run.style, "pass", "nothing outside the container's own folders was read or changed")
     evidence = tuple(Evidence(_told(event), event.get("where")) for event in events[:_MOST])
     return Check("EC2 paths", seen.run.style, "fail", f"{len(events)} places outside the container were touched", evidence)
 
 
+def _nowhere(event: Mapping[str, Any], seen: Seen) -> bool:
+    """A write that failed, since not even its folder is there in a container."""
+    path = Path(event["path"]) if event["kind"] == "write" else None
+    return path is not None and path.is_relative_to(seen.layout.root) and not path.parent.exists()
+
+
 def _told(event: Mapping[str, Any]) -> str:
     if event["kind"] == "read":
         return f"reads {event['path']}, which a container does not have"
+    if event["kind"] == "write":
+        return f"writes {event['inside']}, whose folder a container does not have"
     if event["kind"] == "metadata":
         return f"asks the EC2 metadata address {event['path']}"
     return f"{event['verb']} stopped: {event['path']}"
@@ -266,10 +276,14 @@ def _survivors(seen: Seen) -> Check:
     return Check("processes", seen.run.style, "fail", f"{len(evidence)} processes outlived the script, and were ended", evidence)
 
 
+def _network(seen: Seen) -> list[Mapping[str, Any]]:
+    return [event for event in seen.events if event["kind"] == "connect"]
+
+
 def _habits(seen: Seen) -> Check:
     """Calls of programs that were only pretended, and of the network."""
     evidence = [Evidence(f"called: {call}") for call in seen.calls]
-    evidence += [Evidence(f"connected to {event['path']}", event.get("where")) for event in seen.events if event["kind"] == "connect"]
+    evidence += [Evidence(f"asked the network for {event['path']}", event.get("where")) for event in _network(seen)]
     if not evidence:
         return Check("calls", seen.run.style, "pass", "")
     return Check("calls", seen.run.style, "note", f"{len(evidence)} calls of programs or the network", tuple(evidence[:_MOST]))

@@ -33,7 +33,8 @@ def run(
     hyperparameters: Mapping[str, object] | None = None,
     environment: Mapping[str, str] | None = None,
     dangerous: Mapping[str, Sequence[str]] | None = None,
-    engine: str = "process",
+    engine: str | None = None,
+    network: bool = False,
     drill: Wish | None = None,
     unresumed: Mapping[str, Sequence[str]] | None = None,
     tell: Callable[[str, str], None] | None = None,
@@ -58,6 +59,7 @@ def run(
         hyperparameters=dict(hyperparameters or {}),
         environment=None if environment is None else dict(environment),
         engine=engine,
+        network=network,
         drill=drill,
     )
     if drill is not None and quick:

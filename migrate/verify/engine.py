@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -71,14 +71,25 @@ class Engine(Protocol):
         """Start, wait, and leave no process behind, however it ends."""
 
 
-def choose(name: str) -> Engine:
-    """The engine of that name. Raises UserError where there is none or this machine cannot have it."""
-    from migrate.verify.process import ProcessEngine
+def choose(name: str | None, *, network: bool = False, shown: Sequence[str] = ()) -> tuple[Engine, str]:
+    """The engine of that name, and why it is this one; without a name, the best that this machine can have.
 
-    engines: dict[str, Engine] = {"process": ProcessEngine()}
-    if name not in engines:
+    ``network`` lets a sandbox have the network, ``shown`` are the paths that its Python needs.
+    Raises UserError where there is no such engine, or this machine cannot have it.
+    """
+    from migrate.verify.process import ProcessEngine
+    from migrate.verify.sandbox import SandboxEngine
+
+    engines: dict[str, Engine] = {"process": ProcessEngine(), "sandbox": SandboxEngine(network, shown)}
+    if name is not None and name not in engines:
         raise UserError(f"no engine {name!r}; there is: {', '.join(engines)}")
-    reason = engines[name].unavailable()
-    if reason:
-        raise UserError(f"engine {name!r} cannot run here: {reason}")
-    return engines[name]
+    engine = engines[name or "sandbox"]
+    reason = engine.unavailable()
+    if reason is None:
+        return engine, "asked for" if name else "bubblewrap works here"
+    if name is not None:
+        raise UserError(f"engine {name} cannot run here: {reason}")
+    other = engines["process"]
+    if other.unavailable() is not None:
+        raise UserError(f"no engine can run here: {other.unavailable()}")
+    return other, f"no sandbox: {reason}"

@@ -19,11 +19,16 @@ LINGER = 1.0  # seconds that helpers (loader workers, resource trackers) have to
 
 
 class Follower:
-    """Follows one child: drains its output, measures its memory, knows all its descendants by a mark in their environment."""
+    """Follows one child: drains its output, measures its memory, knows all its descendants by a mark in their environment.
 
-    def __init__(self, child: subprocess.Popen[bytes], mark: str, output: Output, watch: Watch) -> None:
+    ``mark`` is that environment variable, with its value. A child that is ``wrapped`` ends by itself when the script in it does,
+    and ends the script at once when it is ended: so it is asked to end only when no script is there.
+    """
+
+    def __init__(self, child: subprocess.Popen[bytes], mark: str, output: Output, watch: Watch, wrapped: bool = False) -> None:
         self.child = child
-        self.mark = f"{MARK}={mark}".encode()
+        self.mark = mark.encode()
+        self.wrapped = wrapped
         self.output = output
         self.watch = watch
         self.peak = 0
@@ -70,12 +75,13 @@ class Follower:
         self.child.stdout.close()
 
     def _signal(self, number: signal.Signals) -> None:
-        if self.child.poll() is None:
+        descendants = self._descendants()
+        if self.child.poll() is None and not (self.wrapped and descendants and number != signal.SIGKILL):
             try:
                 os.killpg(self.child.pid, number)
             except (ProcessLookupError, PermissionError):
                 self.child.send_signal(number)
-        for pid in self._descendants():
+        for pid in descendants:
             try:
                 os.kill(pid, number)
             except (ProcessLookupError, PermissionError):

@@ -24,7 +24,8 @@ _IMAGE = {"LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "PYTHONIOENCODING": "UTF-8", "
 _ASK = (
     "import json,site,sys,sysconfig;"
     "print(json.dumps({'version':sys.version.split()[0],'path':[p for p in sys.path if p],"
-    "'roots':sorted({sys.prefix,sys.base_prefix,sys.exec_prefix,*sysconfig.get_paths().values()}),'user':site.getuserbase()}))"
+    "'roots':sorted({sys.prefix,sys.base_prefix,sys.exec_prefix,*sysconfig.get_paths().values()}),'user':site.getuserbase(),"
+    "'editable':[p for n,m in list(sys.modules.items()) if n.startswith('__editable__') for p in getattr(m,'MAPPING',{}).values()]}))"
 )
 _SYSTEM = ("/usr", "/lib", "/lib64", "/bin", "/sbin", "/etc", "/var/lib", "/System", "/Library", "/nix/store")
 
@@ -38,11 +39,21 @@ class Interpreter:
     path: tuple[str, ...]
     roots: tuple[str, ...]
     user_base: str
+    editable: tuple[str, ...] = ()  # packages that lie elsewhere, installed for editing
 
     @property
     def quiet(self) -> tuple[str, ...]:
         """Folders whose reading says nothing about the script: the system's, the interpreter's, the packages'."""
         return (*_SYSTEM, *self.roots, *self.path, self.user_base)
+
+    def shown(self, root: Path) -> tuple[str, ...]:
+        """The paths of this machine that a run needs to see; of the repo ``root`` only where the interpreter itself lies in it."""
+        chain = [self.executable]
+        while os.path.islink(chain[-1]):
+            chain.append(os.path.join(os.path.dirname(chain[-1]), os.readlink(chain[-1])))
+        named = [part for name in os.environ if name != "PATH" and _goes_along(name) for part in os.environ[name].split(os.pathsep)]
+        packages = [path for path in (*self.path, *self.editable) if not Path(path).resolve().is_relative_to(root)]
+        return (*self.roots, *packages, *chain, *(path for path in named if os.path.isabs(path)))
 
 
 def find(python: str | None) -> Interpreter:
@@ -57,7 +68,9 @@ def find(python: str | None) -> Interpreter:
         answer = json.loads(told)
     except (OSError, subprocess.SubprocessError, ValueError) as error:
         raise UserError(f"{python or executable} does not run as a Python: {error}") from error
-    return Interpreter(executable, answer["version"], tuple(answer["path"]), tuple(answer["roots"]), answer["user"])
+    return Interpreter(
+        executable, answer["version"], tuple(answer["path"]), tuple(answer["roots"]), answer["user"], tuple(answer["editable"])
+    )
 
 
 def child_environment(
@@ -89,7 +102,7 @@ def child_environment(
         out["PYTHONPATH"] = os.pathsep.join([own_path[0], *given, *own_path[1:]])
     own = [str(probe.parent), *([out["PYTHONPATH"]] if out.get("PYTHONPATH") else [])]
     out |= {"PYTHONPATH": os.pathsep.join(own), "MIGRATE_PROBE": str(probe)}
-    out["PATH"] = os.pathsep.join([str(inside.watch / "bin"), out.get("PATH", os.defpath)])
+    out["PATH"] = os.pathsep.join([str(inside.watch / "bin"), os.path.dirname(interpreter.executable), out.get("PATH", os.defpath)])
     return out
 
 

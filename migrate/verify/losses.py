@@ -58,6 +58,11 @@ def into_channels(seen: Seen) -> Check:
             evidence.append(
                 Evidence(f"{path}: a channel is read-only in FastFile mode and on a read-only file system", _line(base / path, seen))
             )
+    told = {evidence.where for evidence in evidence}
+    for event in seen.events:  # refused by the sandbox, or for want of rights
+        path = os.path.relpath(event["path"], base) if event["kind"] == "write" else ""
+        if _in_channel(path, seen) and event.get("where") not in told:
+            evidence.append(Evidence(f"{path}: refused, since a channel is read-only", event.get("where")))
     if evidence:
         return Check("read-only channels", seen.run.style, "fail", f"{len(evidence)} files written into channels", tuple(evidence[:_MOST]))
     return Check("read-only channels", seen.run.style, "pass", "")
@@ -109,6 +114,7 @@ def _name(path: Path, seen: Seen) -> str:
         (seen.layout.home, "~/"),
         (seen.layout.temporary, "$TMPDIR/"),
         (seen.layout.base, "/opt/ml/"),
+        (seen.layout.root, "/"),
     ):
         if path.is_relative_to(folder):
             return prefix + path.relative_to(folder).as_posix()

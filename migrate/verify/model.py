@@ -36,7 +36,8 @@ class Options:
     dangerous: tuple[str, ...] = ()
     copy_limit: int = 4 << 30
     settings_timeout: float = 300.0
-    engine: str = "process"
+    engine: str | None = "process"  # None for the best that this machine has
+    network: bool = False
     on_line: Callable[[str], None] | None = None
     drill: Wish | None = None
     unresumed: tuple[str, ...] = ()
@@ -100,6 +101,7 @@ class Report:
     notes: tuple[str, ...] = ()
     unable: str | None = None
     drill: Drill | None = None
+    why: str = ""  # this engine
 
     @property
     def exit_code(self) -> int:

@@ -17,7 +17,7 @@ from migrate.job.model import EntryPoint
 from migrate.job.serialise import Container, Style, argv, problems
 from migrate.verify import checks, interpreter, launched, layout, settings, shims, snapshot
 from migrate.verify.drill.model import Drill, Start
-from migrate.verify.engine import Command, Engine, Outcome, choose
+from migrate.verify.engine import Command, Outcome, choose
 from migrate.verify.interpreter import Interpreter
 from migrate.verify.layout import Inside, Layout
 from migrate.verify.model import Check, Evidence, Options, Report, Run
@@ -33,6 +33,7 @@ class Seen:
 
     layout: Layout
     inside: Inside
+    network: bool  # whether there was one
     run: Run
     outcome: Outcome
     events: tuple[Mapping[str, Any], ...]
@@ -48,8 +49,8 @@ class Verifier:
         self.root = root.resolve()
         self.entry = entry
         self.options = options
-        self.engine: Engine = choose(options.engine)
         self.python: Interpreter = interpreter.find(options.python)
+        self.engine, self.why = choose(options.engine, network=options.network, shown=self.python.shown(self.root))
         self.files = layout.repo_files(self.root)
         self.job = launched.of(self.root, entry)
         self.environment = options.environment if options.environment is not None else self.job.environment
@@ -95,6 +96,7 @@ class Verifier:
             notes=tuple(self.notes),
             unable=unable,
             drill=self.drill,
+            why=self.why,
         )
 
     def _drill(self) -> list[Check]:
@@ -105,7 +107,7 @@ class Verifier:
         return found
 
     def _before_running(self) -> list[Check]:
-        if self.options.dangerous and not self.options.trust:
+        if self.options.dangerous and not self.options.trust and not self.engine.contained:
             raise UserError(
                 "not run, since the script changes files outside the repo: " + "; ".join(self.options.dangerous[:5]) + " (--trust)"
             )
@@ -114,7 +116,7 @@ class Verifier:
         told = problems(self.values, [*self.channels, *(name for name in self.job.channels if name not in self.channels)])
         for name in sorted(set(self.channels) - set(self.options.channels)):
             self.notes.append(f"channel {name}: {self.channels[name]}, as {launched.JOB_FILE} or the script says")
-        literal = checks.literal_paths(self.root, self.entry)
+        literal = None if self.engine.contained else checks.literal_paths(self.root, self.entry)
         out = [checks.serialisers(told)]
         return [*out, literal] if literal else out
 
@@ -201,6 +203,8 @@ class Verifier:
         probe = self._probe(place, values, stop, drill)
         watched = {name: place.data / name for name in self.channels}
         roots = checks.watched_roots(place, self.entry, self.options.trust and not self.engine.contained)
+        if self.engine.contained:
+            roots[place.root] = ()
         before = {root: snapshot.take(root, skip) for root, skip in roots.items()}
         arguments = tuple(argv(values, place.style))
         environment = {**self.environment, **drill.environment} if drill else self.environment
@@ -234,7 +238,9 @@ class Verifier:
             model_files=checks.files_with_sizes(place.model),
         )
         self.runs.append(run)
-        return Seen(place, inside, run, outcome, events, before, after, tuple(shims.calls(calls)))
+        return Seen(
+            place, inside, self.options.network or not self.engine.contained, run, outcome, events, before, after, tuple(shims.calls(calls))
+        )
 
     def _probe(self, place: Layout, values: Mapping[str, object], stop: bool, drill: Start | None) -> Path:
         """Lay out the probe and its specification; returns the specification's path, as the script sees it."""
@@ -270,7 +276,9 @@ class Verifier:
         """What the probe has noted, with the paths of written files as they are on this machine."""
         out: list[Mapping[str, Any]] = []
         for event in _events(place.watch / _EVENTS):
-            out.append({**event, "path": self.engine.outside(place, event["path"])} if event["kind"] == "write" else event)
+            if event["kind"] == "write":
+                event = {**event, "path": self.engine.outside(place, event["path"]), "inside": event["path"]}
+            out.append(event)
         return tuple(out)
 
     def _settings_proof(self, place: Layout) -> Check | None:
@@ -336,4 +344,4 @@ def unable(entry: EntryPoint, options: Options, reason: str) -> Report:
     """The report of an entry point that could not be run at all."""
     now = datetime.now(timezone.utc).isoformat(timespec="seconds")
     check = Check("run", None, "not run", reason, (Evidence(reason),))
-    return Report(entry.path, options.engine, options.python or "", "", (check,), (), (), (), 0.0, now, unable=reason)
+    return Report(entry.path, options.engine or "", options.python or "", "", (check,), (), (), (), 0.0, now, unable=reason)

@@ -137,6 +137,8 @@ class Probe:
                     self.told.add(("channel", name))
                     self.tell("channel", name=name, path=text, where=self.where())
                 return
+        if ("write", text) in self.told:
+            return
         if not self.within(text, self.spec["inside"]) and not self.within(text, self.spec["quiet"]):
             place = self.where()
             if place:  # a library's own look at the system is not the script's
@@ -189,6 +191,14 @@ def _on_connect(probe: Probe, args: tuple[Any, ...]) -> None:
         probe.tell_once("connect", f"{host}:{address[1] if len(address) > 1 else ''}")
 
 
+def _on_lookup(probe: Probe, args: tuple[Any, ...]) -> None:
+    """A host is asked for by its name: where there is no network, this is all that is seen of a call."""
+    host = os.fsdecode(args[0]) if isinstance(args[0], (str, bytes)) else ""
+    if host and not host.startswith("localhost") and not re.fullmatch(r"[0-9.]+|[0-9a-fA-F:]*:[0-9a-fA-F:.]*", host):
+        if host != os.uname().nodename:
+            probe.tell_once("connect", host)
+
+
 def _on_program(probe: Probe, text: str) -> None:
     if _POWER.search(text):
         probe.tell_once("stopped", text[:200], verb="run")
@@ -221,6 +231,8 @@ _HANDLERS: dict[str, Callable[[Probe, tuple[Any, ...]], None]] = {
     "os.chown": lambda probe, args: probe.wrote(args[0], "change"),
     "sqlite3.connect": lambda probe, args: probe.wrote(args[0], "open") if args[0] not in (":memory:", "") else None,
     "socket.connect": _on_connect,
+    "socket.getaddrinfo": _on_lookup,
+    "socket.gethostbyname": _on_lookup,
     "os.system": _on_system,
     "subprocess.Popen": _on_popen,
     "os.exec": lambda probe, args: _on_program(probe, os.fsdecode(args[0])),

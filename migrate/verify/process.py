@@ -47,19 +47,18 @@ class ProcessEngine:
 
     def run(self, command: Command) -> Outcome:
         mark = uuid.uuid4().hex
-        environment = dict(command.environment) | {MARK: mark}
         with Output(command.log, command.on_line) as output, Watch(command.watched) as watch:
             started = time.monotonic()
             child = subprocess.Popen(
                 command.words,
                 cwd=command.cwd,
-                env=environment,
+                env={**command.environment, MARK: mark},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-            follower = Follower(child, mark, output, watch)
+            follower = Follower(child, f"{MARK}={mark}", output, watch)
             try:
                 timed_out = follower.follow(started + command.timeout)
                 seconds = time.monotonic() - started

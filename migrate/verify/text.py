@@ -21,7 +21,8 @@ def show(reports: Sequence[Report], console: Console) -> None:
     from rich.markup import escape
 
     for report in reports:
-        console.print(f"[bold]{escape(report.entry)}[/bold]  engine {report.engine}, Python {escape(report.python)}")
+        why = f" ({report.why})" if report.why else ""
+        console.print(f"[bold]{escape(report.entry)}[/bold]  engine {escape(report.engine + why)}, Python {escape(report.python)}")
         console.print(_table(report), soft_wrap=False)
         for check in report.checks:
             _explain(check, console)
