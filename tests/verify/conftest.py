@@ -26,13 +26,14 @@ def repo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Repo]:
 
 
 def left_running(scratch: Path) -> list[str]:
-    """Processes that carry the mark of a run, and have their folders in ``scratch``."""
+    """Processes that carry the mark of a run and have their folders in ``scratch``, or have a part of it mounted as a sandbox does."""
     out = []
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit() and int(folder.name) != os.getpid():
             try:
                 environment = (folder / "environ").read_bytes()
-                if f"{MARK}=".encode() in environment and str(scratch).encode() in environment:
+                marked = f"{MARK}=".encode() in environment and str(scratch).encode() in environment
+                if marked or str(scratch) in (folder / "mountinfo").read_text():
                     out.append((folder / "cmdline").read_bytes().decode())
             except OSError:
                 continue

@@ -7,6 +7,8 @@ import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 
+import pytest
+
 from migrate.job.model import Channel, EntryPoint, Hyperparameter, Output
 from migrate.verify.model import Check, Options, Report, Run
 from migrate.verify.pipeline import verify
@@ -33,6 +35,9 @@ with open(os.path.join(args.out, "model.json"), "w") as handle:
     json.dump({"lr": args.lr, "epochs": args.epochs}, handle)
 """
 GOOD = HEAD + READ + SAVE
+
+
+BOTH = pytest.mark.parametrize("engine", ["process", "sandbox"])
 
 
 def hyperparameter(name: str, kind: str, default: object, **more: object) -> Hyperparameter:

@@ -11,15 +11,22 @@ from pathlib import Path
 import pytest
 
 from tests.verify.conftest import left_running
-from tests.verify.repos import GOOD, Repo
+from tests.verify.repos import BOTH, GOOD, Repo
 
 DRIVER = """
 import sys
 from pathlib import Path
 from migrate.verify import cli
 from tests.verify.repos import entry_point
-root, data = map(Path, sys.argv[1:])
-reports = cli.run(root, [entry_point()], channels={"training": data}, styles=("toolkit",), tell=lambda entry, line: print(line, flush=True))
+root, data = map(Path, sys.argv[1:3])
+reports = cli.run(
+    root,
+    [entry_point()],
+    channels={"training": data},
+    styles=("toolkit",),
+    engine=sys.argv[3],
+    tell=lambda entry, line: print(line, flush=True),
+)
 """
 WAIT = """
 import subprocess, threading
@@ -39,14 +46,14 @@ for turn in range(9):
 """
 
 
-def stopped(repo: Repo, script: str, driver: str, number: signal.Signals) -> None:
+def stopped(repo: Repo, script: str, driver: str, number: signal.Signals, engine: str) -> None:
     """Start verify, send it the signal once the script waits, and see that nothing is left."""
     repo.write({"train.py": script})
     scratch = repo.root.parent / "scratch"
     top = Path(__file__).parents[2]
     env = os.environ | {"TMPDIR": str(scratch), "PYTHONPATH": str(top)}
     with subprocess.Popen(
-        [sys.executable, "-c", driver, str(repo.root), str(repo.data)],
+        [sys.executable, "-c", driver, str(repo.root), str(repo.data), engine],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -63,15 +70,19 @@ def stopped(repo: Repo, script: str, driver: str, number: signal.Signals) -> Non
     assert not (repo.root / "sagemaker_job").exists()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_leaves_nothing_behind(repo: Repo, number: signal.Signals) -> None:
-    stopped(repo, GOOD + WAIT, DRIVER, number)
+@pytest.mark.parametrize(
+    ("number", "engine"),
+    [(signal.SIGINT, "process"), (signal.SIGTERM, "process"), (signal.SIGHUP, "process"), (signal.SIGINT, "sandbox")],
+)
+def test_a_signal_leaves_nothing_behind(repo: Repo, number: signal.Signals, engine: str) -> None:
+    stopped(repo, GOOD + WAIT, DRIVER, number, engine)
 
 
-def test_a_signal_leaves_nothing_of_a_drill(repo: Repo) -> None:
+@BOTH
+def test_a_signal_leaves_nothing_of_a_drill(repo: Repo, engine: str) -> None:
     """Sent when the script was killed, and was started again."""
     driver = "from migrate.verify.drill.model import Wish\n" + DRIVER.replace("styles=", "drill=Wish(1, ('kill',)), styles=")
-    stopped(repo, GOOD + f"wait = {WAIT!r}\n" + SAVE_OR_WAIT, driver, signal.SIGINT)
+    stopped(repo, GOOD + f"wait = {WAIT!r}\n" + SAVE_OR_WAIT, driver, signal.SIGINT, engine)
 
 
 def test_a_good_run_leaves_no_scratch(repo: Repo, tmp_path: Path) -> None:
@@ -85,12 +96,14 @@ def test_a_failed_run_keeps_its_logs_alone(repo: Repo, tmp_path: Path) -> None:
     assert files == sorted({str(run.log) for run in report.runs}) and len(files) == 2
 
 
-def test_without_the_rights_of_root(repo: Repo, tmp_path: Path) -> None:
+@BOTH
+def test_without_the_rights_of_root(repo: Repo, tmp_path: Path, engine: str) -> None:
     """Root may move and remove what is read-only; a person may not, and is no worse off."""
     repo.write({"train.py": GOOD})
     drop = ["setpriv", "--bounding-set=-dac_override,-dac_read_search,-fowner"] if os.geteuid() == 0 else []
     env = os.environ | {"TMPDIR": str(tmp_path / "scratch"), "PYTHONPATH": str(Path(__file__).parents[2])}
     both = DRIVER.replace('("toolkit",)', '("toolkit", "v3")') + "assert [r.exit_code for r in reports] == [0], reports\n"
-    done = subprocess.run([*drop, sys.executable, "-c", both, str(repo.root), str(repo.data)], capture_output=True, text=True, env=env)
+    words = [*drop, sys.executable, "-c", both, str(repo.root), str(repo.data), engine]
+    done = subprocess.run(words, capture_output=True, text=True, env=env)
     assert done.returncode == 0, done.stderr
     assert list((tmp_path / "scratch").iterdir()) == []

@@ -6,11 +6,26 @@ from pathlib import Path
 
 import pytest
 
-from tests.verify.repos import GOOD, HEAD, READ, SAVE, SETTINGS, Repo, check, contract_run, entry_point, hyperparameter, lines, verdicts
+from tests.verify.repos import (
+    BOTH,
+    GOOD,
+    HEAD,
+    READ,
+    SAVE,
+    SETTINGS,
+    Repo,
+    check,
+    contract_run,
+    entry_point,
+    hyperparameter,
+    lines,
+    verdicts,
+)
 
 
-def test_a_good_script_passes_under_both(repo: Repo) -> None:
-    report = repo.verify(GOOD, styles=("toolkit", "v3"))
+@BOTH
+def test_a_good_script_passes_under_both(repo: Repo, engine: str) -> None:
+    report = repo.verify(GOOD, styles=("toolkit", "v3"), engine=engine)
     assert verdicts(report) == {}
     assert report.exit_code == 0
     assert [(run.style, run.purpose, run.exit_code) for run in report.runs] == [
@@ -103,11 +118,12 @@ LOST = {
 
 
 @pytest.mark.parametrize("name", LOST)
-def test_a_lost_file(repo: Repo, name: str) -> None:
+@BOTH
+def test_a_lost_file(repo: Repo, name: str, engine: str) -> None:
     statement, text = LOST[name]
     repo.write({"train.log": "old\n"})
     script = GOOD + statement + "\n"
-    report = repo.verify(script)
+    report = repo.verify(script, engine=engine)
     found = check(report, "lost files")
     assert [(evidence.text, evidence.where) for evidence in found.evidence] == [(text, f"train.py:{lines(script, statement)}")]
     assert verdicts(report) == {"lost files": "fail"} and report.exit_code == 1
@@ -163,8 +179,9 @@ def test_each_convention_gets_the_code_as_it_is(repo: Repo) -> None:
     assert set(verdicts(report)) == {"lost files"}
 
 
-def test_an_unread_channel(repo: Repo) -> None:
-    found = check(repo.verify(HEAD + SAVE), "channels")
+@BOTH
+def test_an_unread_channel(repo: Repo, engine: str) -> None:
+    found = check(repo.verify(HEAD + SAVE, engine=engine), "channels")
     assert found.verdict == "fail" and found.message == "never read: training"
     assert [evidence.where for evidence in found.evidence] == ["train.py:11"]
 
@@ -178,8 +195,9 @@ def test_an_unread_channel(repo: Repo) -> None:
         "import ctypes; ctypes.CDLL(None).open((args.data + '/rows.txt').encode(), 0)",
     ],
 )
-def test_a_channel_that_is_read_in_any_way(repo: Repo, read: str) -> None:
-    assert verdicts(repo.verify(HEAD + SAVE + read + "\n")) == {}
+@BOTH
+def test_a_channel_that_is_read_in_any_way(repo: Repo, read: str, engine: str) -> None:
+    assert verdicts(repo.verify(HEAD + SAVE + read + "\n", engine=engine)) == {}
 
 
 def test_a_write_into_a_channel(repo: Repo) -> None:
@@ -198,16 +216,18 @@ def test_an_empty_model_folder(repo: Repo) -> None:
     assert check(report, "model").message == "the model folder is empty: model.tar.gz would hold nothing"
 
 
-def test_exit_code_3(repo: Repo) -> None:
-    report = repo.verify(GOOD + "sys.exit(3)\n")
+@BOTH
+def test_exit_code_3(repo: Repo, engine: str) -> None:
+    report = repo.verify(GOOD + "sys.exit(3)\n", engine=engine)
     assert verdicts(report) == {"run": "fail"} and contract_run(report).exit_code == 3
     assert check(report, "run").message.startswith("exit code 3")
 
 
-def test_a_crash_is_told_with_its_line(repo: Repo) -> None:
+@BOTH
+def test_a_crash_is_told_with_its_line(repo: Repo, engine: str) -> None:
     repo.write({"helper.py": "def work():\n    return {}['missing']\n"})
     script = GOOD + "import helper\nhelper.work()\n"
-    report = repo.verify(script, entry_point(closure=("train.py", "helper.py")))
+    report = repo.verify(script, entry_point(closure=("train.py", "helper.py")), engine=engine)
     found = check(report, "run")
     assert found.message == "exit code 1: KeyError: 'missing'"
     assert [evidence.where for evidence in found.evidence] == ["helper.py:2"]
@@ -217,16 +237,20 @@ def test_what_a_crash_prevents_is_no_fault_of_its_own(repo: Repo) -> None:
     assert verdicts(repo.verify(HEAD + "raise ValueError\n")) == {"run": "fail", "channels": "not run", "model": "not run"}
 
 
-def test_a_hang(repo: Repo) -> None:
-    report = repo.verify(GOOD + "import threading\nthreading.Event().wait()\n", timeout=2.0)
+@BOTH
+def test_a_hang(repo: Repo, engine: str) -> None:
+    report = repo.verify(GOOD + "import threading\nthreading.Event().wait()\n", timeout=2.0, engine=engine)
     assert verdicts(report) == {"run": "fail"}
     assert check(report, "run").message == "did not end within 2 s, and was stopped"
     assert contract_run(report).timed_out
 
 
-def test_a_hang_that_ignores_sigterm(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+@BOTH
+def test_a_hang_that_ignores_sigterm(repo: Repo, monkeypatch: pytest.MonkeyPatch, engine: str) -> None:
     monkeypatch.setattr("migrate.verify.follow._GRACE", 0.2)
-    report = repo.verify(GOOD + "import signal, threading\nsignal.signal(15, signal.SIG_IGN)\nthreading.Event().wait()\n", timeout=2.0)
+    report = repo.verify(
+        GOOD + "import signal, threading\nsignal.signal(15, signal.SIG_IGN)\nthreading.Event().wait()\n", timeout=2.0, engine=engine
+    )
     assert contract_run(report).timed_out
 
 
@@ -238,19 +262,22 @@ if os.fork() == 0:
 """
 
 
-def test_a_fork_that_outlives_its_parent(repo: Repo) -> None:
-    report = repo.verify(GOOD + DAEMON)
+@BOTH
+def test_a_fork_that_outlives_its_parent(repo: Repo, engine: str) -> None:
+    report = repo.verify(GOOD + DAEMON, engine=engine)
     assert verdicts(report) == {"processes": "fail"}
     assert "train.py" in check(report, "processes").evidence[0].text
 
 
-def test_a_child_that_ends_with_its_parent(repo: Repo) -> None:
-    assert verdicts(repo.verify(GOOD + "import subprocess\nsubprocess.run(['true'])\n")) == {}
+@BOTH
+def test_a_child_that_ends_with_its_parent(repo: Repo, engine: str) -> None:
+    assert verdicts(repo.verify(GOOD + "import subprocess\nsubprocess.run(['true'])\n", engine=engine)) == {}
 
 
-def test_a_flood_of_output(repo: Repo) -> None:
+@BOTH
+def test_a_flood_of_output(repo: Repo, engine: str) -> None:
     script = GOOD + "block = b'x' * 999 + b'\\n'\nfor _ in range(100_000):\n    os.write(1, block)\nprint('the last line')\nsys.exit(1)\n"
-    report = repo.verify(script)
+    report = repo.verify(script, engine=engine)
     run = contract_run(report)
     assert run.output_bytes > 100_000_000 and run.tail[-1] == "the last line" and run.log is not None
     assert Path(run.log).stat().st_size < 12 << 20
@@ -268,9 +295,10 @@ def test_absolute_paths_of_ec2(repo: Repo, tmp_path: Path) -> None:
     assert verdicts(report) == {"EC2 paths": "fail"}
 
 
-def test_system_and_package_files_are_no_ec2_paths(repo: Repo) -> None:
+@BOTH
+def test_system_and_package_files_are_no_ec2_paths(repo: Repo, engine: str) -> None:
     good = "open('/etc/hostname').read()\nimport email.mime.text, email\nopen(email.__file__).read()\nopen('/proc/self/status').read()\n"
-    assert verdicts(repo.verify(GOOD + good)) == {}
+    assert verdicts(repo.verify(GOOD + good, engine=engine)) == {}
 
 
 @pytest.mark.parametrize(
@@ -300,11 +328,12 @@ def test_opt_ml_is_never_made(repo: Repo) -> None:
     assert check(report, "run").verdict == "fail"
 
 
-def test_programs_of_ec2_are_pretended(repo: Repo) -> None:
+@BOTH
+def test_programs_of_ec2_are_pretended(repo: Repo, engine: str) -> None:
     calls = (
         "import subprocess as s\nprint(os.system('aws s3 cp a s3://b'), os.system('sudo shutdown -h now'), s.call(['shutdown', 'now']))\n"
     )
-    report = repo.verify(GOOD + calls)
+    report = repo.verify(GOOD + calls, engine=engine)
     found = check(report, "calls")
     assert [evidence.text for evidence in found.evidence] == [
         "called: aws s3 cp a s3://b",
@@ -319,10 +348,11 @@ def test_power_by_its_full_path_is_stopped(repo: Repo) -> None:
     assert check(report, "EC2 paths").evidence[0].text == "run stopped: /sbin/shutdown --help"
 
 
-def test_the_metadata_address_is_off(repo: Repo) -> None:
+@BOTH
+def test_the_metadata_address_is_off(repo: Repo, engine: str) -> None:
     script = (
         GOOD + "import socket\ntry:\n    socket.create_connection(('169.254.169.254', 80), 5)\nexcept OSError as error:\n    print(error)\n"
     )
-    report = repo.verify(script)
+    report = repo.verify(script, engine=engine)
     assert check(report, "EC2 paths").evidence[0].text == "asks the EC2 metadata address 169.254.169.254"
     assert contract_run(report).tail[-1].endswith("the EC2 metadata address is turned off")

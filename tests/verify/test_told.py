@@ -20,7 +20,8 @@ def test_the_proof_file(repo: Repo) -> None:
     told = json.loads((repo.root / "sagemaker_job" / "verify.json").read_text())
     assert told["version"] == 1 and cli.exit_code(reports) == 1
     report = told["reports"][0]
-    assert report["entry"] == "train.py" and report["engine"] == "process" and report["exit_code"] == 1 and len(report["tree"]) == 64
+    assert report["entry"] == "train.py" and report["engine"] == "sandbox" and report["why"] == "bubblewrap works here"
+    assert report["exit_code"] == 1 and len(report["tree"]) == 64
     assert {check["name"]: check["verdict"] for check in report["checks"]}["model"] == "fail"
     assert report["runs"][0]["hyperparameters"] == {"lr": 1.1, "epochs": 3, "kind": "b"}
     # the proof itself is no part of what is verified
