@@ -36,7 +36,8 @@ NAME = "moving-run-folder"
 def check(context: Context) -> Iterator[Finding]:
     if not any(resume.refused is None for resume in find_resumes(context.program)) and "keeper" not in context.program.main.text:
         return
-    for moving in moving_names(context.program):
+    outputs = [(r.place.path, r.span) for r in context.paths.redirects if r.span is not None and r.role != "channel"]
+    for moving in moving_names(context.program, outputs):
         module, span = moving.module, Span.of(moving.node)
         place = module.place(moving.node)
         message = "this names a file or folder, and is another one when the job is started again after an interruption"

@@ -6,6 +6,7 @@ import ast
 
 import pytest
 
+from migrate.facts.model import Span
 from migrate.facts.training.moving import moving_names
 from tests.facts.programs import program_of
 
@@ -21,6 +22,8 @@ HEAD = "import os, time, uuid\nfrom datetime import datetime\nfrom pathlib impor
         ("out = 'run_%s' % time.strftime('%H')\nPath(out).mkdir()\n", ["time.strftime('%H')"]),
         ("out = 'run_{}'.format(datetime.now())\nPath(out).mkdir()\n", ["'run_{}'.format(datetime.now())"]),
         ("args.out = args.out + str(uuid.uuid4())\nos.makedirs(args.out)\n", ["str(uuid.uuid4())"]),
+        ("a = ''.join(str(time.time()).split('.'))\nopen(a + '.pt', 'wb')\n", ["str(time.time())"]),
+        ("a = datetime.now().replace(second=0).timestamp()\nopen(f'{a}.pt', 'wb')\n", []),
         ("start = time.time()\nprint(f'{time.time() - start:.1f} s')\n", []),
         ("print(datetime.now().strftime('%H'))\n", []),
         ("def unused():\n    os.makedirs(time.strftime('%H'))\n", []),
@@ -34,3 +37,11 @@ def test_only_what_names_files_is_found(source: str, found: list[str]) -> None:
 def test_unique_names_of_other_modules_are_temporary() -> None:
     other = "import os, uuid\ndef cached(folder):\n    return os.path.join(folder, 'tmp' + uuid.uuid4().hex)\n"
     assert moving_names(program_of({"train.py": "from other import cached\ncached('a')\n", "other.py": other})) == []
+
+
+def test_what_stands_in_an_output_of_the_program_names_a_file() -> None:
+    source = "a = str(time.time())\nprint(a)\nshow(default=a + '.pt')\n"
+    program = program_of({"train.py": HEAD + source})
+    (show,) = [call for call in program.main.calls() if ast.unparse(call.func) == "show"]
+    outputs = [("train.py", Span.of(show.keywords[0].value))]
+    assert moving_names(program) == [] and [ast.unparse(moving.node) for moving in moving_names(program, outputs)] == ["str(time.time())"]

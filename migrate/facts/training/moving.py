@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
+from migrate.facts.model import Span
 from migrate.facts.program import Module, Program
 from migrate.facts.reach import dormant, reached
 
@@ -15,6 +16,7 @@ CLOCKS = {
 }  # fmt: skip
 UNIQUE = {"uuid.uuid4", "uuid.uuid1", "os.getpid"}  # elsewhere than in the script itself they tell temporary files of processes apart
 TEXTS = {"strftime", "isoformat", "ctime", "asctime", "str", "repr", "format", "hex", "replace", "lower", "strip"}
+CERTAIN = {"strftime", "isoformat", "ctime", "asctime", "str", "repr", "format"}  # the others are methods of what is no text, too
 NUMBERS = {"int", "round"}
 # Calls that take the name of a file or folder.
 SINKS = {
@@ -31,8 +33,11 @@ class Moving:
     node: ast.expr
 
 
-def moving_names(program: Program) -> list[Moving]:
-    """Each expression that gives another name at each start, in code that may run."""
+def moving_names(program: Program, outputs: Collection[tuple[str, Span]] = ()) -> list[Moving]:
+    """Each expression that gives another name at each start, in code that may run.
+
+    ``outputs`` are the places, each with its file, whose text is known to name what the program writes.
+    """
     alive, found = reached(program), dict[int, Moving]()
     for module in program.modules.values():
         asleep = dormant(module, program)
@@ -45,7 +50,8 @@ def moving_names(program: Program) -> list[Moving]:
             if not wanted or _is_kept(module, call):
                 continue
             top = _text(module, call)
-            if top is not None and _names_files(module, top, 0):
+            spans = [span for path, span in outputs if path == module.path]
+            if top is not None and _names_files(module, top, spans, 0):
                 found[id(top)] = Moving(module, top)
     return list(found.values())
 
@@ -65,10 +71,12 @@ def _text(module: Module, call: ast.Call) -> ast.expr | None:
     """The smallest expression around a reading of the clock that is a text or a whole number: of an f-string all of it."""
     top: ast.expr = call
     known = _last(call) in TEXTS
+    text: ast.expr | None = None  # the last that is one for certain
     for parent in _above(module, call):
         if isinstance(parent, (ast.JoinedStr, ast.FormattedValue)):
             return [n for n in _above(module, call) if isinstance(n, ast.JoinedStr)][-1]
         if isinstance(parent, ast.Attribute) and parent.value is top:
+            text = top if known and isinstance(top, ast.Call) and _last(top) in CERTAIN else text
             top, known = parent, known or parent.attr == "hex"
         elif isinstance(parent, ast.Call) and (parent.func is top or (top in parent.args and _last(parent) in TEXTS | NUMBERS)):
             known = _last(parent) in TEXTS | NUMBERS
@@ -77,34 +85,43 @@ def _text(module: Module, call: ast.Call) -> ast.expr | None:
             top, known = parent, isinstance(parent.left, ast.Constant) and isinstance(parent.left.value, str)
         else:
             break
-    return top if known else None
+    return top if known else text
 
 
 def _last(call: ast.Call) -> str:
     return call.func.attr if isinstance(call.func, ast.Attribute) else call.func.id if isinstance(call.func, ast.Name) else ""
 
 
-def _names_files(module: Module, node: ast.expr, steps: int) -> bool:
+def _names_files(module: Module, node: ast.expr, outputs: Collection[Span], steps: int) -> bool:
     """Whether the expression, or a name that it is given, comes to a call that takes the name of a file or folder."""
     if steps > MOST_STEPS:
         return False
     above = list(_above(module, node))
     if any(isinstance(p, ast.Call) and _last(p) in SINKS and not isinstance(p.func, ast.Subscript) and p.func not in above for p in above):
         return True
+    if any(_covers(span, Span.of(node)) for span in outputs):
+        return True
     statement = module.statement(node)
     if any(isinstance(p, ast.BinOp) and isinstance(p.op, ast.Sub) for p in above) or not isinstance(statement, (ast.Assign, ast.AnnAssign)):
         return False
     targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
-    return any(_is_used(module, target, steps) for target in targets)
+    return any(_is_used(module, target, outputs, steps) for target in targets)
 
 
-def _is_used(module: Module, target: ast.expr, steps: int) -> bool:
+def _is_used(module: Module, target: ast.expr, outputs: Collection[Span], steps: int) -> bool:
     if isinstance(target, ast.Name):
         reads = [n for n in module.nodes.among(ast.Name) if isinstance(n, ast.Name) and n.id == target.id and isinstance(n.ctx, ast.Load)]
         here = module.scope(target).lookup(target.id)
-        return any(_names_files(module, n, steps + 1) for n in reads if module.scope(n).lookup(n.id) == here)
+        return any(_names_files(module, n, outputs, steps + 1) for n in reads if module.scope(n).lookup(n.id) == here)
     if isinstance(target, ast.Attribute):
         named = module.nodes.among(ast.Attribute)
         reads_of = [n for n in named if isinstance(n, ast.Attribute) and n.attr == target.attr and isinstance(n.ctx, ast.Load)]
-        return any(_names_files(module, n, steps + 1) for n in reads_of)
+        return any(_names_files(module, n, outputs, steps + 1) for n in reads_of)
     return False
+
+
+def _covers(outer: Span, inner: Span) -> bool:
+    return (outer.line, outer.column) <= (inner.line, inner.column) and (inner.end_line, inner.end_column) <= (
+        outer.end_line,
+        outer.end_column,
+    )
