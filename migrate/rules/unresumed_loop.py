@@ -1,8 +1,8 @@
 """A training loop that starts from the beginning after an interruption.
 
 What it finds
-    A loop written by hand around a backward pass that nothing lets go on where an interrupted run stopped: on another machine, with
-    only the checkpoint folder left.
+    A loop written by hand around a backward pass, or around a training step of a TensorFlow session, that nothing lets go on where an
+    interrupted run stopped: on another machine, with only the checkpoint folder left.
 
 Why it matters on SageMaker
     Managed spot stops a job at any moment and starts it again on another machine; a job also ends at its runtime limit. Of the first
@@ -14,7 +14,10 @@ Fix and its safety
     what it is given. What a loop carries is found in the code: names that a turn assigns and a later turn, or the code behind the
     loop, reads; objects with a state of their own; containers and attributes that a turn changes.
     To look at: a loop that takes its data from an iterator made before it. The place of the iterator is not saved, it begins anew.
-    Not done, with the reason: a loop that steps an environment, or whose model is spread over processes or shared by them.
+    So are a session's queues and iterators. Of a session the keeper saves all variables; the random state of its operations
+    (dropout, shuffling within the graph) is in no variable, and begins anew.
+    Not done, with the reason: a loop that steps an environment, or whose model is spread over processes or shared by them; a
+    monitored session, which goes on from its ``checkpoint_dir`` by itself.
 
 Source
     CONTRACT: what survives a spot interruption; AWS's "Managed Spot Training" tells that checkpoints are the script's own work.
@@ -191,6 +194,42 @@ class Trainer:
 Trainer(torch.nn.Linear(2, 1)).train(10)
 """,
     ),
+    Example(
+        before="""\
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+x = tf.placeholder(tf.float32, [None, 2])
+loss = tf.reduce_mean(tf.matmul(x, tf.Variable(tf.zeros([2, 1]))) - 1.0) ** 2
+train_op = tf.train.AdamOptimizer(0.1).minimize(loss)
+best = 1e9
+with tf.Session() as sess:
+    sess.run(tf.global_variables_initializer())
+    for epoch in range(10):
+        _, value = sess.run([train_op, loss], feed_dict={x: np.ones((4, 2))})
+        best = min(best, value)
+    tf.train.Saver().save(sess, "model/last")
+print(best)
+""",
+        after="""\
+import numpy as np
+import tensorflow.compat.v1 as tf
+from sagemaker_support import keeper
+
+x = tf.placeholder(tf.float32, [None, 2])
+loss = tf.reduce_mean(tf.matmul(x, tf.Variable(tf.zeros([2, 1]))) - 1.0) ** 2
+train_op = tf.train.AdamOptimizer(0.1).minimize(loss)
+best = 1e9
+with tf.Session() as sess:
+    sess.run(tf.global_variables_initializer())
+    best = keeper.restore(sess, best=best)
+    for epoch in keeper.epochs(range(10)):
+        _, value = sess.run([train_op, loss], feed_dict={x: np.ones((4, 2))})
+        best = min(best, value)
+    tf.train.Saver().save(sess, "model/last")
+print(best)
+""",
+    ),
 )
 
 UNTOUCHED = (
@@ -201,6 +240,14 @@ x = torch.ones(3, requires_grad=True)
 for _ in range(3):
     y = (x * 2).sum()
 print(y)
+""",
+    """\
+import tensorflow.compat.v1 as tf
+
+train_images = tf.placeholder(tf.float32)
+with tf.Session() as sess:
+    for value in range(3):
+        print(sess.run(train_images * 2, feed_dict={train_images: value}))
 """,
     """\
 import torch

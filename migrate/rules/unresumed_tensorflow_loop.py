@@ -1,7 +1,8 @@
 """A TensorFlow loop written by hand that starts from the beginning after an interruption.
 
 What it finds
-    Loops around ``apply_gradients`` or around ``run`` of a TensorFlow 1 session, and the training of an ``Estimator``.
+    Loops around ``apply_gradients`` that have checkpoints of their own, training steps of TensorFlow 1 whose loop is not found, and the
+    training of an ``Estimator``. Loops of sessions, and eager ones without checkpoints, are SM301's.
 
 Why it matters on SageMaker
     Managed spot stops a job at any moment and starts it again on another machine; a job also ends at its runtime limit. Of the first
@@ -13,8 +14,8 @@ Fix and its safety
     there is carried into the checkpoint folder behind each ``save()``, and is there again before the manager looks for it. Both do
     nothing where no checkpoints are made (on EC2, unless ``SM_CHECKPOINT_DIR`` is set). How exactly such a run goes on is up to what
     the script's checkpoint holds: random state and the place in a data set are not in it by themselves.
-    Not done, with the reason: loops without such a checkpoint, sessions of TensorFlow 1 (their graph, queues and counters cannot be
-    followed, and cannot be run to see that it works), Estimators (which go on from ``model_dir`` by themselves).
+    Not done, with the reason: loops with a CheckpointManager that does not let them go on, steps of sessions whose loop is not found,
+    Estimators (which go on from ``model_dir`` by themselves).
 
 Source
     CONTRACT: what survives a spot interruption. TensorFlow: "Training checkpoints" (``tf.train.CheckpointManager``),
@@ -29,21 +30,19 @@ from collections.abc import Iterator
 from migrate.edits.model import Edit, Insert
 from migrate.facts.model import Span
 from migrate.facts.program import Module, Program
+from migrate.facts.training.graphs import tensorflow_steps
 from migrate.facts.training.loops import Act, Loop, chains
 from migrate.facts.training.makers import Makers, live_calls
 from migrate.facts.training.managed import imports_of
-from migrate.repo.acts import GRAPH_STEP
+from migrate.facts.training.resume import find_resumes
 from migrate.rules.base import Context, Example
 from migrate.rules.hooks import support_name
 from migrate.rules.model import Finding
 
 CODE = "SM314"
 NAME = "unresumed-tensorflow-loop"
-SESSIONS = ("Session", "InteractiveSession", "MonitoredTrainingSession", "managed_session")
 ESTIMATOR = "an Estimator goes on from its model_dir by itself: give it a folder below the checkpoint folder"
-SESSION = (
-    "the state of a TensorFlow 1 session is not followed: save it with a Saver in the loop, restore tf.train.latest_checkpoint before it"
-)
+LOOPLESS = "the loop around it is not found: save the session with a Saver there, restore tf.train.latest_checkpoint before it"
 BARE = "it has no tf.train.CheckpointManager that restores its latest checkpoint and tells the loop where to go on"
 
 
@@ -57,17 +56,20 @@ def check(context: Context) -> Iterator[Finding]:
         if name.endswith("estimator.train_and_evaluate") or _is_estimator(makers, module, call):
             message = "this training starts from the beginning after an interruption"
             yield Finding(CODE, NAME, module.place(call), "warning", message, "none", ESTIMATOR, effort=2)
-    for loop, graph in _loops(program, makers):
+    resumes = find_resumes(program)
+    told = {id(resume.loop.node) for resume in resumes}
+    for loop in [loop for loop in _loops(program) if id(loop.node) not in told]:  # SM301 keeps the others, or says why it does not
         message = f"the loop of line {loop.line} starts from the beginning after an interruption"
-        edits = () if graph else _edits(context, loop)
+        edits = _edits(context, loop)
         if edits:
             message = "this loop's own checkpoints are lost with the machine; the checkpoint folder lets it go on"
         elif edits is None:
             continue
-        reason = None if edits else SESSION if graph else BARE
-        yield Finding(
-            CODE, NAME, loop.module.place(loop.node), "warning", message, "safe" if edits else "none", reason, 1 if edits else 3, edits
-        )
+        place, reason = loop.module.place(loop.node), None if edits else BARE
+        yield Finding(CODE, NAME, place, "warning", message, "safe" if edits else "none", reason, 1 if edits else 3, edits)
+    for module, call in _steps_without_loop(program) if not resumes else ():
+        message = "this step of training starts from the beginning after an interruption"
+        yield Finding(CODE, NAME, module.place(call), "warning", message, "none", LOOPLESS, effort=3)
 
 
 def _is_estimator(makers: Makers, module: Module, call: ast.Call) -> bool:
@@ -76,34 +78,21 @@ def _is_estimator(makers: Makers, module: Module, call: ast.Call) -> bool:
     return any(".estimator." in made.name or ".learn." in made.name for made in makers.of(module, call.func.value))
 
 
-def _loops(program: Program, makers: Makers) -> Iterator[tuple[Loop, bool]]:
-    """The outermost loops that train, and whether by a session of TensorFlow 1."""
-    found: dict[int, tuple[Loop, bool]] = {}
+def _loops(program: Program) -> Iterator[Loop]:
+    """The outermost loops around ``apply_gradients``."""
+    found: dict[int, Loop] = {}
     for module, call in live_calls(program):
-        if not isinstance(call.func, ast.Attribute):
-            continue
-        graph = call.func.attr == "run" and _fetches_step(module, call) and _is_session(makers, module, call.func.value)
-        if graph or call.func.attr == "apply_gradients":
+        if isinstance(call.func, ast.Attribute) and call.func.attr == "apply_gradients":
             for chain in chains(program, Act(module, call)):
-                if chain:
-                    known = found.get(id(chain[-1].node))
-                    found[id(chain[-1].node)] = chain[-1], graph or (known is not None and known[1])
+                found.update((id(loop.node), loop) for loop in chain[-1:])
     yield from found.values()
 
 
-def _fetches_step(module: Module, call: ast.Call) -> bool:
-    """Whether a name in what is fetched is that of a training step: nothing else tells one from an evaluation."""
-    nodes = [node for argument in call.args[:1] for node in ast.walk(argument)]
-    for name in [node for node in nodes if isinstance(node, ast.Name)]:  # a list that is made before
-        found = module.scope(name).lookup(name.id)
-        lists = [b.value for b in found[1] if b.kind == "assign" and isinstance(b.value, (ast.List, ast.Tuple))] if found else []
-        nodes += [node for value in lists for node in ast.walk(value)]
-    names = [node.id if isinstance(node, ast.Name) else node.attr for node in nodes if isinstance(node, (ast.Name, ast.Attribute))]
-    return GRAPH_STEP.search(" ".join(names)) is not None
-
-
-def _is_session(makers: Makers, module: Module, node: ast.expr) -> bool:
-    return any(made.name.startswith("tensorflow.") and made.name.rsplit(".", 1)[-1] in SESSIONS for made in makers.of(module, node))
+def _steps_without_loop(program: Program) -> Iterator[tuple[Module, ast.Call]]:
+    """Steps of sessions for which no way of calls is found that leads to a loop."""
+    for module, call in tensorflow_steps(program).values():
+        if not any(chains(program, Act(module, call))):
+            yield module, call
 
 
 def _edits(context: Context, loop: Loop) -> tuple[Edit, ...] | None:

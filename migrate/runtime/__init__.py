@@ -18,6 +18,7 @@ MORE = {
     "keeper_chainer.py": ("chainer",),
     "keeper_keras.py": ("keras", "tensorflow"),
     "keeper_gluon.py": ("mxnet",),
+    "keeper_tf.py": ("tensorflow",),
     "keeper_ranks.py": ("distributed", "Distributed"),
 }
 _NEEDS = {  # every other name is of the settings
@@ -39,6 +40,7 @@ _SIGNS.update(
     _get_serialized=("keeper_chainer.py",),
     _put_variables=("keeper_keras.py",),
     _get_block=("keeper_gluon.py",),
+    _get_session=("keeper_tf.py",),
     _Together=("keeper_ranks.py",),
 )
 _ORDER = list(dict.fromkeys(file for parts in (SETTINGS, KEEPER, MORE, *_NEEDS.values()) for file in parts))

@@ -134,3 +134,100 @@ def test_scaling_alone_is_no_training() -> None:
 def test_fit_without_a_turn_to_go_on_from_is_no_act() -> None:
     source = "from sklearn.svm import SVC\nfor c in [1, 10]:\n    model = SVC(C=c)\n    model.fit([[1], [2]], [0, 1])\n"
     assert find_resumes(program_of({"train.py": source})) == []
+
+
+GRAPH = """\
+import tensorflow as tf
+
+w = tf.Variable(1.0)
+op = tf.train.GradientDescentOptimizer(0.1).minimize(w**2)
+"""
+MODEL = """\
+import tensorflow as tf
+
+
+class Model:
+    def __init__(self):
+        self.loss = tf.square(tf.Variable(1.0))
+        self.update = self.build()
+
+    def build(self):
+        applied = tf.train.AdamOptimizer().apply_gradients(gradients(self.loss))
+        with tf.control_dependencies([applied]):
+            done = tf.no_op()
+        return done
+
+    def fit(self, session):
+        return session.run([self.loss, self.update])
+
+
+"""
+
+
+@pytest.mark.parametrize(
+    ("source", "objects"),
+    [
+        (GRAPH + "with tf.Session() as s:\n    for i in range(3):\n        s.run(op)\n", ("s",)),
+        (GRAPH + "s = tf.InteractiveSession()\nfor i in range(3):\n    op.run()\n", ("s",)),
+        (GRAPH + "s = tf.compat.v1.Session()\nops = [w, op]\nfor i in range(3):\n    s.run(fetches=ops)\n", ("s",)),
+        (
+            GRAPH + "sv = tf.train.Supervisor()\nwith sv.managed_session() as s:\n    while not sv.should_stop():\n        s.run(op)\n",
+            ("s",),
+        ),
+        (MODEL + "model = Model()\nwith tf.Session() as sess:\n    for i in range(3):\n        model.fit(sess)\n", ("sess",)),
+    ],
+)
+def test_a_session_is_kept_with_all_that_it_trains(source: str, objects: tuple[str, ...]) -> None:
+    found = only(source)
+    assert (found.refused, found.caution) == (None, None)
+    assert found.objects == objects
+
+
+def test_each_fold_has_a_session_of_its_own() -> None:
+    source = GRAPH + "for fold in range(3):\n    with tf.Session() as s:\n        for i in range(3):\n            s.run(op)\n"
+    outer, inner = find_resumes(program_of({"train.py": source}))
+    assert (outer.objects, inner.objects) == ((), ("s",))
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "with tf.Session() as s:\n    for i in range(3):\n        s.run(w)\n",
+        "with tf.Session() as s:\n    s.run(op)\n",
+        "import subprocess\n\nfor train in ['a']:\n    subprocess.run([train])\n",
+    ],
+)
+def test_a_session_that_evaluates_is_no_training(source: str) -> None:
+    assert find_resumes(program_of({"train.py": GRAPH + source})) == []
+
+
+@pytest.mark.parametrize(
+    ("before", "inside", "reason"),
+    [
+        ("", "data.train.next_batch(3)", "the iterator data.train, made before the loop"),
+        ("tf.train.start_queue_runners(s)", "pass", "the session's queues begin anew"),
+        ("n = data.make_one_shot_iterator().get_next()", "pass", "the session's iterator over the data begins anew"),
+        ("it = data.make_initializable_iterator()", "s.run(it.initializer)", ""),
+    ],
+)
+def test_data_that_come_in_another_order_are_told(before: str, inside: str, reason: str) -> None:
+    source = f"{GRAPH}data = library.read()\ns = tf.Session()\n{before}\nfor i in range(3):\n    {inside}\n    s.run(op)\n"
+    found = only(source)
+    assert found.refused is None
+    assert (found.caution or "").startswith(reason) and bool(found.caution) == bool(reason)
+
+
+@pytest.mark.parametrize(
+    ("made", "inside", "reason"),
+    [
+        ("s = tf.train.MonitoredTrainingSession()", "pass", "a monitored session goes on from its checkpoint_dir"),
+        ("with tf.Session():", "pass", "the session that runs it has no name"),
+        ("server = tf.train.Server({})\ns = tf.Session(server.target)", "pass", "several processes train together"),
+        ("s = tf.Session()\nold = None", "print(old)\n    old = tf.identity(w)", "old, which the loop carries, is a part of the graph"),
+    ],
+)
+def test_what_cannot_be_kept_of_sessions_is_told(made: str, inside: str, reason: str) -> None:
+    loop = f"for i in range(3):\n    {inside}\n    {'op.run()' if made.startswith('with') else 's.run(op)'}\n"
+    if made.startswith("with"):
+        loop = "".join(f"    {line}\n" for line in loop.splitlines())
+    assert (only(f"{GRAPH}{made}\n{loop}").refused or "").startswith(reason)

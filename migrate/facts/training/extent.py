@@ -88,6 +88,10 @@ class Extent:
         found = [function for function in self.program.callees(module, call) if self.kinds.is_run_by(function, module, call)]
         return found or self._methods(module, call)
 
+    def runs_own(self, module: Module, call: ast.Call) -> bool:
+        """Whether a call runs a function of the program."""
+        return bool(self._called(module, call))
+
     def _methods(self, module: Module, call: ast.Call) -> list[Function]:
         """The methods that ``meter.update()`` and ``meter()`` may run, by what made ``meter``."""
         found = [self.program.method(cls, "__call__") for cls in self.kinds.classes(module, call.func)]

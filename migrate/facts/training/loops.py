@@ -9,6 +9,7 @@ from weakref import WeakKeyDictionary
 
 from migrate.facts.program import Function, Module, Program
 from migrate.facts.reach import dormant, is_alive, reached, started_outside
+from migrate.facts.training.graphs import tensorflow_steps
 from migrate.facts.training.objects import Kinds
 
 LoopNode = ast.For | ast.AsyncFor | ast.While
@@ -30,7 +31,7 @@ class Loop:
 
 @dataclass(frozen=True, eq=False)
 class Act:
-    """A call that trains: ``loss.backward()``, ``accelerator.backward(loss)``."""
+    """A call that trains: ``loss.backward()``, ``accelerator.backward(loss)``, ``session.run(train_op)``."""
 
     module: Module
     call: ast.Call
@@ -38,7 +39,7 @@ class Act:
 
 def acts(program: Program) -> list[Act]:
     """Every backward pass in the code that may run, and where there is none to be seen, the steps of optimizers; what a loop of
-    Chainer or scikit-learn trains with."""
+    Chainer, scikit-learn or TensorFlow trains with."""
     found = _calls_of(program, ("backward", "manual_backward")) or [
         act for act in _calls_of(program, ("step",)) if isinstance(act.module.parent(act.call), ast.Expr)
     ]
@@ -49,6 +50,7 @@ def acts(program: Program) -> list[Act]:
             assert isinstance(act.call.func, ast.Attribute)
             if kinds.of(act.module, act.call.func.value) == wanted[act.call.func.attr]:
                 found.append(act)
+    found += [Act(module, call) for module, call in tensorflow_steps(program).values()]
     return [act for act in found if not _trainer_calls(program, act)]
 
 

@@ -11,9 +11,9 @@ from migrate.facts.scopes import Scope
 
 SAME_OBJECT = {  # give the object back
     "to", "cuda", "cpu", "train", "eval", "half", "float", "double", "requires_grad_", "detach", "module",
-    "to_device", "to_gpu", "to_cpu", "to_chx",
+    "to_device", "to_gpu", "to_cpu", "to_chx", "as_default",
 }  # fmt: skip
-STATEFUL = {"model", "optimizer", "scheduler", "scaler", "reader"}
+STATEFUL = {"model", "optimizer", "scheduler", "scaler", "reader", "session"}
 # Methods that modules, optimizers and schedulers have.
 OF_LIBRARIES = {"train", "eval", "step", "forward", "backward", "zero_grad", "state_dict", "load_state_dict", "to", "update", "apply"}
 MOST_STEPS = 10
@@ -25,6 +25,8 @@ MODEL_HOMES = (
 CONTAINERS = {"list", "dict", "set", "collections.deque", "collections.defaultdict", "collections.OrderedDict", "collections.Counter"}
 TIMES = ("time.", "datetime.")
 ARRAYS = ("numpy.", "torch.zeros", "torch.ones", "torch.empty", "torch.tensor", "torch.full", "torch.randn", "torch.rand")
+SESSIONS = ("Session", "InteractiveSession", "get_session")  # of TensorFlow 1
+MONITORED = ("MonitoredSession", "MonitoredTrainingSession", "SingularMonitoredSession")
 GENERATORS = {"numpy.random.RandomState", "numpy.random.default_rng", "random.Random"}
 ENVIRONMENTS = ("gym.", "gymnasium.", "envpool.", "procgen.", "dm_control.", "pettingzoo.", "stable_baselines3.common.vec_env")
 BASES = {
@@ -39,8 +41,8 @@ NO_STATE = ("SummaryWriter", "Logger", "getLogger", "DataLoader", "Visdom", "Pro
 class Kinds:
     """Answers for one program. ``of`` gives one of: model, optimizer, scheduler, scaler, container, array, time, number, text, none,
     iterator, reader (an iterator or a random generator whose place can be saved), estimator and transformer (of scikit-learn),
-    environment, loader, sharded (FSDP, DeepSpeed), instance (of a class of the program; see ``class_of``), quiet (a logger and the
-    like, that holds nothing), or None where nothing is known.
+    environment, loader, session and monitored (of TensorFlow 1), sharded (FSDP, DeepSpeed), instance
+    (of a class of the program; see ``class_of``), quiet (a logger and the like, that holds nothing), or None where nothing is known.
     """
 
     def __init__(self, program: Program) -> None:
@@ -102,13 +104,14 @@ class Kinds:
 
     def _of_parameter(self, scope: Scope, name: str, steps: int) -> str | None:
         """By what the calls of the function pass."""
-        for module, argument in self._arguments(scope, name):
+        for module, argument in self.arguments(scope, name):
             kind = self.of(module, argument, steps + 1)
             if kind not in (None, "none"):
                 return kind
         return None
 
-    def _arguments(self, scope: Scope, name: str) -> list[tuple[Module, ast.expr]]:
+    def arguments(self, scope: Scope, name: str) -> list[tuple[Module, ast.expr]]:
+        """What the calls of a function pass for a parameter of it."""
         function = self.program.function_of(scope.node)
         if function is None:
             return []
@@ -162,7 +165,7 @@ class Kinds:
                 return []
             values = [(module, b.value) for b in found[1] if b.kind == "assign" and b.value is not None and not b.index]
             if any(b.kind == "param" for b in found[1]):
-                values += self._arguments(found[0], node.id)
+                values += self.arguments(found[0], node.id)
             return list({id(c.node): c for home, value in values for c in self.classes(home, value, steps + 1)}.values())
         if isinstance(node, ast.Attribute):
             owners = self.classes(module, node.value, steps + 1)
@@ -212,7 +215,7 @@ class Kinds:
             found = module.scope(node).lookup(node.id)
             values = [(module, b.value) for b in found[1] if b.kind == "assign" and b.value and not b.index] if found else []
             if found is not None and any(b.kind == "param" for b in found[1]):
-                values += self._arguments(found[0], node.id)
+                values += self.arguments(found[0], node.id)
         elif isinstance(node, ast.Call):
             functions = [d for d in self.program.definitions(module, node.func) if isinstance(d, Function)]
             values = [(f.module, returned) for f in functions for returned in returns_of(f)]
@@ -250,6 +253,8 @@ class Kinds:
             return self._of_library(module, node, name, steps)
         if isinstance(node.func, ast.Attribute) and node.func.attr in SAME_OBJECT:
             return self.of(module, node.func.value, steps + 1)
+        if isinstance(node.func, ast.Attribute) and node.func.attr == "managed_session":  # a Supervisor's
+            return "session"
         if isinstance(node.func, ast.Attribute) and node.func.attr == "setup":  # Chainer's optimizers give themselves back
             return "optimizer" if self.of(module, node.func.value, steps + 1) == "optimizer" else None
         if isinstance(node.func, ast.Subscript) and ast.unparse(node.func).endswith("__dict__[" + ast.unparse(node.func.slice) + "]"):
@@ -339,6 +344,10 @@ class Kinds:
             or last in ("Adam", "AdamW", "SGD", "Lamb", "LAMB", "RAdam", "AdaBelief", "Lookahead", "Adafactor")
         ):
             return "optimizer"
+        if last in SESSIONS and name.startswith(("tensorflow.", "keras.backend.")):
+            return "session"
+        if last in MONITORED and name.startswith("tensorflow."):
+            return "monitored"
         if last == "GradScaler":
             return "scaler"
         if last in ("iter", "cycle", "count", "islice", "zip", "enumerate", "map"):

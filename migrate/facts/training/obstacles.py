@@ -122,16 +122,20 @@ def _refuse_environment(extent: Extent, module: Module, call: ast.Call) -> None:
 
 
 def _drawn_from(call: ast.Call) -> ast.expr | None:
-    """What ``next(it)`` or ``it.next()`` takes from."""
+    """What ``next(it)``, ``it.next()`` or ``data.next_batch(32)`` takes from."""
     if isinstance(call.func, ast.Name) and call.func.id == "next" and call.args:
         return call.args[0]
     if isinstance(call.func, ast.Attribute) and call.func.attr in ("next", "__next__") and not call.args:
+        return call.func.value
+    if isinstance(call.func, ast.Attribute) and call.func.attr == "next_batch":
         return call.func.value
     return None
 
 
 def _iterator(extent: Extent, kind_of: KindOf, module: Module, call: ast.Call, source: ast.expr) -> Refused | None:
     roots = extent.roots(module, source)
+    if isinstance(call.func, ast.Attribute) and call.func.attr == "next_batch" and extent.runs_own(module, call):  # it is followed
+        return None
     if not roots or any(kind_of(root) in ("model", "container", "reader") for root in roots):
         return None
     if isinstance(source, ast.Call) and isinstance(source.func, ast.Attribute) and source.func.attr in NO_STATE_CALLS:

@@ -9,9 +9,10 @@ from weakref import WeakKeyDictionary
 
 from migrate.facts.model import Place
 from migrate.facts.program import Module, Program
-from migrate.facts.scopes import Binding
+from migrate.facts.scopes import Binding, Scope
 from migrate.facts.training.bound import Bound
 from migrate.facts.training.extent import Extent, Root
+from migrate.facts.training.graphs import SESSION_NAMES, data_begin_anew, held_outside, spread_sessions, tensorflow_steps
 from migrate.facts.training.loops import Loop, acts, chains, unfollowed
 from migrate.facts.training.makers import imports_library
 from migrate.facts.training.names import Names
@@ -26,7 +27,7 @@ CHANGES = {
 WRAPPERS = {"DataParallel", "DistributedDataParallel", "DDP", "compile"}  # keep the model that they are given
 NOT_KEPT = {
     "quiet", "loader", "ordered", "dataset", "file", "time", "model", "optimizer", "scheduler", "scaler", "text", "reader", "estimator",
-    "transformer",
+    "transformer", "session",
 }  # fmt: skip
 
 
@@ -148,10 +149,12 @@ class _Look:
     def resume(self) -> Resume:
         caution = refuse(self.program, self.extent, self._kind)
         self._stateful()
+        caution = self._sessions() or caution
         self._changed()
         bound = Bound(self.program, self.kinds, self.extent)
         names = Names(self.program, self.kinds, self.extent, bound)
         values = names.carried()
+        self._refuse_graph_parts(values)
         caution = caution or names.caution
         objects = [o for o in self._outermost(self.found.stateful) if o not in values and o not in self._aliases()]
         objects += [c for c in self._outermost(self.found.containers) if c not in values and not self._held(c, [*objects, *values])]
@@ -231,6 +234,8 @@ class _Look:
 
     def _stateful_call(self, module: Module, call: ast.Call, target: ast.Attribute) -> None:
         name = target.attr
+        if name == "run":
+            self._session_run(module, call, target)
         alone = isinstance(module.parent(call), ast.Expr) or any(isinstance(a, (ast.Name, ast.Lambda)) for a in call.args)
         switch = name in ("train", "eval") and isinstance(module.parent(call), ast.Expr) and len(call.args) < 2
         kinds = {"fit": ("estimator", "transformer"), "partial_fit": ("estimator", "transformer"), "update": ("optimizer",)}.get(name, ())
@@ -241,6 +246,55 @@ class _Look:
             for root in self.extent.roots(module, target.value):
                 if self._kind(root) not in NOT_KEPT - STATEFUL | {"environment", "instance", "container"}:
                     self._note_stateful(module, call, root, name in ("step", "zero_grad"))
+
+    def _session_run(self, module: Module, call: ast.Call, target: ast.Attribute) -> None:
+        """``session.run(...)`` changes the session's variables; ``train_op.run()`` those of the only one that there is."""
+        kind = self.kinds.of(module, target.value)
+        if kind == "monitored":
+            raise Refused("a monitored session goes on from its checkpoint_dir: give it one below the checkpoint folder", module, call)
+        if kind == "session" or ast.unparse(target.value).rsplit(".", 1)[-1] in SESSION_NAMES:
+            for root in self.extent.roots(module, target.value):
+                self._note_stateful(module, call, root, True)
+        elif id(call) in tensorflow_steps(self.program):
+            names = self._own_sessions()
+            if len(names) != 1:
+                raise Refused("the session that runs it has no name at the loop", module, call)
+            self._note_stateful(module, call, Root(names[0]), True)
+
+    def _own_sessions(self) -> list[str]:
+        """The names of sessions that are made before the loop."""
+        found: list[str] = []
+        scope: Scope | None = self.loop.module.scope(self.loop.node)
+        while scope is not None:
+            found += [n for n in scope.bindings if self._kind(Root(n)) == "session" and self._is_made_before(Root(n))]
+            scope = scope.parent
+        return list(dict.fromkeys(found))
+
+    def _sessions(self) -> Refused | None:
+        """Where sessions train: they hold what variables and optimizers hold. Returns what has to be looked at."""
+        if not any(self._kind(Root(text)) == "session" or text.rsplit(".", 1)[-1] in SESSION_NAMES for text in self.found.trained):
+            return None
+        spread = spread_sessions(self.program)
+        if spread is not None:
+            raise Refused("several processes train together", *spread)
+        outside = held_outside(self.program)
+        if outside is not None:
+            raise Refused("a part of what is trained is no variable of the session's graph", *outside)
+        for text in [text for text in self.found.stateful if self._kind(Root(text)) == "optimizer" and text not in self.found.trained]:
+            del self.found.stateful[text]
+        anew = data_begin_anew(self.program, self.extent.nodes())
+        return Refused(*anew) if anew is not None else None
+
+    def _refuse_graph_parts(self, values: list[str]) -> None:
+        """A tensor of a graph is no value that could be saved."""
+        if not any(self._kind(Root(text)) == "session" for text in self.found.trained):
+            return
+        module, scope = self.loop.module, self.loop.module.scope(self.loop.node)
+        for name in values:
+            found = scope.lookup(name)
+            for value in [b.value for b in found[1] if self.extent._inside(b)] if found is not None else []:
+                if isinstance(value, ast.Call) and (self.program.qualified(module, value.func) or "").startswith("tensorflow."):
+                    raise Refused(f"{name}, which the loop carries, is a part of the graph", module, value)
 
     def _note_stateful(self, module: Module, node: ast.AST, root: Root, trained: bool) -> None:
         whole = next((w for w in _prefixes(root.text) if root.element and root.home is None and self._kind(Root(w)) == "model"), None)
@@ -431,7 +485,7 @@ class _Look:
 
 def _steps(look: _Look) -> bool:
     """Whether a turn changes what is trained; a gradient may be wanted for itself."""
-    return any(
+    return any(id(n) in tensorflow_steps(look.program) for _, n in look.extent.nodes()) or any(
         isinstance(n, ast.Call) and isinstance(n.func, ast.Attribute) and n.func.attr == "step" and isinstance(m.parent(n), ast.Expr)
         for m, n in look.extent.nodes()
     )
