@@ -18,7 +18,7 @@ MORE = {
     "keeper_chainer.py": ("chainer",),
     "keeper_keras.py": ("keras", "tensorflow"),
     "keeper_gluon.py": ("mxnet",),
-    "keeper_tf.py": ("tensorflow",),
+    "keeper_tf.py": ("Session", "InteractiveSession", "managed_session", "get_session"),
     "keeper_ranks.py": ("distributed", "Distributed"),
 }
 _NEEDS = {  # every other name is of the settings
