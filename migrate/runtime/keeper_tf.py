@@ -6,7 +6,7 @@ from typing import Any, Dict
 from migrate.runtime.keeper_states import _OTHERS
 
 
-def _variables_of(session: Any) -> Dict[str, Any]:
+def _session_variables(session: Any) -> Dict[str, Any]:
     keys = ("variables", "local_variables")
     return {variable.name: variable for key in keys for variable in session.graph.get_collection(key)}
 
@@ -17,7 +17,7 @@ def _get_session(session: Any) -> Dict[str, Any]:
     if last is not None:
         return dict(last)
     _read_at_close(session)
-    variables = _variables_of(session)
+    variables = _session_variables(session)
     unset = sys.modules["tensorflow"].errors.FailedPreconditionError
     try:
         return dict(session.run(variables))
@@ -33,7 +33,7 @@ def _get_session(session: Any) -> Dict[str, Any]:
 
 def _put_session(session: Any, state: Dict[str, Any]) -> None:
     _read_at_close(session)
-    variables = _variables_of(session)
+    variables = _session_variables(session)
     strangers = sorted(set(state) - set(variables))
     if strangers:
         raise ValueError("its graph has no variable %s, which the checkpoint has: make it before the loop" % strangers[0])
