@@ -86,9 +86,11 @@ def _read(program: Program, module: Module, node: ast.Call | ast.Subscript, env:
 
 
 def _known_text(program: Program, module: Module, node: ast.expr) -> str | None:
-    """The text of a literal; of ``os.path.join(ROOT, "input")`` what stands behind the folder of the code."""
+    """The text of a literal; of ``os.path.join(ROOT, "input")`` and ``ROOT / "input"`` what stands behind the folder of the code."""
     if isinstance(node, ast.Constant):
         return node.value if isinstance(node.value, str) else None
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div) and isinstance(node.right, ast.Constant):
+        return normal(node.right.value) if isinstance(node.right.value, str) else None
     if isinstance(node, ast.Call) and (program.qualified(module, node.func) or "").endswith("path.join"):
         texts = [a.value for a in node.args[1:] if isinstance(a, ast.Constant) and isinstance(a.value, str)]
         return normal("/".join(texts)) if texts and len(texts) == len(node.args) - 1 else None

@@ -28,7 +28,9 @@ def agreed(findings: Iterable[Finding], objections: Collection[tuple[str, Place]
         for edit in finding.edits:
             if (where := _where(finding, edit)) is not None:
                 codes.setdefault(where, set()).add(_code(edit))
-    return [_settled(finding, codes, objections) for finding in merged.values()]
+    settled = [_settled(finding, codes, objections) for finding in merged.values()]
+    mended = {(finding.rule, finding.place) for finding in settled if finding.edits}
+    return [f for f in settled if f.edits or (f.rule, f.place) not in mended]  # one entry point does not know what another one does
 
 
 def _settled(finding: Finding, codes: dict[tuple[object, ...], set[str]], objections: Collection[tuple[str, Place]]) -> Finding:

@@ -47,6 +47,13 @@ def test_an_objection_takes_the_edit_away() -> None:
     assert agreed([finding(edit)], {("SM2", PLACE)}) == [finding(edit)]
 
 
+def test_what_one_entry_point_mends_is_not_left_for_another() -> None:
+    mended = finding(Replace("a.py", AT, "x"))
+    left = replace(mended, message="other", fix="none", reason="not known", edits=())
+    assert agreed([left, mended]) == [mended]
+    assert agreed([left, mended], {("SM1", PLACE)})[0] == left
+
+
 def test_a_loop_that_another_entry_point_runs_inside_a_loop_is_not_kept() -> None:
     rule = next(rule for rule in all_rules() if rule.code == "SM301")
     shared = """\

@@ -111,7 +111,7 @@ def _along(program: Program, kinds: Kinds, chain: tuple[Loop, ...]) -> Iterator[
         if not any(_steps(_Look(program, kinds, loop)) for loop in chain):
             return
         reason = f"it is not found what calls {stranger.node.name}(), which leads to it: another loop may stand around it"
-        yield Resume(chain[-1], refused=reason, unfollowed=True, where=stranger.module.place(stranger.node))
+        yield Resume(chain[-1], refused=reason, unfollowed=True)
         return
     for loop in reversed(chain):
         look = _Look(program, kinds, loop)
