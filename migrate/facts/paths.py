@@ -127,7 +127,7 @@ class _Decider:
                 self._redirect(origin, group, "channel")
                 self._leave(origin, BESIDE_INPUT, loses=True, acts=("write",))
         done = {id(o) for o in [*outputs, *inputs]}
-        self.placed = {id(u) for o in [*outputs, *inputs] if self._has_place(o) for u, _ in o.uses}
+        self.placed = self.uses.placed | {id(u) for o in [*outputs, *inputs] if self._has_place(o) for u, _ in o.uses}
         for origin in origins:
             if id(origin) not in done:
                 self._at_the_call(origin)

@@ -73,6 +73,7 @@ class Uses:
     uses: list[PathUse] = field(default_factory=list)
     origins: dict[tuple[object, ...], Origin] = field(default_factory=dict)
     unknown: list[Unknown] = field(default_factory=list)
+    placed: set[int] = field(default_factory=set)  # ids of uses whose path an earlier apply has given its place
     beside: list[Unknown] = field(default_factory=list)  # writes into a channel that an earlier apply made
     remote: list[tuple[PathUse, str]] = field(default_factory=list)
     defaulted: list[PathUse] = field(default_factory=list)
@@ -172,6 +173,7 @@ def _place(program: Program, values: Values, found: Uses, use: PathUse, value: V
     elif first.kind == "option" and first.option is not None:
         _place_option(program, values, found, use, value, depth)
     elif first.kind == "env" and first.text.startswith("SM_"):
+        found.placed.add(id(use))
         if first.text.startswith("SM_CHANNEL_") and use.act == "write":
             found.beside.append(Unknown(use, value, BESIDE_INPUT))
     elif first.kind == "anchor" and first.node is not None and first.module is not None:

@@ -548,7 +548,7 @@ class Values:
         if not node.args or not words(last) & {"path", "dir", "directory", "folder"}:
             return []
         made = (Part("hole", MADE_BY_LIBRARY),)
-        return [(*v, *made) for v in self.of(module, node.args[0]) if v and v[0].kind in ("literal", "option", "anchor")]
+        return [(*v, *made) for v in self.of(module, node.args[0]) if v and _is_start(v[0])]
 
     def _anchored(self, module: Module, join: ast.Call | ast.BinOp, value: Value) -> Value:
         """A path joined to the working folder or the code's own starts at this join's first part: there it can be given another start."""
@@ -606,6 +606,11 @@ def _assigned_attributes(module: Module) -> list[tuple[ast.Attribute, ast.expr]]
                 targets = node.targets if isinstance(node, ast.Assign) else [node.target]
                 found += [(target, node.value) for target in targets if isinstance(target, ast.Attribute)]
     return found
+
+
+def _is_start(part: Part) -> bool:
+    """Whether paths start here: also at a variable of SageMaker's, that an earlier apply has put in."""
+    return part.kind in ("literal", "option", "anchor") or (part.kind == "env" and part.text.startswith("SM_"))
 
 
 def _alternatives(node: ast.expr) -> list[ast.expr]:

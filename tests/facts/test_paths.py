@@ -267,6 +267,8 @@ def test_a_path_that_is_redirected_where_it_starts_is_not_redirected_again() -> 
         "path = os.path.join(a.run, 'p.json')\nopen(path, 'w')\n"
     )
     assert [r.option.dest for r in paths_of(source).redirects if r.option] == ["log_dir"] and len(paths_of(source).redirects) == 1
+    again = paths_of("import os; " + source.replace("'logs'", "os.environ.get('SM_OUTPUT_DATA_DIR', 'logs')"))
+    assert not again.redirects and not again.left
 
 
 def test_the_first_of_joined_parts_is_given_its_folder_beside_them() -> None:
@@ -314,6 +316,8 @@ def test_what_a_library_makes_of_a_folder_starts_where_the_folder_does() -> None
         "torch.save({}, d / 'last.pt')\n"
     )
     assert set(codes_of(source)) == {"train.py:4"}
+    again = paths_of("import os; " + source.replace("'runs/train'", "os.path.join(os.environ.get('SM_MODEL_DIR', ''), 'runs/train')"))
+    assert not again.redirects and not again.left
 
 
 def test_a_read_of_which_nothing_is_known_is_told_only_where_no_channel_brings_data() -> None:
