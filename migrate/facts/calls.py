@@ -10,6 +10,7 @@ from pathlib import Path
 
 from migrate.errors import UserError
 from migrate.facts.program import Class, Module, Program
+from migrate.facts.training.graphs import is_session
 
 ACTS = {"read", "write", "make", "test", "list", "remove", "mode", "mode2"}
 KINDS = {"data", "model", "config", "checkpoint", "log", "cache", "text"}
@@ -102,6 +103,8 @@ def rows_of(calls: Table, program: Program, module: Module, call: ast.Call) -> l
         return _of_bases(calls, program, cls) if cls is not None and call.func.attr == "__init__" else []
     if program.callees(module, call):
         return []
+    if call.args and is_session(program, module, call.args[0]):  # ``saver.save(session, path)``
+        return calls.exact.get(f"tensorflow.train.Saver.{call.func.attr}", [])
     return calls.method.get(call.func.attr, [])
 
 

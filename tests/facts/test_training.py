@@ -597,3 +597,13 @@ def test_a_loader_with_a_generator_of_its_own_is_restored(made: str, named: bool
     )
     (resume,) = resumes_of(source)
     assert resume.objects == (("loader", "net", "opt") if named else ("net", "opt"))
+
+
+@pytest.mark.parametrize("shuffle", ["random.shuffle(order)", "numpy.random.shuffle(order)", "rng.shuffle(order)"])
+def test_what_a_turn_shuffles_comes_back_in_its_order(shuffle: str) -> None:
+    source = (
+        "import random\nimport numpy\nimport torch\n\nmodel = torch.nn.Linear(1, 1)\noptimizer = torch.optim.SGD(model.parameters(), 0.1)\norder = some.library()\nrng = random.Random(1)\n"
+        f"for epoch in range(3):\n    {shuffle}\n    model(order[0]).backward()\n    optimizer.step()\n"
+    )
+    (found,) = find_resumes(program_of({"train.py": source}))
+    assert "order" in found.objects

@@ -63,11 +63,16 @@ def _live(program: Program, names: set[str]) -> Iterator[tuple[Module, ast.Call]
                     yield module, call
 
 
+def is_session(program: Program, module: Module, node: ast.expr) -> bool:
+    """Whether an expression is a session of TensorFlow 1, by what made it, or by its name."""
+    named = isinstance(node, (ast.Name, ast.Attribute)) and _last(node) in SESSION_NAMES
+    return named or ("tensorflow" in module.text and Kinds(program).of(module, node) in ("session", "monitored"))
+
+
 def _is_session_run(kinds: Kinds, module: Module, call: ast.Call) -> bool:
     """Whether a session runs a training step here; else it evaluates."""
     assert isinstance(call.func, ast.Attribute)
-    named = ast.unparse(call.func.value).rsplit(".", 1)[-1] in SESSION_NAMES
-    if not named and kinds.of(module, call.func.value) not in ("session", "monitored"):
+    if not is_session(kinds.program, module, call.func.value):
         return False
     fetched = [*call.args[:1], *(k.value for k in call.keywords if k.arg == "fetches")]
     return any(is_training_op(kinds, module, node) or _is_named_so(node) for node in fetched)

@@ -371,6 +371,16 @@ class _Look:
                     changed = changed.value
                 for root in self.extent.roots(module, changed):
                     self._note_container(module, node, root)
+            elif isinstance(node, ast.Call) and self._shuffles(module, node):
+                for root in self.extent.roots(module, node.args[0]):
+                    self._note_container(module, node, root, sure=True)
+
+    def _shuffles(self, module: Module, call: ast.Call) -> bool:
+        """``random.shuffle(order)``: what is shuffled is a list or an array, whatever made it."""
+        if not isinstance(call.func, ast.Attribute) or call.func.attr != "shuffle" or not call.args:
+            return False
+        known = self.program.qualified(module, call.func) in ("random.shuffle", "numpy.random.shuffle")
+        return known or self.kinds.of(module, call.func.value) == "reader"
 
     def _stored(self, module: Module, target: ast.expr, statement: ast.Assign | ast.AugAssign | ast.AnnAssign) -> None:
         if isinstance(target, ast.Subscript):
@@ -417,14 +427,14 @@ class _Look:
             self._read = {n.attr for n in nodes if isinstance(n.ctx, ast.Load)}
         return name in self._read
 
-    def _note_container(self, module: Module, node: ast.AST, root: Root) -> None:
+    def _note_container(self, module: Module, node: ast.AST, root: Root, sure: bool = False) -> None:
         if root.element and self._kind(Root(root.text, root.home, True)) in NOT_KEPT:  # a batch that a loader of several gives
             return
         root = Root(root.text, root.home)
         kind = self._kind(root)
         if kind in NOT_KEPT or (kind is None and "." in root.text and _below(root.text, self.found.stateful)):
             return
-        if kind in ("container", "array") and root.home is None:
+        if (sure or kind in ("container", "array")) and root.home is None:
             self.found.containers.setdefault(root.text)
 
     # -- which of them are named -------------------------------------------------------------------------------------------------------
