@@ -155,6 +155,9 @@ def verify_command(
         typer.Option("--engine", metavar="sandbox|process", help="How to run it: sandbox where bubblewrap works, else process."),
     ] = None,
     network: Annotated[bool, typer.Option("--network", help="Let it have the network in the sandbox.")] = False,
+    memory: Annotated[
+        float | None, typer.Option("--memory", metavar="GIB", min=0.001, help="Kill it where it has more memory, as the instance would.")
+    ] = None,
     hp: Annotated[
         list[str] | None, typer.Option("--hp", metavar="NAME=VALUE", help="Set a hyperparameter for the runs (JSON, or text).")
     ] = None,
@@ -190,6 +193,7 @@ def verify_command(
             trust=trust,
             engine=engine,
             network=network,
+            memory=None if memory is None else int(memory * 2**30),
             hyperparameters={_key(found, name): _value(value) for name, value in (_pair(h, "--hp") for h in hp or [])},
             dangerous=found.dangerous,
             drill=wish,

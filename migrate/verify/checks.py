@@ -154,6 +154,9 @@ def ended(seen: Seen, options: Options, channels: Mapping[str, bool]) -> Check:
     if run.timed_out:
         text = f"did not end within {options.timeout:g} s, and was stopped"
         return Check("run", run.style, "fail", text, _last(run.tail), run.seconds, "a longer --timeout, or --quick")
+    if seen.outcome.out_of_memory and options.memory is not None:
+        text = f"had more than {options.memory / 2**30:.3g} GiB of memory, and was killed as the instance would kill it"
+        return Check("run", run.style, "fail", text, _last(run.tail), run.seconds, "smaller batches, fewer workers, or a larger instance")
     if run.exit_code == 0:
         return Check("run", run.style, "pass", f"exit code 0 in {took}", (), run.seconds)
     failure = trace.read(seen.outcome.tail, seen.inside.code)

@@ -35,6 +35,7 @@ def run(
     dangerous: Mapping[str, Sequence[str]] | None = None,
     engine: str | None = None,
     network: bool = False,
+    memory: int | None = None,
     drill: Wish | None = None,
     unresumed: Mapping[str, Sequence[str]] | None = None,
     tell: Callable[[str, str], None] | None = None,
@@ -46,7 +47,7 @@ def run(
     names, and the ones that no entry point declares. ``dangerous`` maps an entry point's path to what its facts say of
     absolute paths, ``unresumed`` to what the scan says of going on after an interruption. With ``drill``, the interruptions are
     drilled instead of the ordinary runs. ``tell`` is called with the entry point and the last line of its output. ``timeout`` is in
-    seconds of one run.
+    seconds of one run, ``memory`` in bytes of all its processes. Without ``engine``, it is the best that this machine has.
     Raises UserError for what no entry point could be run with (no such Python, no such engine, no such channel folder).
     """
     options = Options(
@@ -60,6 +61,7 @@ def run(
         environment=None if environment is None else dict(environment),
         engine=engine,
         network=network,
+        memory=memory,
         drill=drill,
     )
     if drill is not None and quick:

@@ -24,6 +24,8 @@ class Command:
     environment: Mapping[str, str]
     timeout: float
     log: Path
+    bound: Mapping[str, Path]  # channels that are not copied: name -> folder of this machine
+    memory: int | None  # bytes that all its processes may have together
     watched: Mapping[str, Path]  # channels: name -> folder whose reading is to be noticed
     on_line: Callable[[str], None] | None = None
 
@@ -38,6 +40,7 @@ class Outcome:
     exit_code: int | None
     signal: int | None
     timed_out: bool
+    out_of_memory: bool
     seconds: float
     peak_memory: int
     output_bytes: int

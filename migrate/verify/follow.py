@@ -25,8 +25,12 @@ class Follower:
     and ends the script at once when it is ended: so it is asked to end only when no script is there.
     """
 
-    def __init__(self, child: subprocess.Popen[bytes], mark: str, output: Output, watch: Watch, wrapped: bool = False) -> None:
+    def __init__(
+        self, child: subprocess.Popen[bytes], mark: str, output: Output, watch: Watch, memory: int | None = None, wrapped: bool = False
+    ) -> None:
         self.child = child
+        self.memory = memory
+        self.out_of_memory = False
         self.mark = mark.encode()
         self.wrapped = wrapped
         self.output = output
@@ -39,7 +43,7 @@ class Follower:
         self._selector.register(child.stdout, selectors.EVENT_READ)
 
     def follow(self, deadline: float) -> bool:
-        """Until the child ends (False) or the time is over (True)."""
+        """Until the child ends (False) or the time is over (True); or until it has more memory than it may, and is killed for it."""
         while True:
             self._drain(_TICK)
             self.watch.poll()
@@ -49,6 +53,9 @@ class Follower:
                 return False
             if time.monotonic() > deadline:
                 return True
+            if self.out_of_memory:
+                self._signal(signal.SIGKILL)
+                return False
 
     def linger(self) -> tuple[str, ...]:
         """The command lines of what is still there a second after the child has ended."""
@@ -121,14 +128,17 @@ class Follower:
         return out
 
     def _measure(self) -> None:
-        """Every half second, and at first often: the resident memory of all processes of the run."""
+        """Every half second, and at first or with a limit often: the resident memory of all processes of the run."""
         now = time.monotonic()
-        if now - self._measured < (0.5 if self.peak else 0):
+        if now - self._measured < (0.5 if self.peak and self.memory is None else 0):
             return
         self._measured = now
-        total = _resident(self.child.pid)
-        total += sum(_resident(pid) for pid in self._descendants())
+        pids = [self.child.pid, *self._descendants()]
+        total = sum(_resident(pid) for pid in pids)
         self.peak = max(self.peak, total)
+        if self.memory is not None and total > self.memory:
+            # pages that processes share count once for all of them, which takes longer to find out
+            self.out_of_memory = sum(_share(pid) for pid in pids) > self.memory
 
 
 def _processes() -> list[int]:
@@ -158,6 +168,14 @@ def _stat(pid: int) -> tuple[str, int] | None:
 def _resident(pid: int) -> int:
     fields = _read(f"/proc/{pid}/statm").split()
     return int(fields[1]) * os.sysconf("SC_PAGE_SIZE") if len(fields) > 1 else 0
+
+
+def _share(pid: int) -> int:
+    """The memory of a process, of shared pages its part."""
+    for line in _read(f"/proc/{pid}/smaps_rollup").splitlines():
+        if line.startswith(b"Pss:"):
+            return int(line.split()[1]) * 1024
+    return _resident(pid)
 
 
 def _command_line(pid: int) -> str:

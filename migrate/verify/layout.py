@@ -175,6 +175,17 @@ def fill_channel(name: str, source: Path, layout: Layout, limit: int) -> Path:
     return target
 
 
+def whole(source: Path) -> bool:
+    """Whether it is a folder that no link leads out of, so that it is the same wherever it is mounted."""
+    real = source.resolve()
+    for folder, folders, files in os.walk(real):
+        for name in (*folders, *files):
+            path = Path(folder, name)
+            if path.is_symlink() and (os.path.isabs(os.readlink(path)) or not path.resolve().is_relative_to(real)):
+                return False
+    return real.is_dir()
+
+
 def move_channel(filled: Path, target: Path) -> None:
     """Hand a filled channel on to another run. A folder that is read-only cannot be moved, except by root."""
     target.parent.mkdir(parents=True, exist_ok=True)

@@ -38,6 +38,7 @@ class Options:
     settings_timeout: float = 300.0
     engine: str | None = "process"  # None for the best that this machine has
     network: bool = False
+    memory: int | None = None  # bytes
     on_line: Callable[[str], None] | None = None
     drill: Wish | None = None
     unresumed: tuple[str, ...] = ()

@@ -60,6 +60,7 @@ class Verifier:
         self.notes: list[str] = []
         self.drill: Drill | None = None
         self.idle: str | None = None  # why the drill could interrupt nothing
+        self.bound: dict[str, Path] = {}  # channels that the engine shows as they lie here
         self._filled: dict[str, Path] = {}
         self._code: tuple[Path, snapshot.Snapshot] | None = None
         self.scratch = Path(tempfile.mkdtemp(prefix="migrate-verify-")).resolve()
@@ -145,9 +146,13 @@ class Verifier:
         return {name: name in self.channels for name in names}
 
     def fill(self, place: Layout) -> None:
-        """Channels: copied once, and moved on from one style to the next where the last run has left them as they were."""
+        """Channels: shown as they are where the engine can; else copied once, and moved on to the next style if the last left them so."""
         for name, source in self.channels.items():
             target = place.data / name
+            if self.engine.contained and (name in self.bound or layout.whole(source)):
+                self.bound[name] = source.resolve()
+                target.mkdir(parents=True, exist_ok=True)
+                continue
             ready = self._filled.pop(name, None)
             if ready is not None and ready.exists():
                 layout.move_channel(ready, target)
@@ -201,7 +206,7 @@ class Verifier:
         calls.unlink(missing_ok=True)
         shims.write(place.watch / "bin", inside.watch / calls.name)
         probe = self._probe(place, values, stop, drill)
-        watched = {name: place.data / name for name in self.channels}
+        watched = {name: self.bound.get(name, place.data / name) for name in self.channels}
         roots = checks.watched_roots(place, self.entry, self.options.trust and not self.engine.contained)
         if self.engine.contained:
             roots[place.root] = ()
@@ -215,6 +220,8 @@ class Verifier:
             environment=interpreter.child_environment(inside, container, self.python, values, environment, probe),
             timeout=timeout,
             log=log,
+            bound=self.bound,
+            memory=self.options.memory,
             watched={} if stop else watched,
             on_line=self.options.on_line,
         )

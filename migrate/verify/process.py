@@ -30,7 +30,7 @@ class ProcessEngine:
         "/opt/ml itself: paths are rebased, a literal /opt/ml in a script is not",
         "the network",
         "compiled code and other programs that read or write absolute paths: they are not stopped, and their reads are not seen",
-        "memory, shared memory and CPU limits of the instance type",
+        "shared memory and CPU limits of the instance type, and memory but for --memory",
     )
 
     def unavailable(self) -> str | None:
@@ -58,7 +58,7 @@ class ProcessEngine:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-            follower = Follower(child, f"{MARK}={mark}", output, watch)
+            follower = Follower(child, f"{MARK}={mark}", output, watch, command.memory)
             try:
                 timed_out = follower.follow(started + command.timeout)
                 seconds = time.monotonic() - started
@@ -71,6 +71,7 @@ class ProcessEngine:
             exit_code=code if code is not None and code >= 0 else None,
             signal=-code if code is not None and code < 0 else None,
             timed_out=timed_out,
+            out_of_memory=follower.out_of_memory,
             seconds=seconds,
             peak_memory=follower.peak,
             output_bytes=output.total,

@@ -44,7 +44,7 @@ class SandboxEngine:
         self.shown = _shown(shown)
         self.isolates: tuple[str, ...] = (
             "the file system: /opt/ml, /root, /tmp and all other folders are the run's own, the system and the packages are read-only",
-            "the channels: copies, read-only; the code: a copy",
+            "the channels are read-only; the code is a copy",
             "processes, users, shared memory and the host name (algo-1); an environment without AWS_* or any other secret of yours",
             *(() if network else ("the network, but for the run's own localhost (--network gives it)",)),
             "the EC2 metadata address, for Python code and the AWS SDKs; aws, sudo, shutdown, reboot, poweroff and halt",
@@ -52,7 +52,7 @@ class SandboxEngine:
         self.does_not: tuple[str, ...] = (
             *(("the network",) if network else ()),
             "the kernel, the GPUs, and the system's libraries and programs, which are this machine's and not the image's",
-            "memory, shared memory and CPU limits of the instance type",
+            "shared memory and CPU limits of the instance type, and memory but for --memory",
         )
 
     def unavailable(self) -> str | None:
@@ -100,7 +100,7 @@ class SandboxEngine:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-            follower = Follower(child, mark, output, watch, wrapped=True)
+            follower = Follower(child, mark, output, watch, command.memory, wrapped=True)
             try:
                 timed_out = follower.follow(started + command.timeout)
                 seconds = time.monotonic() - started
@@ -115,6 +115,7 @@ class SandboxEngine:
             exit_code=code,
             signal=number,
             timed_out=timed_out,
+            out_of_memory=follower.out_of_memory,
             seconds=seconds,
             peak_memory=follower.peak,
             output_bytes=output.total,
@@ -138,7 +139,7 @@ class SandboxEngine:
             out += ["--bind", str(real), seen]
         for folder in sorted(layout.data.iterdir()):
             if folder.name not in ("code", "sm_drivers"):
-                out += ["--ro-bind", str(folder), f"{_BASE}/input/data/{folder.name}"]
+                out += ["--ro-bind", str(command.bound.get(folder.name, folder)), f"{_BASE}/input/data/{folder.name}"]
         for path in (*self.shown, *self._files()):
             out += ["--ro-bind", path, path]
         for name in ("hosts", "hostname"):

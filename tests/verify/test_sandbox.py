@@ -122,6 +122,29 @@ def test_a_channel_cannot_be_written(repo: Repo, style: str) -> None:
     ]
 
 
+def test_a_large_channel_is_not_copied(repo: Repo) -> None:
+    assert verdicts(verify(repo, GOOD, copy_limit=3, styles=("toolkit", "v3"))) == {}
+
+
+def test_a_channel_with_links_holds_what_they_lead_to(repo: Repo, tmp_path: Path) -> None:
+    """As what is uploaded does."""
+    linked = tmp_path / "linked"
+    linked.mkdir()
+    (linked / "rows.txt").symlink_to(repo.data / "rows.txt")
+    assert verdicts(verify(repo, GOOD, channels={"training": linked}, styles=("toolkit", "v3"))) == {}
+    assert verdicts(verify(repo, GOOD, channels={"training": repo.data / "rows.txt"})) == {}
+
+
+def test_too_much_memory_is_told(repo: Repo) -> None:
+    """Of all processes together; what they share counts once."""
+    script = GOOD + (
+        "held = bytearray(b'x') * (150 << 20)\nif os.fork():\n    os.wait()\nelse:\n    import threading\n    threading.Event().wait(1)\n"
+    )
+    assert verdicts(verify(repo, script, memory=250 << 20)) == {}
+    report = verify(repo, script, memory=100 << 20)
+    assert check(report, "run").message == "had more than 0.0977 GiB of memory, and was killed as the instance would kill it"
+
+
 @pytest.fixture
 def server() -> Iterator[int]:
     """The port of a server on this machine's own localhost."""
