@@ -41,6 +41,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=15)
     rounds = parser.parse_args().rounds
     with tempfile.TemporaryDirectory() as folder:
+        tempfile.tempdir = folder  # the engines' own folders go with it
         starts = _starts(Path(folder))
         taken: dict[str, list[float]] = {name: [] for name in starts}
         for turn in range(rounds + 1):
@@ -67,7 +68,7 @@ def _starts(folder: Path) -> dict[str, Callable[[], object]]:
         place.mkdir()
     (repo / "train.py").write_text(_SCRIPT)
     (data / "rows.txt").write_text("1 2 3\n")
-    entry = EntryPoint("train.py", "none", None, "argparse", (), (), (), "none", None, None, ("train.py",))
+    entry = EntryPoint("train.py", "none", None, "argparse", (), (), (), "none", None, None)
     out: dict[str, Callable[[], object]] = {}
 
     def engine(name: str) -> Callable[[], object]:
