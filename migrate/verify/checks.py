@@ -61,7 +61,7 @@ def literal_paths(root: Path, entry: EntryPoint) -> Check | None:
     if not places:
         return None
     message = "names /opt/ml literally; this engine rebases paths through SM_* variables alone, so those lines see nothing here"
-    return Check("literal /opt/ml", None, "note", message, tuple(places[:_MOST]))
+    return Check("literal /opt/ml", None, "note", message, tuple(places[:_MOST]), advice="--engine sandbox has the real /opt/ml")
 
 
 def sources(root: Path, entry: EntryPoint) -> list[tuple[str, bytes]]:

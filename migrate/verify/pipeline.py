@@ -110,7 +110,9 @@ class Verifier:
     def _before_running(self) -> list[Check]:
         if self.options.dangerous and not self.options.trust and not self.engine.contained:
             raise UserError(
-                "not run, since the script changes files outside the repo: " + "; ".join(self.options.dangerous[:5]) + " (--trust)"
+                "not run, since the script changes files outside the repo: "
+                + "; ".join(self.options.dangerous[:5])
+                + " (--engine sandbox keeps it apart; --trust runs it nevertheless)"
             )
         if self.entry.path not in self.files:
             raise UserError(f"{self.entry.path}: not among the files that would travel (ignored by git?)")

@@ -23,6 +23,7 @@ from migrate.verify.engine import choose
 from migrate.verify.model import Report
 from tests.verify.conftest import left_running
 from tests.verify.repos import GOOD, HEAD, READ, SAVE, Repo, check, contract_run, lines, verdicts
+from tests.verify.test_drill import LIGHT, drilled, edited
 from tests.verify.test_ending import DRIVER, WAIT
 
 
@@ -105,7 +106,7 @@ def test_an_ec2_path_that_is_not_there(repo: Repo, statement: str, told: str) ->
 
 def test_each_start_has_an_empty_machine(repo: Repo) -> None:
     """What the settings run or the other convention leaves is not there in the next."""
-    leave = "assert not os.path.exists('/data') and os.listdir('/tmp/') == []\nos.makedirs('/data')\nos.makedirs('/tmp/x')\n"
+    leave = "assert not os.path.exists('/data') and not os.path.exists('/tmp/x')\nos.makedirs('/data')\nos.makedirs('/tmp/x')\n"
     report = verify(repo, HEAD.replace("parser = ", leave + "parser = ") + READ + SAVE, styles=("toolkit", "v3"))
     assert verdicts(report) == {} and len(report.runs) == 4
 
@@ -196,6 +197,15 @@ def test_the_python_of_the_run_is_the_one_that_programs_find(repo: Repo) -> None
 def test_a_signal_is_told_as_one(repo: Repo) -> None:
     run = contract_run(verify(repo, GOOD + "os.kill(os.getpid(), 9)\n"))
     assert (run.exit_code, run.signal) == (None, 9)
+
+
+def test_the_drill(repo: Repo) -> None:
+    """Interrupted in each way, with nothing but the checkpoint folder for the next start."""
+    leave = "assert not os.path.exists('/data')\nos.makedirs('/data')\n"
+    script = edited(LIGHT, ("while epoch", leave + "while epoch"))
+    report, _ = drilled(repo, script, "term", "kill", "save", "twice", engine="sandbox")
+    assert verdicts(report) == {} and report.drill is not None
+    assert [way.result for way in report.drill.ways] == ["same"] * 4
 
 
 def test_nothing_is_left_where_verify_itself_is_killed(repo: Repo) -> None:
