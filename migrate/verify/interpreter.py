@@ -23,7 +23,7 @@ _PROXIES = {"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY"}
 _IMAGE = {"LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "PYTHONIOENCODING": "UTF-8", "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"}
 _ASK = (
     "import json,site,sys,sysconfig;"
-    "print(json.dumps({'version':sys.version.split()[0],'path':[p for p in sys.path if p],"
+    "print(json.dumps({'executable':sys.executable,'version':sys.version.split()[0],'path':[p for p in sys.path if p],"
     "'roots':sorted({sys.prefix,sys.base_prefix,sys.exec_prefix,*sysconfig.get_paths().values()}),'user':site.getuserbase(),"
     "'editable':[p for n,m in list(sys.modules.items()) if n.startswith('__editable__') for p in getattr(m,'MAPPING',{}).values()]}))"
 )
@@ -68,6 +68,8 @@ def find(python: str | None) -> Interpreter:
         answer = json.loads(told)
     except (OSError, subprocess.SubprocessError, ValueError) as error:
         raise UserError(f"{python or executable} does not run as a Python: {error}") from error
+    if answer["executable"] and not os.path.samefile(answer["executable"], executable):
+        executable = answer["executable"]  # pyenv's shims and their like start another one
     return Interpreter(
         executable, answer["version"], tuple(answer["path"]), tuple(answer["roots"]), answer["user"], tuple(answer["editable"])
     )

@@ -207,6 +207,6 @@ def _unavailable() -> str | None:
         return None
     said = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
     return (
-        f"user namespaces are not permitted ({said}): set kernel.apparmor_restrict_unprivileged_userns=0 or "
+        f"its namespaces are not permitted ({said}): set kernel.apparmor_restrict_unprivileged_userns=0 or "
         "kernel.unprivileged_userns_clone=1 by sysctl; in Docker give --privileged"
     )

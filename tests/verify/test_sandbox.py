@@ -194,6 +194,15 @@ def test_the_python_of_the_run_is_the_one_that_programs_find(repo: Repo) -> None
     assert contract_run(report).tail[-1] == sys.prefix
 
 
+def test_a_python_that_starts_another_one(repo: Repo, tmp_path: Path) -> None:
+    """As pyenv's do: the one that is named is out of sight in the sandbox."""
+    shim = tmp_path / "python"
+    shim.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    shim.chmod(0o755)
+    report = verify(repo, GOOD, python=str(shim))
+    assert verdicts(report) == {} and sys.executable in report.python
+
+
 def test_a_signal_is_told_as_one(repo: Repo) -> None:
     run = contract_run(verify(repo, GOOD + "os.kill(os.getpid(), 9)\n"))
     assert (run.exit_code, run.signal) == (None, 9)
@@ -248,7 +257,7 @@ def without(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.
     ("without", "told"),
     [
         ("", "bubblewrap is not installed (apt install bubblewrap, dnf install bubblewrap)"),
-        ("setting up uid map: Permission denied", "user namespaces are not permitted (bwrap: setting up uid map: Permission denied): set "),
+        ("setting up uid map: Permission denied", "its namespaces are not permitted (bwrap: setting up uid map: Permission denied): set "),
     ],
     indirect=["without"],
 )
