@@ -104,12 +104,17 @@ class _TrainerState:
 
 
 def _simple(part: Any) -> Dict[str, Any]:
-    """Those attributes that hold plain values, as bytes; none for what serializes itself, but for updaters, which are derived from."""
+    """Those attributes that hold plain values, as bytes; of what serializes itself only the means under way, but for updaters, which
+    are derived from."""
     chainer = _module("chainer")
     nothing = (None, chainer.training.Extension.serialize, chainer.dataset.Iterator.serialize)
-    if getattr(type(part), "serialize", None) not in nothing and not isinstance(part, chainer.training.Updater):
-        return {}
-    return {name: pickle.dumps(_held(value), 4) for name, value in vars(part).items() if _is_simple(value)}
+    itself = getattr(type(part), "serialize", None) not in nothing and not isinstance(part, chainer.training.Updater)
+    wanted = _is_mean if itself else _is_simple
+    return {name: pickle.dumps(_held(value), 4) for name, value in vars(part).items() if wanted(value)}
+
+
+def _is_mean(value: Any) -> bool:
+    return type(value).__module__ == "chainer.reporter" and hasattr(value, "serialize")
 
 
 def _is_simple(value: Any) -> bool:

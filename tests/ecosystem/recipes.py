@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ class Recipe:
     """One script. ``folder`` is what a person would call the repository, and where the command is typed.
 
     ``data`` fills that folder; ``channel`` is the folder, from there, that the job's channels are filled from.
-    ``extra``: packages of ``--extra`` are needed. ``cache`` fills the folder in which the framework keeps what it has downloaded.
+    ``extra``: packages of ``--extra`` are needed. ``environment`` is set wherever the script runs.
     ``edits``: text of files, and what stands there instead in both copies, where no option makes a run short. ``terminal``: the script
     asks how wide its terminal is, and is told.
     """
@@ -32,7 +32,7 @@ class Recipe:
     verify: str = ""  # why ``verify`` cannot pass, where it cannot
     drill: str = ""  # why it is not to be resumed, where it is not
     offline: str = ""  # why it cannot be run without the network, where it cannot
-    cache: Callable[[Path], None] | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
     edits: tuple[tuple[str, str, str], ...] = ()
     terminal: bool = False
     variant: str = ""  # tells two recipes of one script apart
@@ -75,6 +75,11 @@ def _scenes(folder: Path) -> None:
     tiny.images(folder / "dataset/BSDS300/images", ("train", "test"), 4, 260)
 
 
+def _kept(fill: Callable[[Path], None]) -> Callable[[Path], None]:
+    """Chainer downloads: what it keeps of that lies beside the script here, so that it needs no network."""
+    return lambda folder: fill(folder / "kept")
+
+
 def _papers(folder: Path) -> None:
     tiny.graph(folder / "cora")
 
@@ -102,6 +107,7 @@ _GPT = {
     "compile = True": "compile = False",
 }
 _THREE = {"epochs": 3, "save-model": True}
+_KEPT = {"CHAINER_DATASET_ROOT": "kept"}
 _STEPS = {"epoch": 3, "unit": 8}
 _SIMULATED = "an environment of RL goes on from where it stood, which no checkpoint holds"
 
@@ -250,6 +256,7 @@ RECIPES = (
         {"total-timesteps": 300, "learning-starts": 100, "buffer-size": 200},
         extra=True,
         verify="the script saves no model unless it is asked to",
+        environment={"PYTHONPATH": "."},
         drill=_SIMULATED,
     ),
     Recipe(
@@ -257,74 +264,74 @@ RECIPES = (
         "examples/mnist",
         "train_mnist.py",
         "--epoch 3 --unit 8",
-        _nothing,
+        _kept(tiny.chainer_mnist),
         _STEPS,
         python="chainer",
         extra=True,
-        cache=tiny.chainer_mnist,
+        environment=_KEPT,
     ),
     Recipe(
         CHAINER,
         "examples/mnist",
         "train_mnist_custom_loop.py",
         "--epoch 3 --unit 8",
-        _nothing,
+        _kept(tiny.chainer_mnist),
         _STEPS,
         python="chainer",
         extra=True,
-        cache=tiny.chainer_mnist,
+        environment=_KEPT,
     ),
     Recipe(
         CHAINER,
         "examples/vae",
         "train_vae.py",
         "--epoch 3 --dim-h 8 --dim-z 2",
-        _nothing,
+        _kept(tiny.chainer_mnist),
         {"epoch": 3, "dim-h": 8, "dim-z": 2},
         python="chainer",
         extra=True,
-        cache=tiny.chainer_mnist,
+        environment=_KEPT,
     ),
     Recipe(
         CHAINER,
         "examples/dcgan",
         "train_dcgan.py",
         "--epoch 3 --batchsize 8 --n_hidden 4 --snapshot_interval 2 --display_interval 1",
-        _nothing,
+        _kept(tiny.chainer_cifar),
         {"epoch": 3, "batchsize": 8, "n_hidden": 4, "snapshot_interval": 2, "display_interval": 1},
         python="chainer",
         extra=True,
-        cache=tiny.chainer_cifar,
+        environment=_KEPT,
     ),
     Recipe(
         CHAINER,
         "examples/ptb",
         "train_ptb.py",
         "--test --epoch 3 --unit 8 --bproplen 4",
-        _nothing,
+        _kept(tiny.chainer_ptb),
         {"test": True, "epoch": 3, "unit": 8, "bproplen": 4},
         python="chainer",
-        cache=tiny.chainer_ptb,
+        environment=_KEPT,
     ),
     Recipe(
         CHAINER,
         "examples/ptb",
         "train_ptb_custom_loop.py",
         "--test --epoch 3 --unit 8 --bproplen 4",
-        _nothing,
+        _kept(tiny.chainer_ptb),
         {"test": True, "epoch": 3, "unit": 8, "bproplen": 4},
         python="chainer",
-        cache=tiny.chainer_ptb,
+        environment=_KEPT,
     ),
     Recipe(
         CHAINER,
         "examples/word2vec",
         "train_word2vec.py",
         "--test --epoch 3 --unit 8 --batchsize 20",
-        _nothing,
+        _kept(tiny.chainer_ptb),
         {"test": True, "epoch": 3, "unit": 8, "batchsize": 20},
         python="chainer",
-        cache=tiny.chainer_ptb,
+        environment=_KEPT,
     ),
     Recipe(
         CHAINER,

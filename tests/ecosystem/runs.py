@@ -41,7 +41,7 @@ RESULTS = {
     "zero": "began again",
     "ended": "did not end well",
     "short": "cannot be interrupted",
-    "apart": "not deterministic by itself",
+    "apart": "same but for what two plain runs differ in",
 }
 # What a training script prints of the clock: never the same twice.
 CLOCKS = re.compile(
@@ -55,6 +55,7 @@ UNLIKE = re.compile(r"serialization_id|LogReport|elapsed")
 STAMPS = re.compile(
     r"(?<!\d)1\d{9}(?!\d)(\.\S+\.\d+\.\d+$)?"
 )  # a folder named by the second; TensorBoard's names have host and process too
+SKELETON = re.compile(r"[-+]?\d[\d.e+-]*")
 ELAPSED = re.compile(r"^(\S+(?:\s+\d+\.\d+){4,})\s+\d+\.\d+$")  # the last column of Chainer's PrintReport
 
 
@@ -79,19 +80,16 @@ def _python(recipe: Recipe, extra: Path | None, work: Path) -> Path:
 
     Scripts older than torch 2.6 load whole modules without saying so, which the variable allows again.
     """
-    prefix = "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD=1"
-    if recipe.cache is not None:
-        recipe.cache(work / "cache")
-        prefix += f' CHAINER_DATASET_ROOT="{work / "cache"}"'
+    told = {"TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD": "1", **recipe.environment}
     if recipe.terminal:
         (work / "bin").mkdir(exist_ok=True)
         (work / "bin/stty").write_text("#!/bin/sh\necho 24 80\n", encoding="utf-8")
         (work / "bin/stty").chmod(0o755)
-        prefix += f' PATH="{work / "bin"}:$PATH"'
+        told["PATH"] = f"{work / 'bin'}:$PATH"
     paths = [str(ROOT / "tests" / "ecosystem" / "site"), *([str(extra / recipe.python)] if recipe.extra and extra else [])]
     wrapper = work / "python"
-    found = f'PYTHONPATH="${{PYTHONPATH:+$PYTHONPATH:}}{":".join(paths)}"'
-    started = f'{prefix} {found} exec "{python_of(recipe.python)}" "$@"'
+    told["PYTHONPATH"] = ":".join(["${PYTHONPATH:+$PYTHONPATH:}" + told.get("PYTHONPATH", paths[0]), *paths])
+    started = "".join(f'export {name}="{value}"\n' for name, value in told.items()) + f'exec "{python_of(recipe.python)}" "$@"'
     wrapper.write_text(f"#!/bin/sh\n{started}\n", encoding="utf-8")
     wrapper.chmod(0o755)
     return wrapper
@@ -148,11 +146,7 @@ def follow(recipe: Recipe, corpus: Path, work: Path, extra: Path | None, ways: l
     work.mkdir(parents=True, exist_ok=True)
     source = corpus / recipe.repo.replace("/", "+")
     python = _python(recipe, extra, work)
-    copies = {name: trees.copy(source, work / name / "repo") for name in ("original", "migrated")}
-    for copy in copies.values():
-        recipe.data(copy / recipe.folder)
-        for name, old, new in recipe.edits:
-            _replace(copy / recipe.folder / name, old, new)
+    copies = {name: _prepared(recipe, source, work / name / "repo") for name in ("original", "migrated")}
     if recipe.offline:
         seen.verify = "not run here"
         seen.faults.append(recipe.offline)
@@ -170,6 +164,8 @@ def follow(recipe: Recipe, corpus: Path, work: Path, extra: Path | None, ways: l
     code, printed2, made2, error = _train(recipe, python, copies["migrated"])
     if code:
         seen.faults.append(f"migrated fails on EC2: {error}")
+    if made != made2 or printed != printed2:
+        _leave_out_what_never_comes_twice(recipe, python, source, work, seen, (made, made2), (printed, printed2))
     seen.same_artifacts, seen.same_output = made == made2, printed == printed2
     if made != made2:
         seen.faults.append(f"artifacts differ: {sorted(n for n in set(made) | set(made2) if made.get(n) != made2.get(n))[:6]}")
@@ -181,6 +177,34 @@ def follow(recipe: Recipe, corpus: Path, work: Path, extra: Path | None, ways: l
         _drill(recipe, target, python, seen, ways)
     seen.seconds = round(time.monotonic() - began, 1)
     return seen
+
+
+def _leave_out_what_never_comes_twice(
+    recipe: Recipe, python: Path, source: Path, work: Path, seen: Seen, made: tuple[dict[str, str], ...], printed: tuple[list[str], ...]
+) -> None:
+    """Train the original once more: files and lines in which it differs from itself say nothing of what migrating has changed."""
+    again = _prepared(recipe, source, work / "again/repo")
+    _, lines, files, _ = _train(recipe, python, again)
+    apart = {name for name in set(made[0]) | set(files) if made[0].get(name) != files.get(name)}
+    kinds = {SKELETON.sub("#", line) for one, other in zip(printed[0], lines, strict=False) if one != other for line in (one, other)}
+    for found in made:
+        for name in apart & set(found):
+            del found[name]
+    for told in printed:
+        told[:] = [line for line in told if SKELETON.sub("#", line) not in kinds]
+    if apart:
+        seen.faults.append(f"left out, since the original's own runs differ in them: {sorted(apart)[:6]}")
+    if kinds:
+        seen.faults.append(f"left out, since the original's own runs differ in them: {len(kinds)} kinds of printed lines")
+
+
+def _prepared(recipe: Recipe, source: Path, target: Path) -> Path:
+    """A copy with data, and what makes it short."""
+    copy = trees.copy(source, target)
+    recipe.data(copy / recipe.folder)
+    for name, old, new in recipe.edits:
+        _replace(copy / recipe.folder / name, old, new)
+    return copy
 
 
 def _migrate(*words: str) -> subprocess.CompletedProcess[str]:
@@ -260,7 +284,7 @@ def _yes(value: bool | None) -> str:
 def _counts(rows: list[Seen]) -> list[str]:
     """How many do what they are judged by. What differs from itself without an interruption can show nothing by one."""
     trained = [row for row in rows if row.trains]
-    drilled = [row for row in trained if row.drill and "not deterministic by itself" not in row.drill.values()]
+    drilled = [row for row in trained if row.drill and RESULTS["apart"] not in row.drill.values()]
     passed = [row for row in drilled if set(row.drill.values()) <= {"same", "same within 1e-5", "cannot be interrupted"}]
     counts = {
         "train here": (len(trained), len(rows)),

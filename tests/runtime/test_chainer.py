@@ -76,6 +76,24 @@ class Halving(training.Extension):
             self.optimizer.alpha *= 0.5
 
 
+class Means(training.Extension):
+    # Saves what it has drawn, as Chainer's PlotReport does, but not the mean that it is about to draw.
+    def __init__(self):
+        self.summary, self.drawn = chainer.reporter.DictSummary(), []
+
+    def __call__(self, trainer):
+        self.summary.add({"loss": trainer.observation["main/loss"]})
+        if trainer.updater.is_new_epoch:
+            self.drawn.append(round(float(self.summary.compute_mean()["loss"]), 6))
+            self.summary = chainer.reporter.DictSummary()
+
+    def serialize(self, serializer):
+        if isinstance(serializer, chainer.serializer.Serializer):
+            serializer("drawn", repr(self.drawn))
+        else:
+            self.drawn = eval(str(serializer("drawn", "")))
+
+
 def train(name, epochs):
     model = L.Classifier(MLP())
     optimizer = chainer.optimizers.Adam()
@@ -87,6 +105,8 @@ def train(name, epochs):
     trainer = training.Trainer(updater, stop, out=out)
     halving = Halving(optimizer)
     trainer.extend(halving)
+    means = Means()
+    trainer.extend(means, trigger=(1, "iteration"))
     trainer.extend(extensions.Evaluator(chainer.iterators.SerialIterator(data, 8, repeat=False), model))
     trainer.extend(extensions.snapshot(autoload=True), trigger=(2, "epoch"))
     trainer.extend(extensions.LogReport())
@@ -95,7 +115,7 @@ def train(name, epochs):
     trainer.run()
     path = os.path.join(os.environ["SM_MODEL_DIR"], name)
     np.save(path, np.concatenate([p.array.ravel() for _, p in sorted(model.namedparams())]))
-    print(name, updater.iteration, optimizer.alpha, halving.count, halving.seen)
+    print(name, updater.iteration, optimizer.alpha, halving.count, halving.seen, means.drawn)
 
 
 for fold in range(2):

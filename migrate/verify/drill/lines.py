@@ -13,6 +13,7 @@ _UNIT = r"(?:s|secs?|seconds?|ms|milliseconds?|us|mins?|minutes?|h|hrs?|hours?|(
 _TIME = re.compile(
     r"\d{4}[-/]\d\d?[-/]\d\d?(?:[T ]\d\d?:\d\d(?::\d\d(?:[.,]\d+)?)?)?"  # a date
     r"|\d+:\d\d(?::\d\d(?:[.,]\d+)?)?"  # a clock, or what has passed
+    r"|(?:\d+(?:ms|[dhms])){2,}(?![\w/])"  # 1h20m, 1s230ms
     rf"|\d+(?:\.\d*)?\s*{_UNIT}(?![\w/])"
     r"|(?:time|elapsed|took|duration|eta|speed|throughput)[\"']?\s*[:=]?\s*\d+(?:\.\d*)?(?:e[-+]?\d+)?",
     re.IGNORECASE,
