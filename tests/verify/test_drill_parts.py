@@ -35,6 +35,12 @@ def test_printed_lines(found: list[str], expected: list[tuple[str, str | None]])
     assert lines.differing(LOG, found) == expected
 
 
+def test_times_of_several_units_are_no_results() -> None:
+    expected = ["Step: 1s302ms | Tot: 1m2s | acc 8", "Step: 1s252ms | Tot: 1m4s | acc 9"]
+    assert lines.differing(expected, ["Step: 980ms | Tot: 1h1m2s | acc 9", "Step: 1s2ms | Tot: 1m9s | acc 8"]) == []
+    assert lines.untimed("size 3m5x, 12s4") == "size 3m5x, 12s4"
+
+
 def test_kinds_of_lines_that_differ_each_time() -> None:
     kinds = lines.volatile(["a 1", "ratio 17.2 images"], ["a 1", "ratio 16.9 images"])
     assert kinds == lines.volatile([], ["ratio 3 images"]) and lines.differing(["b 1"], ["b 2"], frozenset({"b #"})) == []
