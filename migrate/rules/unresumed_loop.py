@@ -1,8 +1,8 @@
 """A training loop that starts from the beginning after an interruption.
 
 What it finds
-    A loop written by hand around a backward pass, or around a training step of a TensorFlow session, that nothing lets go on where an
-    interrupted run stopped: on another machine, with only the checkpoint folder left.
+    A loop written by hand around a backward pass, or around a training step of TensorFlow (of a session, or eager), that nothing lets
+    go on where an interrupted run stopped: on another machine, with only the checkpoint folder left.
 
 Why it matters on SageMaker
     Managed spot stops a job at any moment and starts it again on another machine; a job also ends at its runtime limit. Of the first
@@ -15,9 +15,11 @@ Fix and its safety
     loop, reads; objects with a state of their own; containers and attributes that a turn changes.
     To look at: a loop that takes its data from an iterator made before it. The place of the iterator is not saved, it begins anew.
     So are a session's queues and iterators. Of a session the keeper saves all variables; the random state of its operations
-    (dropout, shuffling within the graph) is in no variable, and begins anew.
+    (dropout, shuffling within the graph) is in no variable, and begins anew. So do TensorFlow's random operations and the order of
+    ``tf.data`` in eager loops; of these, models, optimizers, variables and metrics are saved.
     Not done, with the reason: a loop that steps an environment, or whose model is spread over processes or shared by them; a
-    monitored session, which goes on from its ``checkpoint_dir`` by itself.
+    monitored session, which goes on from its ``checkpoint_dir`` by itself; an eager loop whose variables are not found, that is compiled
+    whole, or whose variables a strategy spreads.
 
 Source
     CONTRACT: what survives a spot interruption; AWS's "Managed Spot Training" tells that checkpoints are the script's own work.

@@ -155,6 +155,7 @@ _KINDS = [
     (lambda v: hasattr(v, "batch_sampler") or _is(v, "torch.utils.data.Sampler"), lambda v: [], lambda v, state: None),  # see _generators
 ]  # type: List[Any]
 _OTHERS = []  # type: List[Any]  # the same of other frameworks
+_ARRAYS = {}  # type: Dict[str, Any]  # arrays of other frameworks, by the names of their types: how they become plain, and are made of it
 
 
 def _kind(value: Any) -> Any:
@@ -198,6 +199,8 @@ def _held(value: Any, parameters: Sequence[Any] = ()) -> Any:
         return {key: _held(item, parameters) for key, item in value.items()}
     if type(value) is collections.deque:
         return collections.deque((_held(item, parameters) for item in value), value.maxlen)
+    if type(value).__name__ in _ARRAYS:
+        return {_CLASS: type(value).__name__, "state": _ARRAYS[type(value).__name__][0](value)}
     if _is(value, "torch.Tensor"):
         value = value.detach()
         return value if value.device.type == "cpu" else {_CLASS: "tensor", "state": value, "device": str(value.device)}
@@ -225,7 +228,9 @@ def _restored(value: Any, held: Any, parameters: Sequence[Any] = ()) -> Any:
 
 
 def _on_device(held: Any) -> Any:
-    """A tensor that was not on the CPU: on its device, or, in one of several processes, on this process's own."""
+    """A tensor that was not on the CPU: on its device, or, in one of several processes, on this process's own; others' arrays."""
+    if type(held) is dict and held.get(_CLASS) in _ARRAYS:
+        return _ARRAYS[held[_CLASS]][1](held["state"])
     if type(held) is not dict or held.get(_CLASS) != "tensor":
         return held
     kind, tensor = held["device"].partition(":")[0], held["state"]

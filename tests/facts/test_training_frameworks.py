@@ -231,3 +231,77 @@ def test_what_cannot_be_kept_of_sessions_is_told(made: str, inside: str, reason:
     if made.startswith("with"):
         loop = "".join(f"    {line}\n" for line in loop.splitlines())
     assert (only(f"{GRAPH}{made}\n{loop}").refused or "").startswith(reason)
+
+
+EAGER = """\
+import tensorflow as tf
+
+
+class Net(tf.keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.one = tf.keras.layers.Dense(3)
+
+
+net = Net()
+opt = tf.keras.optimizers.RMSprop(0.1)
+w = tf.Variable(1.0)
+seen = tf.keras.metrics.Mean()
+
+
+@tf.function
+def step(x):
+    with tf.GradientTape() as tape:
+        loss = net(x) * w
+    parameters = net.trainable_variables + [w]
+    opt.apply_gradients(zip(tape.gradient(loss, parameters), parameters))
+    seen(loss)
+
+
+"""
+
+
+def test_an_eager_loop_carries_models_optimizers_variables_and_metrics() -> None:
+    found = only(EAGER + "for epoch in range(3):\n    step(epoch)\n")
+    assert (found.refused, found.objects) == (None, ("net", "opt", "w", "seen"))
+
+
+@pytest.mark.parametrize(
+    ("inside", "objects"),
+    [
+        ("opt.minimize(lambda: (w - 3) ** 2, [w])", ("opt", "w")),
+        ("with tf.GradientTape() as tape:\n        loss = w * w\n    w.assign_sub(0.1 * tape.gradient(loss, w))", ("w",)),
+    ],
+)
+def test_eager_steps_of_other_kinds(inside: str, objects: tuple[str, ...]) -> None:
+    source = "import tensorflow as tf\n\nw = tf.Variable(1.0)\nopt = tf.optimizers.SGD(0.1)\n"
+    assert only(f"{source}for i in range(3):\n    {inside}\n").objects == tuple(sorted(objects, key="wopt".index))
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        ("strategy = tf.distribute.MirroredStrategy()\nfor epoch in range(3):\n    step(epoch)\n", "a strategy spreads"),
+        ("@tf.function\ndef train():\n    for epoch in tf.range(3):\n        step(epoch)\n\n\ntrain()\n", "the loop is compiled"),
+    ],
+)
+def test_eager_loops_that_cannot_be_kept(source: str, reason: str) -> None:
+    assert (only(EAGER + source).refused or "").startswith(reason)
+
+
+def test_the_variables_that_a_gradient_is_asked_for_must_be_found() -> None:
+    source = EAGER.replace("net.trainable_variables + [w]", "some.variables()") + "for epoch in range(3):\n    step(epoch)\n"
+    assert (only(source).refused or "").startswith("it is not found what holds the variables")
+
+
+def test_a_model_of_unknown_make_is_kept_for_its_variables() -> None:
+    source = EAGER.replace("net = Net()", "net = library.make()\ntarget = library.make()")
+    found = only(source + "for epoch in range(3):\n    step(epoch)\n    target.set_weights(net.get_weights())\n")
+    assert (found.refused, found.objects) == (None, ("net", "target", "opt", "w", "seen"))
+
+
+def test_what_only_builds_a_graph_is_no_step() -> None:
+    tower = (
+        "for gpu in range(2):\n    opt = tf.train.AdamOptimizer()\n    op = opt.minimize(f(gpu))\nwith tf.Session() as s:\n    s.run(op)\n"
+    )
+    assert find_resumes(program_of({"train.py": "import tensorflow as tf\n\n" + tower})) == []

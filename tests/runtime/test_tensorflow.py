@@ -66,3 +66,78 @@ def test_a_session_ends_as_one_that_was_not_stopped(loop: str, resource: str, tm
     stopped = Machine.make(tmp_path / "stopped", "tf", source, ["keeper"])
     assert stopped.interrupted(kills=(1, 3)).stdout.splitlines()[-1] == wanted
     assert stopped.outputs() == whole.outputs()
+
+
+EAGER = """
+import os
+import random
+
+import numpy as np
+import tensorflow as tf
+from sagemaker_support import keeper
+
+tf.keras.utils.set_random_seed(3)
+xs = np.random.rand(40, 3).astype("float32")
+ys = xs.sum(axis=1, keepdims=True)
+
+
+class Net(tf.keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.one = tf.keras.layers.Dense(8, activation="relu")
+        self.drop = tf.keras.layers.Dropout(0.2)
+        self.two = tf.keras.layers.Dense(1)
+
+    def call(self, x, training=False):
+        return self.two(self.drop(self.one(x), training=training))
+
+
+class Plain(tf.Module):
+    def __init__(self):
+        super().__init__()
+        self.w, self.b = tf.Variable(tf.ones([3, 1])), tf.Variable(0.0)
+
+    def __call__(self, x, training=False):
+        return tf.matmul(x, self.w) + self.b
+
+
+model, optimizer, seen, factor = MODEL, OPTIMIZER, tf.keras.metrics.Mean(), tf.Variable(1.0)
+total = 0.0
+
+
+DECORATOR
+def step(x, y):
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_mean((factor * model(x, training=True) - y) ** 2)
+    variables = list(model.trainable_variables) + [factor]
+    optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables))
+    seen(loss)
+    return loss
+
+
+total = keeper.restore(model, optimizer, seen, factor, total=total)
+for epoch in keeper.epochs(range(5)):
+    for i in np.random.permutation(4):
+        total += step(xs[i * 10 : i * 10 + 10], ys[i * 10 : i * 10 + 10]) * random.random()
+values = [v.numpy().tolist() for v in [*model.trainable_variables, factor]]
+with open(os.path.join(os.environ["SM_MODEL_DIR"], "model.txt"), "w") as file:
+    file.write(str(values))
+print(float(total), float(seen.result()), values)
+"""
+
+
+@pytest.mark.parametrize(
+    ("model", "optimizer", "decorator"),
+    [
+        ("Net()", "tf.keras.optimizers.Adam(0.05)", "@tf.function"),
+        ("Net()", "tf.keras.optimizers.SGD(0.05, 0.9)", ""),
+        ("Plain()", "tf.compat.v1.train.MomentumOptimizer(0.05, 0.9)", ""),
+    ],
+)
+def test_an_eager_loop_ends_as_one_that_was_not_stopped(model: str, optimizer: str, decorator: str, tmp_path: Path) -> None:
+    source = EAGER.replace("MODEL,", f"{model},").replace("OPTIMIZER", optimizer).replace("DECORATOR", decorator)
+    whole = Machine.make(tmp_path / "whole", "tf", source, ["keeper"])
+    wanted = whole.run(active=False).stdout.splitlines()[-1]
+    stopped = Machine.make(tmp_path / "stopped", "tf", source, ["keeper"])
+    assert stopped.interrupted(kills=(1, 2)).stdout.splitlines()[-1] == wanted
+    assert stopped.outputs() == whole.outputs()

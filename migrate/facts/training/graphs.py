@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from weakref import WeakKeyDictionary
 
 from migrate.facts.flow import returns_of
-from migrate.facts.program import Module, Program
+from migrate.facts.program import Function, Module, Program
 from migrate.facts.reach import dormant, reached
 from migrate.facts.training.objects import MONITORED, SESSIONS, Kinds
 from migrate.repo.acts import GRAPH_STEP
 
 SESSION_MAKERS = {*SESSIONS, *MONITORED, "managed_session", "Estimator"}
+EAGER_STEPS = {"minimize", "apply_gradients", "apply"}
 MAKE_STEPS = {"minimize", "apply_gradients", "optimize_loss", "create_train_op"}
 HOLD_STEPS = {"group", "tuple", "with_dependencies", "list"}  # run what they are given
 SESSION_NAMES = {"sess", "session", "_sess", "_session"}
@@ -37,13 +38,13 @@ def _steps(program: Program) -> Iterator[tuple[Module, ast.Call]]:
     if not any("tensorflow" in module.text for module in program.modules.values()):
         return
     kinds = Kinds(program)
-    calls = list(_live(program, {"run", "minimize", "apply_gradients", *SESSION_MAKERS}))
+    calls = list(_live(program, {"run", "assign_sub", *EAGER_STEPS, *SESSION_MAKERS}))
     graph = any(_last(call.func) in SESSION_MAKERS and _is_tensorflow(program, module, call) for module, call in calls)
     for module, call in calls:
         assert isinstance(call.func, ast.Attribute)
         if call.func.attr == "run" and (_is_session_run(kinds, module, call) or is_training_op(kinds, module, call.func.value)):
             yield module, call
-        elif not graph and call.func.attr in ("minimize", "apply_gradients") and _is_eager(program, module, call):
+        elif not graph and call.func.attr != "run" and _is_eager(kinds, module, call):
             yield module, call
 
 
@@ -164,17 +165,21 @@ def _last(node: ast.expr) -> str:
     return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
 
 
-def _is_eager(program: Program, module: Module, call: ast.Call) -> bool:
+def _is_eager(kinds: Kinds, module: Module, call: ast.Call) -> bool:
     """Whether a step is made here and now; with a CheckpointManager of the script's own it is another rule's."""
+    program = kinds.program
     texts = [m.text for m in program.modules.values()]
     if any("CheckpointManager" in text for text in texts):
         return False
     assert isinstance(call.func, ast.Attribute)
-    if call.func.attr == "apply_gradients":
-        return any("GradientTape" in text for text in texts)
-    first = call.args[0] if call.args else next((k.value for k in call.keywords if k.arg == "loss"), None)
-    given = len(call.args) > 1 or any(k.arg == "var_list" for k in call.keywords)
-    return given and (isinstance(first, ast.Lambda) or (first is not None and bool(program.definitions(module, first))))
+    if call.func.attr == "minimize":
+        first = call.args[0] if call.args else next((k.value for k in call.keywords if k.arg == "loss"), None)
+        given = len(call.args) > 1 or any(k.arg == "var_list" for k in call.keywords)
+        return given and (isinstance(first, ast.Lambda) or (first is not None and bool(program.definitions(module, first))))
+    kind = {"apply": "optimizer", "assign_sub": "variable"}.get(call.func.attr)
+    if kind is not None and kinds.of(module, call.func.value) != kind:
+        return False
+    return any("GradientTape" in text for text in texts)
 
 
 def data_begin_anew(program: Program, nodes: list[tuple[Module, ast.AST]]) -> tuple[str, Module, ast.Call] | None:
@@ -195,6 +200,25 @@ def data_begin_anew(program: Program, nodes: list[tuple[Module, ast.AST]]) -> tu
 def spread_sessions(program: Program) -> tuple[Module, ast.Call] | None:
     """Sessions of several processes that train together."""
     return next(_live(program, SPREAD), None)
+
+
+def spread_variables(program: Program) -> tuple[Module, ast.Call] | None:
+    """A strategy that spreads variables over devices or processes."""
+    alive = reached(program)
+    for module in program.modules.values():
+        for call in module.calls():
+            if _last(call.func).endswith("Strategy") and (program.qualified(module, call.func) or "").startswith("tensorflow."):
+                function = module.scope(call).function()
+                if function is None or id(function.node) in alive:
+                    return module, call
+    return None
+
+
+def is_compiled(program: Program, function: Function | None) -> bool:
+    """Whether ``tf.function`` makes a graph of a function: its loops are TensorFlow's."""
+    decorators = function.node.decorator_list if function is not None else []
+    named = [node.func if isinstance(node, ast.Call) else node for node in decorators]
+    return function is not None and any(program.qualified(function.module, node) == "tensorflow.function" for node in named)
 
 
 def held_outside(program: Program) -> tuple[Module, ast.Call] | None:

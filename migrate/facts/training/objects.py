@@ -13,7 +13,7 @@ SAME_OBJECT = {  # give the object back
     "to", "cuda", "cpu", "train", "eval", "half", "float", "double", "requires_grad_", "detach", "module",
     "to_device", "to_gpu", "to_cpu", "to_chx", "as_default",
 }  # fmt: skip
-STATEFUL = {"model", "optimizer", "scheduler", "scaler", "reader", "session"}
+STATEFUL = {"model", "optimizer", "scheduler", "scaler", "reader", "session", "variable"}
 # Methods that modules, optimizers and schedulers have.
 OF_LIBRARIES = {"train", "eval", "step", "forward", "backward", "zero_grad", "state_dict", "load_state_dict", "to", "update", "apply"}
 MOST_STEPS = 10
@@ -23,6 +23,7 @@ MODEL_HOMES = (
     "mxnet.gluon.nn.", "mxnet.gluon.rnn.", "mxnet.gluon.model_zoo.",
 )  # fmt: skip
 CONTAINERS = {"list", "dict", "set", "collections.deque", "collections.defaultdict", "collections.OrderedDict", "collections.Counter"}
+KERAS = ("tensorflow.keras.", "keras.", "tf_keras.")
 TIMES = ("time.", "datetime.")
 ARRAYS = ("numpy.", "torch.zeros", "torch.ones", "torch.empty", "torch.tensor", "torch.full", "torch.randn", "torch.rand")
 SESSIONS = ("Session", "InteractiveSession", "get_session")  # of TensorFlow 1
@@ -41,8 +42,9 @@ NO_STATE = ("SummaryWriter", "Logger", "getLogger", "DataLoader", "Visdom", "Pro
 class Kinds:
     """Answers for one program. ``of`` gives one of: model, optimizer, scheduler, scaler, container, array, time, number, text, none,
     iterator, reader (an iterator or a random generator whose place can be saved), estimator and transformer (of scikit-learn),
-    environment, loader, session and monitored (of TensorFlow 1), sharded (FSDP, DeepSpeed), instance
-    (of a class of the program; see ``class_of``), quiet (a logger and the like, that holds nothing), or None where nothing is known.
+    environment, loader, session and monitored (of TensorFlow 1), variable (of TensorFlow, or a metric of Keras), sharded (FSDP,
+    DeepSpeed), instance (of a class of the program; see ``class_of``), quiet (a logger and the like, that holds nothing), or None
+    where nothing is known.
     """
 
     def __init__(self, program: Program) -> None:
@@ -302,7 +304,8 @@ class Kinds:
                         return kind
                 if last.endswith("Iterator") and (self.program.qualified(relative.module, base) or "").startswith("chainer."):
                     return "reader" if self.program.method(cls, "serialize") is not None or last != "Iterator" else "iterator"
-                if (self.program.qualified(relative.module, base) or "").startswith("torch.nn."):
+                name = self.program.qualified(relative.module, base) or ""
+                if name.startswith("torch.nn.") or (name.startswith(KERAS) and last in ("Model", "Layer", "Sequential")):
                     return "model"
         return "instance"
 
@@ -344,6 +347,8 @@ class Kinds:
             or last in ("Adam", "AdamW", "SGD", "Lamb", "LAMB", "RAdam", "AdaBelief", "Lookahead", "Adafactor")
         ):
             return "optimizer"
+        if name.startswith(("tensorflow.", "keras.", "tf_keras.")) and (kind := _of_tensorflow(name, last)):
+            return kind
         if last in SESSIONS and name.startswith(("tensorflow.", "keras.backend.")):
             return "session"
         if last in MONITORED and name.startswith("tensorflow."):
@@ -388,6 +393,18 @@ class Kinds:
         if name.startswith(ARRAYS):
             return "array"
         return "quiet" if last in NO_STATE or name.startswith(("wandb.", "logging.", "mlflow.", "neptune.", "comet_ml.")) else None
+
+
+def _of_tensorflow(name: str, last: str) -> str | None:
+    """What a call into TensorFlow or Keras makes, of what holds variables."""
+    if last == "Variable" or (".metrics." in name and last[:1].isupper()):
+        return "variable"
+    if last[:1].isupper() and (
+        (".optimizers." in name and ".schedules." not in name) or (".train." in name and last.endswith("Optimizer"))
+    ):
+        return "optimizer"
+    applied = ".applications." in name and last[:1].isupper()
+    return "model" if applied or last in ("Sequential", "load_model", "model_from_json") or name.endswith("keras.Model") else None
 
 
 def _assigned_in(cls: Class) -> dict[str, list[ast.expr]]:

@@ -11,8 +11,17 @@ from migrate.facts.model import Place
 from migrate.facts.program import Module, Program
 from migrate.facts.scopes import Binding, Scope
 from migrate.facts.training.bound import Bound
+from migrate.facts.training.eager import trained_variables
 from migrate.facts.training.extent import Extent, Root
-from migrate.facts.training.graphs import SESSION_NAMES, data_begin_anew, held_outside, spread_sessions, tensorflow_steps
+from migrate.facts.training.graphs import (
+    SESSION_NAMES,
+    data_begin_anew,
+    held_outside,
+    is_compiled,
+    spread_sessions,
+    spread_variables,
+    tensorflow_steps,
+)
 from migrate.facts.training.loops import Loop, acts, chains, unfollowed
 from migrate.facts.training.makers import imports_library
 from migrate.facts.training.names import Names
@@ -27,7 +36,7 @@ CHANGES = {
 WRAPPERS = {"DataParallel", "DistributedDataParallel", "DDP", "compile"}  # keep the model that they are given
 NOT_KEPT = {
     "quiet", "loader", "ordered", "dataset", "file", "time", "model", "optimizer", "scheduler", "scaler", "text", "reader", "estimator",
-    "transformer", "session",
+    "transformer", "session", "variable",
 }  # fmt: skip
 
 
@@ -213,7 +222,7 @@ class _Look:
                 inner = isinstance(module.parent(node), ast.Attribute)
                 for root in self.extent.roots(module, node):
                     kind = self._kind(root)
-                    if inner and kind != "reader":
+                    if inner and kind not in ("reader", "variable"):
                         if kind == "model" and isinstance(node, ast.Name):  # a part of it is used
                             self._note_stateful(module, node, root, False)
                     elif kind == "ordered" and root.home is None and not root.inner:
@@ -236,6 +245,8 @@ class _Look:
         name = target.attr
         if name == "run":
             self._session_run(module, call, target)
+        elif id(call) in tensorflow_steps(self.program):
+            self._eager_step(module, call, target)
         alone = isinstance(module.parent(call), ast.Expr) or any(isinstance(a, (ast.Name, ast.Lambda)) for a in call.args)
         switch = name in ("train", "eval") and isinstance(module.parent(call), ast.Expr) and len(call.args) < 2
         kinds = {"fit": ("estimator", "transformer"), "partial_fit": ("estimator", "transformer"), "update": ("optimizer",)}.get(name, ())
@@ -261,6 +272,21 @@ class _Look:
                 raise Refused("the session that runs it has no name at the loop", module, call)
             self._note_stateful(module, call, Root(names[0]), True)
 
+    def _eager_step(self, module: Module, call: ast.Call, target: ast.Attribute) -> None:
+        """``optimizer.apply_gradients(...)``, ``weight.assign_sub(...)``."""
+        if is_compiled(self.program, self.loop.function):
+            raise Refused("the loop is compiled into a graph (tf.function)", self.loop.module, self.loop.node)
+        spread = spread_variables(self.program)
+        if spread is not None:
+            raise Refused("a strategy spreads what is trained over devices", *spread)
+        for root in self.extent.roots(module, target.value):
+            self._note_stateful(module, call, root, True)
+        for home, node, roots in trained_variables(self.extent):
+            if not roots:
+                raise Refused(f"it is not found what holds the variables {ast.unparse(node)}, which it trains", home, node)
+            for root in roots:
+                self._note_stateful(home, node, root, False)
+
     def _own_sessions(self) -> list[str]:
         """The names of sessions that are made before the loop."""
         found: list[str] = []
@@ -280,7 +306,8 @@ class _Look:
         outside = held_outside(self.program)
         if outside is not None:
             raise Refused("a part of what is trained is no variable of the session's graph", *outside)
-        for text in [text for text in self.found.stateful if self._kind(Root(text)) == "optimizer" and text not in self.found.trained]:
+        inside = ("optimizer", "variable") if not imports_library(self.program, "import torch") else ("variable",)
+        for text in [text for text in self.found.stateful if self._kind(Root(text)) in inside]:
             del self.found.stateful[text]
         anew = data_begin_anew(self.program, self.extent.nodes())
         return Refused(*anew) if anew is not None else None
