@@ -59,7 +59,7 @@ def check(context: Context) -> Iterator[Finding]:
     resumes = find_resumes(program)
     told = {id(resume.loop.node) for resume in resumes}
     for loop in [loop for loop in _loops(program) if id(loop.node) not in told]:  # SM301 keeps the others, or says why it does not
-        message = f"the loop of line {loop.line} starts from the beginning after an interruption"
+        message = "this loop starts from the beginning after an interruption"
         edits = _edits(context, loop)
         if edits:
             message = "this loop's own checkpoints are lost with the machine; the checkpoint folder lets it go on"
