@@ -80,7 +80,7 @@ def _python(recipe: Recipe, extra: Path | None, work: Path) -> Path:
 
     Scripts older than torch 2.6 load whole modules without saying so, which the variable allows again.
     """
-    told = {"TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD": "1", **recipe.environment}
+    told = {"TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD": "1", "OMP_NUM_THREADS": "1", **recipe.environment}
     if recipe.terminal:
         (work / "bin").mkdir(exist_ok=True)
         (work / "bin/stty").write_text("#!/bin/sh\necho 24 80\n", encoding="utf-8")
