@@ -5,6 +5,9 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass
 
+# Those of ``Arguments.cli`` whose command line is read by another than argparse, in a way that nothing translates for.
+FOREIGN = ("click", "fire", "hydra", "tyro", "absl", "tf.flags", "docopt", "LightningCLI", "exec", "yacs")
+
 
 @dataclass(frozen=True, order=True)
 class Span:

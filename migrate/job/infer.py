@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Iterable, Sequence
 
+from migrate.facts.model import FOREIGN
 from migrate.job.images import Image, NoImage, choose, processor_of
 from migrate.job.job import CHECKPOINTS, JSON, Job, JobChannel, LeftOut
 from migrate.job.model import EntryPoint, Hyperparameter
@@ -42,7 +43,7 @@ def infer(entry: EntryPoint, *, project: str = "training", key: str | None = Non
     reasons: dict[str, str] = {}
     image = _image(entry, pinned(requirements, "torch"), notes)
     instance = _instance(entry, image, reasons, notes)
-    values, left_out = hyperparameters(entry.hyperparameters)
+    values, left_out = hyperparameters(entry.hyperparameters, entry.cli)
     needed, dropped = missing(requirements, image)
     reasons["max_run"] = "5 days: the longest that an account may run without asking for more quota (the SDK's own default is 1 hour)"
     reasons["spot"] = "found in the repo" if entry.spot is not None else "not found in the repo: on demand; --spot asks for spot"
@@ -90,7 +91,7 @@ def name_of(text: str) -> str:
     return slug or "training"
 
 
-def hyperparameters(declared: Iterable[Hyperparameter]) -> tuple[dict[str, JSON], tuple[LeftOut, ...]]:
+def hyperparameters(declared: Iterable[Hyperparameter], cli: str = "argparse") -> tuple[dict[str, JSON], tuple[LeftOut, ...]]:
     """The script's defaults as the launcher passes them, and what is left out with the reason. Path settings are in neither."""
     values: dict[str, JSON] = {}
     left_out: list[LeftOut] = []
@@ -98,6 +99,8 @@ def hyperparameters(declared: Iterable[Hyperparameter]) -> tuple[dict[str, JSON]
         if setting.is_path or setting.name in values:
             continue
         reason = _why_not(setting, len(values))
+        if cli in FOREIGN and reason is None:  # a flag, a list or the very form of an option may end the job at its start
+            reason = f"{cli} reads the command line itself; the script's own default holds"
         if reason is None:
             values[setting.name] = _plain(setting.default)
         else:

@@ -9,7 +9,8 @@ Why it matters on SageMaker
 
 Fix and its safety
     None. The script stays as it is. Start it by a command line of its own: ``SourceCode(command="python train.py ...")`` of SDK
-    v3 keeps the EC2 argv. Options of the plain form ``--name value`` work as hyperparameters too.
+    v3 keeps the EC2 argv. Options of the plain form ``--name value`` work as hyperparameters too; the launcher passes only those
+   that it is given, since the script's own defaults hold without.
 
 Source
     CONTRACT: ``SourceCode(command=...)``, run under the drivers of sagemaker 3.27.0.
@@ -19,11 +20,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from migrate.facts.model import FOREIGN
 from migrate.rules.base import Context, Example
 from migrate.rules.model import Finding
 
 CODE = "SM212"
-KINDS = ("click", "fire", "hydra", "tyro", "absl", "tf.flags", "docopt", "LightningCLI", "exec", "yacs")
 ADVICE = {
     "hydra": "hydra wants name=value, hyperparameters arrive as --name value: start it by SourceCode(command=...) of SDK v3",
     "exec": "the file that is run reads the command line: start the script by SourceCode(command=...) of SDK v3, which keeps the EC2 argv",
@@ -33,7 +34,7 @@ ADVICE = {
 
 def check(context: Context) -> Iterator[Finding]:
     cli = context.arguments.cli
-    if cli not in KINDS:
+    if cli not in FOREIGN:
         return
     place = next(place for place, reason in context.arguments.unknown if reason == cli)
     reason = ADVICE.get(

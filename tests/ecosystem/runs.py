@@ -219,7 +219,20 @@ def _words(recipe: Recipe, target: Path, python: Path) -> list[str]:
     channels = scanned["entry_points"][0]["channels"]
     words = [word for one in channels for word in ("--channel", f"{one['name']}={(target / recipe.channel).resolve()}")]
     words += [word for name, value in recipe.hyperparameters.items() for word in ("--hp", f"{name}={json.dumps(value)}")]
-    return [str(target), "--entry", recipe.entry, *words, "--python", str(python), "--timeout", str(SECONDS), "--format", "json"]
+    return [
+        str(target),
+        "--entry",
+        recipe.entry,
+        *words,
+        "--python",
+        str(python),
+        "--timeout",
+        str(SECONDS),
+        "--engine",
+        "process",
+        "--format",
+        "json",
+    ]
 
 
 def _drill(recipe: Recipe, target: Path, python: Path, seen: Seen, ways: list[str]) -> None:

@@ -54,6 +54,12 @@ def test_a_count_follows_the_instance_since_a_value_that_is_given_beats_it() -> 
     assert [(item.name, "SM_NUM_CPUS" in item.reason) for item in left_out] == [("workers", True)]
 
 
+def test_defaults_are_not_passed_to_a_command_line_that_nothing_translates_for() -> None:
+    values, left_out = hyperparameters([setting("anneal", True), setting("lr", 0.1)], "tyro")
+    assert values == {}
+    assert [(item.name, item.required, "tyro" in item.reason) for item in left_out] == [("anneal", False, True), ("lr", False, True)]
+
+
 def test_at_most_what_a_job_takes() -> None:
     values, left_out = hyperparameters([setting(f"k{number}", number) for number in range(150)])
     assert len(values) == 94
