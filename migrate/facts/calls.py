@@ -103,7 +103,7 @@ def rows_of(calls: Table, program: Program, module: Module, call: ast.Call) -> l
         return _of_bases(calls, program, cls) if cls is not None and call.func.attr == "__init__" else []
     if program.callees(module, call):
         return []
-    if call.args and is_session(program, module, call.args[0]):  # ``saver.save(session, path)``
+    if call.func.attr in ("save", "restore") and call.args and is_session(program, module, call.args[0]):  # ``saver.save(session, path)``
         return calls.exact.get(f"tensorflow.train.Saver.{call.func.attr}", [])
     return calls.method.get(call.func.attr, [])
 

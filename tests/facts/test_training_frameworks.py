@@ -305,3 +305,12 @@ def test_what_only_builds_a_graph_is_no_step() -> None:
         "for gpu in range(2):\n    opt = tf.train.AdamOptimizer()\n    op = opt.minimize(f(gpu))\nwith tf.Session() as s:\n    s.run(op)\n"
     )
     assert find_resumes(program_of({"train.py": "import tensorflow as tf\n\n" + tower})) == []
+
+
+@pytest.mark.parametrize("target", ["work", "lambda: work()"])
+def test_threads_that_train_at_once(target: str) -> None:
+    source = (
+        f"{GRAPH}import threading\n\ns = tf.Session()\n\n\ndef work():\n    for i in range(3):\n        s.run(op)\n\n\n"
+        f"threads = [threading.Thread(target={target}) for _ in range(4)]\nwork()\n"
+    )
+    assert only(source).refused == "several threads run it at once"

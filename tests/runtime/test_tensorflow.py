@@ -126,11 +126,15 @@ print(float(total), float(seen.result()), values)
 """
 
 
+SEQUENTIAL = "tf.keras.Sequential([tf.keras.layers.Dense(4), tf.keras.layers.BatchNormalization()])"
+
+
 @pytest.mark.parametrize(
     ("model", "optimizer", "decorator"),
     [
         ("Net()", "tf.keras.optimizers.Adam(0.05)", "@tf.function"),
         ("Net()", "tf.keras.optimizers.SGD(0.05, 0.9)", ""),
+        (SEQUENTIAL, "tf.keras.optimizers.Ftrl()", "@tf.function"),
         ("Plain()", "tf.compat.v1.train.MomentumOptimizer(0.05, 0.9)", ""),
     ],
 )

@@ -99,6 +99,21 @@ def _refuse_shared(program: Program, functions: list[Function]) -> None:
         for target in targets:
             if any(d is f for d in program.definitions(module, target) for f in functions):
                 raise Refused("several processes run it at once, on one model", module, call)
+    for module, call, _ in _named_calls(program, {"Thread"}):
+        for target in [k.value for k in call.keywords if k.arg == "target"] if _is_one_of_many(module, call) else []:
+            inner = [n.func for n in ast.walk(target.body) if isinstance(n, ast.Call)] if isinstance(target, ast.Lambda) else [target]
+            if any(d is f for node in inner for d in program.definitions(module, node) for f in functions):
+                raise Refused("several threads run it at once", module, call)
+
+
+def _is_one_of_many(module: Module, node: ast.AST) -> bool:
+    """Whether a loop or a comprehension stands around a node."""
+    parent = module.parent(node)
+    while parent is not None and not isinstance(parent, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+        if isinstance(parent, (ast.For, ast.While, ast.ListComp, ast.GeneratorExp)):
+            return True
+        parent = module.parent(parent)
+    return False
 
 
 def _named_calls(program: Program, names: set[str]) -> Iterator[tuple[Module, ast.Call, str]]:
