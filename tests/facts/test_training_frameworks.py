@@ -183,6 +183,13 @@ def test_a_session_is_kept_with_all_that_it_trains(source: str, objects: tuple[s
     assert found.objects == objects
 
 
+def test_a_method_that_takes_the_session_is_none_of_a_librarys() -> None:
+    source = (
+        MODEL.replace("def fit", "def train") + "model = read()\nwith tf.Session() as s:\n    for i in range(3):\n        model.train(s)\n"
+    )
+    assert only(source).objects == ("s",)
+
+
 def test_each_fold_has_a_session_of_its_own() -> None:
     source = GRAPH + "for fold in range(3):\n    with tf.Session() as s:\n        for i in range(3):\n            s.run(op)\n"
     outer, inner = find_resumes(program_of({"train.py": source}))
@@ -208,6 +215,7 @@ def test_a_session_that_evaluates_is_no_training(source: str) -> None:
         ("tf.train.start_queue_runners(s)", "pass", "the session's queues begin anew"),
         ("n = data.make_one_shot_iterator().get_next()", "pass", "the session's iterator over the data begins anew"),
         ("it = data.make_initializable_iterator()", "s.run(it.initializer)", ""),
+        ("it = data.make_initializable_iterator()", "if i: s.run(it.initializer)", "the session's iterator over the data begins anew"),
     ],
 )
 def test_data_that_come_in_another_order_are_told(before: str, inside: str, reason: str) -> None:

@@ -182,19 +182,28 @@ def _is_eager(kinds: Kinds, module: Module, call: ast.Call) -> bool:
     return any("GradientTape" in text for text in texts)
 
 
-def data_begin_anew(program: Program, nodes: list[tuple[Module, ast.AST]]) -> tuple[str, Module, ast.Call] | None:
+def data_begin_anew(program: Program, module: Module, loop: ast.AST) -> tuple[str, Module, ast.Call] | None:
     """What hands out the data of a session by itself, and starts again after an interruption: the reason, and the call.
 
-    ``nodes`` are those of the code that the loop runs: an iterator that is set up in there does as it did.
+    An iterator that each turn of the loop sets up does as it did.
     """
-    for module, call in _live(program, FEEDERS):
-        if _last(call.func) == "make_initializable_iterator" and any(
-            _last(n) == "initializer" for _, n in nodes if isinstance(n, ast.expr)
-        ):
+    for home, call in _live(program, FEEDERS):
+        if _last(call.func) == "make_initializable_iterator" and _each_turn(module, loop, "initializer"):
             continue
         source = "queues begin" if _last(call.func) == "start_queue_runners" else "iterator over the data begins"
-        return f"the session's {source} anew: the data come in another order than without an interruption", module, call
+        return f"the session's {source} anew: the data come in another order than without an interruption", home, call
     return None
+
+
+def _each_turn(module: Module, loop: ast.AST, attribute: str) -> bool:
+    """Whether every turn reads an attribute of this name, whatever happens in it."""
+    for node in (n for n in ast.walk(loop) if isinstance(n, ast.Attribute) and n.attr == attribute):
+        parent = module.parent(node)
+        while isinstance(parent, (ast.expr, ast.keyword, ast.Expr, ast.Assign, ast.With)):
+            parent = module.parent(parent)
+        if parent is loop:
+            return True
+    return False
 
 
 def spread_sessions(program: Program) -> tuple[Module, ast.Call] | None:

@@ -189,7 +189,8 @@ class Kinds:
         if classes:
             return any(self.program.method(cls, target.attr) is function for cls in classes)
         known = self.is_foreign(module, target.value) or self.of(module, target.value) not in (None, "instance")
-        return not known and target.attr not in OF_LIBRARIES
+        takes_session = any(self.of(module, argument) == "session" for argument in call.args)  # no library's method does
+        return not known and (target.attr not in OF_LIBRARIES or takes_session)
 
     def is_foreign(self, module: Module, node: ast.expr) -> bool:
         """Whether an object was made by a call into a library."""

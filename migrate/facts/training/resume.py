@@ -18,6 +18,7 @@ from migrate.facts.training.graphs import (
     data_begin_anew,
     held_outside,
     is_compiled,
+    is_session,
     spread_sessions,
     spread_variables,
     tensorflow_steps,
@@ -249,6 +250,7 @@ class _Look:
             self._eager_step(module, call, target)
         alone = isinstance(module.parent(call), ast.Expr) or any(isinstance(a, (ast.Name, ast.Lambda)) for a in call.args)
         switch = name in ("train", "eval") and isinstance(module.parent(call), ast.Expr) and len(call.args) < 2
+        switch = switch and not any(is_session(self.program, module, argument) for argument in call.args)
         kinds = {"fit": ("estimator", "transformer"), "partial_fit": ("estimator", "transformer"), "update": ("optimizer",)}.get(name, ())
         for root in self.extent.roots(module, target.value) if kinds else ():
             if self._kind(root) in kinds:
@@ -309,7 +311,7 @@ class _Look:
         inside = ("optimizer", "variable") if not imports_library(self.program, "import torch") else ("variable",)
         for text in [text for text in self.found.stateful if self._kind(Root(text)) in inside]:
             del self.found.stateful[text]
-        anew = data_begin_anew(self.program, self.extent.nodes())
+        anew = data_begin_anew(self.program, self.loop.module, self.loop.node)
         return Refused(*anew) if anew is not None else None
 
     def _refuse_graph_parts(self, values: list[str]) -> None:
