@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -337,4 +338,9 @@ def run() -> int:
         return 2
     except BrokenPipeError:
         return 1
+    except Exception as error:  # ours, and no finding: 1 would say that there are some
+        if os.environ.get("MIGRATE_TRACEBACK"):
+            raise
+        print(f"migrate: a fault of its own: {type(error).__name__}: {error} (MIGRATE_TRACEBACK=1 shows where)", file=sys.stderr)
+        return 2
     return result if isinstance(result, int) else 0

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gc
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from migrate.facts.arguments import find_arguments
 from migrate.facts.calls import table
@@ -81,6 +83,9 @@ class _Student:
             return self._look(entry, program, commands)
         except RecursionError:
             return Look(entry, reason="its code leads too deep to be followed")
+        except Exception as error:  # the one boundary: a fault of ours in one entry point leaves the others whole
+            where = traceback.extract_tb(error.__traceback__)[-1]
+            return Look(entry, reason=f"a fault of migrate itself, {type(error).__name__} at {Path(where.filename).name}:{where.lineno}")
 
     def _look(self, entry: Entry, program: Program, commands: tuple[Command, ...]) -> Look:
         arguments = find_arguments(program)

@@ -9,8 +9,14 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from migrate import cli
+from migrate.repo.entries import Entry
+from migrate.scan import Request, scan
+from migrate.study import Look, _Student
 
 ROOT = Path(__file__).resolve().parents[1]
 SCRIPT = """\
@@ -148,3 +154,27 @@ def _read(terminal: int) -> bytes:
         return os.read(terminal, 1 << 16)
     except OSError:
         return b""
+
+
+def test_a_fault_of_the_tool_in_one_entry_point_leaves_the_others(repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = _Student._look
+
+    def broken(self: _Student, entry: Entry, *rest: Any) -> Look:
+        if entry.path == "bad.py":
+            raise IndexError("list index out of range")
+        return whole(self, entry, *rest)
+
+    (repo / "bad.py").write_text(SCRIPT)
+    monkeypatch.setattr(_Student, "_look", broken)
+    found = scan(Request(repo))
+    assert [point.path for point in found.entry_points] == ["train.py"]
+    assert [(one.path, one.reason.split(" at ")[0]) for one in found.unreadable] == [("bad.py", "a fault of migrate itself, IndexError")]
+
+
+def test_a_fault_of_the_tool_is_no_finding(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise IndexError("list index out of range")
+
+    monkeypatch.setattr(cli, "app", broken)
+    assert cli.run() == 2
+    assert capsys.readouterr().err.startswith("migrate: a fault of its own: IndexError: list index out of range")

@@ -208,8 +208,9 @@ class _Decider:
         text = origin.text or ""
         if text in ("~", "~/", "/"):  # everything stands below it
             return False
-        if text == "" and origin.kind == "literal" and not isinstance(origin.node, ast.JoinedStr):
-            return False
+        if not text.strip("./") and origin.kind == "literal" and not isinstance(origin.node, ast.JoinedStr):
+            saved = any(u.act == "write" and u.row.kind in ("model", "log") for u, _ in origin.uses)
+            return saved and text != ""  # the working folder as a whole may be where data are fetched to
         if "/" in text or text.startswith((".", "~")) or is_file_like(text) or origin.names & PATH_WORDS:
             return True
         return (

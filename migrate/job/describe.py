@@ -49,6 +49,8 @@ def key_of(option: Option) -> str:
 def _hyperparameters(arguments: Arguments, paths: Paths) -> tuple[Hyperparameter, ...]:
     on_paths = {r.option.dest for r in _told(paths) if r.option is not None}
     on_paths |= {o.dest for o in arguments.options if any(_stands_at(o, r) for r in _told(paths))}
+    roots = {told.default for told in _told(paths) if told.role == "channel" and told.default and "/" in told.default}
+    on_paths |= {o.dest for o in arguments.options if isinstance(o.default, str) and o.default in roots}  # it would beat the channel
     found: dict[str, Hyperparameter] = {}
     for option in arguments.options:
         name = key_of(option)

@@ -113,6 +113,8 @@ def _why_not(setting: Hyperparameter, passed: int) -> str | None:
         return f"follows the instance ({setting.counts}); give it to fix it"
     if setting.default is None:
         return "has no default" if not setting.required else "has to be given"
+    if setting.type == "str" and setting.nargs is None and isinstance(setting.default, (bool, int, float)):
+        return "its default is no text, and a command line gives only that"
     if not re.fullmatch(r"[A-Za-z0-9_-]+", setting.name):
         return "its name makes no variable: SDK v3 jobs with it die at their start"
     if not _is_toml(_plain(setting.default)):

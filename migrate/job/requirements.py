@@ -43,11 +43,21 @@ def missing(lines: Sequence[str], image: Image | None) -> tuple[tuple[str, ...],
         package = package_of(line)
         if package is None:
             needed.append(line)
-        elif _FRAMEWORKS.fullmatch(package) or (package in image.present and not re.search(r"[=<>~@!\[]", line.split(";")[0])):
+        elif (_FRAMEWORKS.fullmatch(package) and _is_of(package, image)) or (
+            package in image.present and not re.search(r"[=<>~@!\[]", line.split(";")[0])
+        ):
             dropped.append(line)
         else:
             needed.append(line)
     return tuple(needed), tuple(dropped)
+
+
+def _is_of(package: str, image: Image) -> bool:
+    """Whether a framework's package is one of the image: another framework beside it is the repo's own."""
+    other = "tensorflow" if package.startswith("t") and "torch" not in package else package.rstrip("0123456789").partition("-")[0]
+    if other not in ("tensorflow", "mxnet", "chainer"):
+        return True
+    return other in image.repository or image.framework == other or (other == "tensorflow" and image.framework == "keras")
 
 
 def pinned(lines: Sequence[str], package: str) -> str | None:

@@ -78,12 +78,15 @@ def _put_module(module: Any, state: Dict[str, Any]) -> None:
 
 def _get_optimizer(optimizer: Any) -> Dict[str, Any]:
     """With the tensors that it trains: some belong to no model, those of a model take no more room."""
-    return {"state": optimizer.state_dict(), "trained": [[p.detach() for p in group["params"]] for group in optimizer.param_groups]}
+    return {
+        "state": optimizer.state_dict(),
+        "trained": [[p.detach() for p in group["params"]] for group in getattr(optimizer, "param_groups", [])],
+    }
 
 
 def _put_optimizer(optimizer: Any, state: Dict[str, Any]) -> None:
     optimizer.load_state_dict(state["state"])
-    for group, tensors in zip(optimizer.param_groups, state["trained"]):
+    for group, tensors in zip(getattr(optimizer, "param_groups", []), state["trained"]):
         for parameter, tensor in zip(group["params"], tensors):
             parameter.data.copy_(tensor)
 
@@ -130,7 +133,10 @@ def _put(given: Any, held: Any) -> Any:
 
 def _put_attributes(value: _Attributes, state: Dict[str, Any]) -> None:
     for name, item in state.items() if value.target is not None else ():
-        setattr(value.target, name, _restored(getattr(value.target, name, None), item))
+        before = getattr(value.target, name, None)
+        after = _restored(before, item)
+        if after is not before and not (isinstance(after, _PLAIN) and type(after) is type(before) and after == before):
+            setattr(value.target, name, after)  # what is the same may be of an object that takes no more changes
 
 
 def _generators(loader: Any) -> List[Any]:

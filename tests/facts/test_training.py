@@ -607,3 +607,29 @@ def test_what_a_turn_shuffles_comes_back_in_its_order(shuffle: str) -> None:
     )
     (found,) = find_resumes(program_of({"train.py": source}))
     assert "order" in found.objects
+
+
+HELD = "import torch\nclass Base:\n    def run(self):\n        for e in range(3):\n            self.net(1).backward()\n            self.opt.step()\n"
+SUB = (
+    "class Trainer(Base):\n    def __init__(self):\n        self.net = torch.nn.Linear(2, 1)\n"
+    "        self.opt = torch.optim.SGD(self.net.parameters(), lr=0.1)\nTrainer().run()\n"
+)
+
+
+def test_an_attribute_that_not_every_object_has_from_the_start_is_asked_for() -> None:
+    (resume,) = resumes_of(HELD + SUB)  # another subclass need not have it
+    assert resume.spelled == {"self.net": 'getattr(self, "net", None)', "self.opt": 'getattr(self, "opt", None)'}
+    own = HELD.replace("    def run", "    def __init__(self):\n        self.net = self.opt = None\n    def run")
+    (resume,) = resumes_of(own + SUB)
+    assert resume.spelled == {}
+
+
+def test_what_is_tried_again_after_an_exception_is_to_be_looked_at() -> None:
+    source = (
+        "import torch\nnet = torch.nn.Linear(2, 1)\nopt = torch.optim.SGD(net.parameters(), lr=0.1)\ndef train(size):\n"
+        "    for e in range(3):\n        net(1).backward()\n        opt.step()\ntry:\n    train(8)\nexcept RuntimeError:\n    %s\n"
+    )
+    (resume,) = resumes_of(source % "train(4)")
+    assert resume.caution is not None and "tried again" in resume.caution
+    (resume,) = resumes_of(source % "raise")
+    assert resume.caution is None

@@ -60,6 +60,18 @@ def test_defaults_are_not_passed_to_a_command_line_that_nothing_translates_for()
     assert [(item.name, item.required, "tyro" in item.reason) for item in left_out] == [("anneal", False, True), ("lr", False, True)]
 
 
+@pytest.mark.parametrize("default", [False, 0.1, 3])
+def test_a_default_that_no_text_gives_is_left_to_the_script(default: object) -> None:
+    values, left_out = hyperparameters([dataclasses.replace(setting("load", default), type="str")])
+    assert values == {} and "no text" in left_out[0].reason
+
+
+def test_another_framework_beside_the_images_own_is_installed() -> None:
+    lines = ("tensorflow==1.15.2", "torch==1.0", "torchvision")
+    assert missing(lines, choose("pytorch", "2.1.0")) == (("tensorflow==1.15.2",), ("torch==1.0", "torchvision"))
+    assert missing(lines[:1], choose("tensorflow", "2.16.1")) == ((), ("tensorflow==1.15.2",))
+
+
 def test_at_most_what_a_job_takes() -> None:
     values, left_out = hyperparameters([setting(f"k{number}", number) for number in range(150)])
     assert len(values) == 94

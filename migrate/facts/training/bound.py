@@ -145,9 +145,7 @@ class Bound:
         if self._may_be_none(expression) and self._guarded(text, {base.rsplit(".", 1)[-1]}):
             return False
         classes = self.kinds.classes(self.module, expression)
-        return (
-            not classes or any(self._sets(cls, attribute) for cls in classes) or not self._guarded(text, self._setting(classes, attribute))
-        )
+        return bool(classes) and all(self._sets(cls, attribute) for cls in classes)
 
     def _may_be_none(self, node: ast.expr) -> bool:
         if isinstance(node, ast.Attribute):
@@ -159,30 +157,23 @@ class Bound:
         return found is not None and any(b.kind == "param" or (b.kind == "assign" and _holds_none(b.value)) for b in found[1])
 
     def _sets(self, cls: Class, attribute: str) -> bool:
-        """Whether a method of the class sets the attribute, whatever the settings."""
-        for relative in self.program.family(cls):
-            for member in relative.node.body:
-                if isinstance(member, ast.ClassDef):
-                    continue
-                body = member.body if isinstance(member, (ast.FunctionDef, ast.AsyncFunctionDef)) else [member]
-                for statement in _straight(body):
-                    targets = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
-                    names = [n for t in targets if t is not None for n in ast.walk(t)]
-                    if any(isinstance(n, ast.Attribute) and n.attr == attribute and isinstance(n.ctx, ast.Store) for n in names):
-                        return True
-                    if any(isinstance(n, ast.Name) and n.id == attribute for n in names):
-                        return True
-        return False
+        """Whether every object of the class has the attribute from the start: its class, or what makes it, sets it whatever the settings.
 
-    def _setting(self, classes: list[Class], attribute: str) -> set[str]:
-        """What the tests around the assignments of an attribute read."""
-        found: set[str] = set()
-        for cls in classes:
-            for relative in self.program.family(cls):
-                for node in ast.walk(relative.node):
-                    if isinstance(node, ast.Attribute) and node.attr == attribute and isinstance(node.ctx, ast.Store):
-                        found |= {part for test in self._tests(relative.module, node, leaving=False) for part in _parts(test)}
-        return found
+        The line is read on EC2 too, where an attribute that is not there yet would end the script.
+        """
+        init = next((m for m in cls.node.body if isinstance(m, (ast.FunctionDef, ast.AsyncFunctionDef)) and m.name == "__init__"), None)
+        for member in cls.node.body:
+            if isinstance(member, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+                if member.name == attribute:
+                    return True
+            elif any(isinstance(n, ast.Name) and n.id == attribute and isinstance(n.ctx, ast.Store) for n in ast.walk(member)):
+                return True
+        if init is not None and any(_stores(statement, attribute) for statement in _straight(init.body)):
+            return True
+        handed_up = init is None or any(
+            isinstance(n, ast.Attribute) and n.attr == "__init__" for statement in _straight(init.body) for n in ast.walk(statement)
+        )
+        return handed_up and any(self._sets(base, attribute) for base in self.program.bases(cls))
 
 
 def _always(scope: Scope) -> set[str]:
@@ -210,6 +201,13 @@ def _straight(body: list[ast.stmt]) -> Iterator[ast.stmt]:
             first, second = list(_straight(statement.body)), list(_straight(statement.orelse))
             stored = {ast.unparse(t) for s in second if isinstance(s, ast.Assign) for t in s.targets}
             yield from (s for s in first if isinstance(s, ast.Assign) and any(ast.unparse(t) in stored for t in s.targets))
+
+
+def _stores(statement: ast.stmt, attribute: str) -> bool:
+    """Whether a statement gives the object that is made the attribute."""
+    targets = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
+    stored = [n for t in targets if t is not None for n in ast.walk(t) if isinstance(n, ast.Attribute)]
+    return any(n.attr == attribute and isinstance(n.ctx, ast.Store) and isinstance(n.value, ast.Name) for n in stored)
 
 
 def _parts(test: ast.expr) -> set[str]:

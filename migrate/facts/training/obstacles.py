@@ -9,6 +9,7 @@ from migrate.facts.model import Place
 from migrate.facts.program import Function, Module, Program
 from migrate.facts.reach import dormant, reached
 from migrate.facts.training.extent import Extent, Root
+from migrate.facts.training.loops import MOST_CALLS, Loop, callers
 
 SHARDERS = {"fully_shard", "parallelize_module", "ZeroRedundancyOptimizer"}  # spread a model's or an optimizer's state over processes
 SPAWNERS = {"Process", "spawn", "start_processes"}
@@ -48,7 +49,7 @@ def refuse(program: Program, extent: Extent, kind_of: KindOf) -> Refused | None:
         raise Refused("it is an asynchronous loop", loop.module, loop.node)
     _refuse_spread(program)
     _refuse_shared(program, [f for f in (loop.function, *extent.functions.values()) if f is not None])
-    caution = _unknown_turns(program, extent)
+    caution = _unknown_turns(program, extent) or _tried_again(program, loop)
     for module, node in extent.nodes():
         if not isinstance(node, ast.Call):
             continue
@@ -82,6 +83,26 @@ def _unknown_turns(program: Program, extent: Extent) -> Refused | None:
             text = ast.unparse(source)
             return Refused(f"the turns come from {text}, which has to hand out the same ones again", loop.module, source)
         source = source.args[0]  # a wrapper: a progress bar, a prefetcher
+    return None
+
+
+def _tried_again(program: Program, loop: Loop) -> Refused | None:
+    """A loop that is run once more where an exception has ended it: from the checkpoint, the two cannot be told apart."""
+    function, steps = loop.function, 0
+    while function is not None and steps < MOST_CALLS:
+        sites = list(callers(program, function))
+        for module, point in sites:
+            current, parent = point, module.parent(point)
+            while parent is not None and not isinstance(parent, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                if isinstance(parent, ast.Try) and any(current is s for s in parent.body):
+                    handled = {id(n) for handler in parent.handlers for n in ast.walk(handler)}
+                    again = next((other for _, other in sites if id(other) in handled), None)
+                    if again is not None:
+                        return Refused(f"{function.node.name}() is tried again after an exception", module, again)
+                current, parent = parent, module.parent(parent)
+        scopes = [module.scope(point).function() for module, point in sites]
+        function = program.function_of(scopes[0].node) if scopes and scopes[0] is not None else None
+        steps += 1
     return None
 
 

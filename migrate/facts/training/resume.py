@@ -504,7 +504,7 @@ class _Look:
         for cls in self.kinds.classes(self.loop.module, self.extent.placed(base)) if base != "self" else []:
             values = [value for _, value in self.kinds.assigned(cls, name)]
             init = self.program.method(cls, "__init__")
-            if init is None or not all(isinstance(v, ast.Name) and v.id in init.parameters() for v in values):
+            if init is None or not values or not all(isinstance(v, ast.Name) and v.id in init.parameters() for v in values):
                 return set()
             for site in self.program.calls_of.get(id(init.node), []):
                 here = site.module is self.loop.module and site.module.scope(site.call).function() is self._scope()
