@@ -17,7 +17,7 @@ class Recipe:
     ``data`` fills that folder; ``channel`` is the folder, from there, that the job's channels are filled from.
     ``extra``: packages of ``--extra`` are needed. ``environment`` is set wherever the script runs.
     ``edits``: text of files, and what stands there instead in both copies, where no option makes a run short. ``terminal``: the script
-    asks how wide its terminal is, and is told.
+    asks how wide its terminal is, and is told. ``installed``: as a package, for editing, from the folder where the command is typed.
     """
 
     repo: str
@@ -35,6 +35,7 @@ class Recipe:
     environment: Mapping[str, str] = field(default_factory=dict)
     edits: tuple[tuple[str, str, str], ...] = ()
     terminal: bool = False
+    installed: bool = False
     variant: str = ""  # tells two recipes of one script apart
 
     @property
@@ -256,7 +257,7 @@ RECIPES = (
         {"total-timesteps": 300, "learning-starts": 100, "buffer-size": 200},
         extra=True,
         verify="the script saves no model unless it is asked to",
-        environment={"PYTHONPATH": "."},
+        installed=True,
         drill=_SIMULATED,
     ),
     Recipe(

@@ -76,23 +76,28 @@ class Seen:
 
 
 def _python(recipe: Recipe, extra: Path | None, work: Path) -> Path:
-    """An interpreter that has what the script needs, as one file, so that ``verify --python`` can be told of it.
+    """An interpreter that has what the script needs: a virtual environment over the one that is named, which sets variables as it starts.
 
-    Scripts older than torch 2.6 load whole modules without saying so, which the variable allows again.
+    Scripts older than torch 2.6 load whole modules without saying so, which a variable allows again.
     """
-    told = {"TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD": "1", "OMP_NUM_THREADS": "1", **recipe.environment}
+    given = {"TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD": "1", "OMP_NUM_THREADS": "1", **recipe.environment}
+    home = python_of(recipe.python).parent.parent
+    made, site = work / "env", ROOT / "tests" / "ecosystem" / "site"
+    packages = made / "lib" / next((home / "lib").glob("python*")).name / "site-packages"
+    for folder in (packages, made / "bin"):
+        folder.mkdir(parents=True, exist_ok=True)
+    (made / "pyvenv.cfg").write_bytes((home / "pyvenv.cfg").read_bytes())
+    (made / "bin/python").unlink(missing_ok=True)
+    (made / "bin/python").symlink_to(os.path.realpath(home / "bin/python"))
     if recipe.terminal:
-        (work / "bin").mkdir(exist_ok=True)
-        (work / "bin/stty").write_text("#!/bin/sh\necho 24 80\n", encoding="utf-8")
-        (work / "bin/stty").chmod(0o755)
-        told["PATH"] = f"{work / 'bin'}:$PATH"
-    paths = [str(ROOT / "tests" / "ecosystem" / "site"), *([str(extra / recipe.python)] if recipe.extra and extra else [])]
-    wrapper = work / "python"
-    told["PYTHONPATH"] = ":".join(["${PYTHONPATH:+$PYTHONPATH:}" + told.get("PYTHONPATH", paths[0]), *paths])
-    started = "".join(f'export {name}="{value}"\n' for name, value in told.items()) + f'exec "{python_of(recipe.python)}" "$@"'
-    wrapper.write_text(f"#!/bin/sh\n{started}\n", encoding="utf-8")
-    wrapper.chmod(0o755)
-    return wrapper
+        (made / "bin/stty").write_text("#!/bin/sh\necho 24 80\n", encoding="utf-8")
+        (made / "bin/stty").chmod(0o755)
+    paths = [site, *([extra.resolve() / recipe.python] if recipe.extra and extra else []), home / packages.relative_to(made)]
+    start = f"import os; os.environ.update({given!r}); os.environ['PATH'] = {str(made / 'bin')!r} + ':' + os.environ.get('PATH', '')"
+    start += "; import sys; sys.path.append(os.getcwd())" if recipe.installed else ""
+    seeds = f"exec(open({str(site / 'sitecustomize.py')!r}).read(), {{'__name__': 'seeds'}})"
+    (packages / "runs.pth").write_text("\n".join([start, *map(str, paths), f"import sys; {seeds}", ""]), encoding="utf-8")
+    return made / "bin/python"
 
 
 def _replace(path: Path, old: str, new: str) -> None:
@@ -228,8 +233,6 @@ def _words(recipe: Recipe, target: Path, python: Path) -> list[str]:
         str(python),
         "--timeout",
         str(SECONDS),
-        "--engine",
-        "process",
         "--format",
         "json",
     ]

@@ -1,4 +1,4 @@
-"""Put at the end of PYTHONPATH by ``runs.py``: a seed for scripts that set none, so that two runs compare."""
+"""Run by ``runs.py`` as Python starts: a seed for scripts that set none, so that two runs compare."""
 
 from __future__ import annotations
 
