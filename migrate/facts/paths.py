@@ -128,12 +128,14 @@ class _Decider:
                 self._leave(origin, BESIDE_INPUT, loses=True, acts=("write",))
         done = {id(o) for o in [*outputs, *inputs]}
         self.placed = self.uses.placed | {id(u) for o in [*outputs, *inputs] if self._has_place(o) for u, _ in o.uses}
+        for origin in self.uses.origins.values():
+            if origin.kind == "anchor":
+                before = len(self.result.redirects)
+                self._anchor(origin)
+                self.placed |= {id(u) for u, _ in origin.uses if len(self.result.redirects) > before}
         for origin in origins:
             if id(origin) not in done:
                 self._at_the_call(origin)
-        for origin in self.uses.origins.values():
-            if origin.kind == "anchor":
-                self._anchor(origin)
         self._unknown_uses()
         self._library_defaults()
         self.result.left = list({(x.place, x.act): x for x in reversed(self.result.left)}.values())[::-1]

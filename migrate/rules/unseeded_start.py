@@ -24,7 +24,7 @@ from migrate.facts.program import Module, Program
 from migrate.facts.reach import is_alive
 from migrate.facts.training.extent import Extent
 from migrate.facts.training.objects import Kinds
-from migrate.facts.training.resume import find_resumes
+from migrate.facts.training.resume import kept_loops
 from migrate.rules.base import Context, Example
 from migrate.rules.model import Finding
 
@@ -48,7 +48,7 @@ def check(context: Context) -> Iterator[Finding]:
     draws = [(module, call) for module in program.modules.values() for call in module.calls() if _draws(program, module, call)]
     if not draws or any(_seeds(call) for module in program.modules.values() for call in module.calls()):
         return
-    loops = [resume.loop for resume in find_resumes(program) if resume.refused is None]
+    loops = kept_loops(program)
     kinds = Kinds(program)
     inside = {id(node) for loop in loops for _, node in Extent(program, kinds, loop).nodes()}
     for module, call in draws if loops else ():

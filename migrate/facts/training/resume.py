@@ -106,6 +106,12 @@ def _stacked(program: Program) -> tuple[dict[int, list[tuple[Loop, ...]]], dict[
     return outer, inner
 
 
+def kept_loops(program: Program) -> list[Loop]:
+    """The outermost loops that go on after an interruption, those that an earlier apply has changed among them."""
+    refused = {id(resume.loop.node) for resume in find_resumes(program) if resume.refused is not None}
+    return [ways[0][-1] for key, ways in _stacked(program)[0].items() if key not in refused]
+
+
 def not_to_keep(program: Program, resumes: Sequence[Resume]) -> list[Loop]:
     """Loops that train, and that must not be kept for another entry point's sake: inside others here, or refused."""
     kept = {id(resume.loop.node) for resume in resumes if resume.refused is None}
