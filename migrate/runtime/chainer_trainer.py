@@ -104,17 +104,13 @@ class _TrainerState:
 
 
 def _simple(part: Any) -> Dict[str, Any]:
-    """Those attributes that hold plain values, as bytes; of what serializes itself only the means under way, but for updaters, which
-    are derived from."""
+    """Those attributes that hold plain values, as bytes; of what serializes itself only triggers and means of its own, which some leave
+    out, but for updaters, which are derived from."""
     chainer = _module("chainer")
     nothing = (None, chainer.training.Extension.serialize, chainer.dataset.Iterator.serialize)
     itself = getattr(type(part), "serialize", None) not in nothing and not isinstance(part, chainer.training.Updater)
-    wanted = _is_mean if itself else _is_simple
+    wanted = _is_small if itself else _is_simple
     return {name: pickle.dumps(_held(value), 4) for name, value in vars(part).items() if wanted(value)}
-
-
-def _is_mean(value: Any) -> bool:
-    return type(value).__module__ == "chainer.reporter" and hasattr(value, "serialize")
 
 
 def _is_simple(value: Any) -> bool:
@@ -122,5 +118,9 @@ def _is_simple(value: Any) -> bool:
         return all(_is_simple(item) for item in value)
     if isinstance(value, dict):
         return all(_is_simple(item) for pair in value.items() for item in pair)
-    small = type(value).__module__.startswith(("chainer.training.triggers.", "chainer.reporter")) and hasattr(value, "serialize")
-    return small or type(value) in _PLAIN or _is(value, "numpy.ndarray") or _is(value, "numpy.generic")
+    return _is_small(value) or type(value) in _PLAIN or _is(value, "numpy.ndarray") or _is(value, "numpy.generic")
+
+
+def _is_small(value: Any) -> bool:
+    """Whether it is a trigger, or the means of what was observed."""
+    return type(value).__module__.startswith(("chainer.training.triggers.", "chainer.reporter")) and hasattr(value, "serialize")

@@ -17,7 +17,19 @@ if TYPE_CHECKING:
 
 _MOST = 50
 # Made by libraries for themselves: losing them costs time at most.
-_CACHE_PARTS = {"__pycache__", ".cache", ".config", ".keras", ".nv", ".triton", ".ipynb_checkpoints", ".local", ".matplotlib", ".chainer"}
+_CACHE_PARTS = {
+    "__pycache__",
+    ".cache",
+    ".config",
+    ".keras",
+    ".nv",
+    ".triton",
+    ".ipynb_checkpoints",
+    ".local",
+    ".matplotlib",
+    ".chainer",
+    "fontconfig",
+}
 _RESULT = re.compile(r"\.(pt|pth|ckpt|bin|safetensors|onnx|h5|hdf5|keras|pb|npz|npy|pkl|joblib|model|params|tar|csv|png|json)$")
 
 

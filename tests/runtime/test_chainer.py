@@ -77,13 +77,14 @@ class Halving(training.Extension):
 
 
 class Means(training.Extension):
-    # Saves what it has drawn, as Chainer's PlotReport does, but not the mean that it is about to draw.
+    # Saves what it has drawn, as Chainer's PlotReport does, but neither the mean that it is about to draw nor when it is due.
     def __init__(self):
         self.summary, self.drawn = chainer.reporter.DictSummary(), []
+        self.due = triggers.IntervalTrigger(1, "epoch")
 
     def __call__(self, trainer):
         self.summary.add({"loss": trainer.observation["main/loss"]})
-        if trainer.updater.is_new_epoch:
+        if self.due(trainer):
             self.drawn.append(round(float(self.summary.compute_mean()["loss"]), 6))
             self.summary = chainer.reporter.DictSummary()
 
