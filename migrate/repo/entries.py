@@ -116,8 +116,9 @@ def _defines_only(tree: Tree, path: str, own: Outline) -> bool:
 
 def _needs_module(module: ast.Module, own: Outline) -> bool:
     relative = any(isinstance(node, ast.ImportFrom) and node.level for node in module.body)
-    packaged = any(isinstance(node, ast.Name) and node.id == "__package__" for node in ast.walk(module)) if relative else False
-    return relative and not packaged
+    return relative and not any(
+        isinstance(node, ast.Name) and node.id == "__package__" and isinstance(node.ctx, ast.Store) for node in ast.walk(module)
+    )
 
 
 def framework_of(tree: Tree, path: str, function: str | None = None) -> str | None:

@@ -115,6 +115,8 @@ def imported_as(context: Context, module: Module) -> tuple[bool, bool]:
                 member, top = member or inside, top or not inside
     if module.path.endswith("/__init__.py"):
         return True, False
+    if context.as_module and script and any(isinstance(node, ast.ImportFrom) and node.level for node in module.tree.body):
+        return True, False  # by its bare name it would not even start
     return member, top or not member
 
 

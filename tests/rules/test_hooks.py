@@ -136,6 +136,11 @@ def test_the_import_fits_how_the_file_is_loaded(sources: dict[str, str], entry: 
     assert f"{folder}/sagemaker_support.py".lstrip("/") in after(sources, entry)
 
 
+def test_a_module_that_only_starts_as_a_member_is_given_that_form() -> None:
+    changed = after({"pkg/train.py": "from . import other\n" + MODULE, "pkg/other.py": ""}, "pkg/train.py", as_module=True)["pkg/train.py"]
+    assert RELATIVE in changed and "__package__" not in changed
+
+
 def test_a_module_started_by_dash_m() -> None:
     assert EITHER in after({"pkg/train.py": MODULE}, "pkg/train.py", as_module=True)["pkg/train.py"]
     assert EITHER not in after({"train.py": MODULE}, "train.py", as_module=True)["train.py"]
