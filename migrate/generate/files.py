@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from migrate.facts.locations import words
 from migrate.generate.mark import mark, read_mark
 from migrate.job.images import processor_of
 from migrate.job.infer import infer, keys_of
@@ -75,6 +76,7 @@ class Generated:
 def jobs_of(root: Path, entries: Sequence[EntryPoint], project: str | None = None) -> tuple[Job, ...]:
     """The job of each entry point, with what the repo's requirements ask for."""
     keys = keys_of(entries)
+    entries = sorted(entries, key=_not_the_first)  # the launcher starts the first one where none is named
     name = project or root.resolve().name
     return tuple(infer(entry, project=name, key=keys[entry.path], requirements=read_requirements(root, entry.path)) for entry in entries)
 
@@ -102,6 +104,12 @@ def generate(
         _page(templates, root, jobs, name, findings, done),
     ]
     return _against(root, made, jobs)
+
+
+def _not_the_first(entry: EntryPoint) -> tuple[int, int]:
+    """What a person would start sooner comes first: ``train.py`` before ``main.py`` before others, near the root before deep inside."""
+    name = words(entry.path.rpartition("/")[2])
+    return 0 if name & {"train", "training", "trainer"} else 1 if name & {"main", "run"} else 2, entry.path.count("/")
 
 
 def requirements_path(job: Job, jobs: Sequence[Job]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import tomllib
 
 from migrate.facts.model import Place, Span
 from migrate.generate import generate
+from migrate.generate.files import jobs_of
 from migrate.generate.mark import read_mark
 from migrate.job.model import Channel
 from migrate.rules.model import Finding
@@ -148,3 +150,9 @@ def test_generated_python_is_clean(tmp_path: Path, framework: str) -> None:
     for command in ([*ruff, "format", "--check", *style], [*ruff, "check", "--select", "E,F,W,B,I", *style]):
         done = subprocess.run(command, capture_output=True, text=True)
         assert done.returncode == 0, done.stdout
+
+
+def test_the_first_job_is_the_one_that_a_person_would_start(tmp_path: Path) -> None:
+    paths = ["evaluate.py", "lr_finder.py", "main.py", "sub/train.py", "train.py"]
+    jobs = jobs_of(tmp_path, [dataclasses.replace(entry_point(), path=path) for path in paths])
+    assert [job.entry for job in jobs] == ["train.py", "sub/train.py", "main.py", "evaluate.py", "lr_finder.py"]
