@@ -118,7 +118,7 @@ def chainer_mnist(root: Path, train: int = 256, test: int = 64) -> None:
         numpy.savez_compressed(place / f"{name}.npz", x=_array(pixels, (count, 784)), y=numpy.array(labels, dtype=numpy.uint8))
 
 
-def chainer_cifar(root: Path, train: int = 32, test: int = 8) -> None:
+def chainer_cifar(root: Path, train: int = 8, test: int = 8) -> None:
     """What Chainer keeps of CIFAR-10."""
     import numpy
 
