@@ -65,7 +65,7 @@ class Seen:
 
     script: str
     commit: str
-    trains: bool = False
+    trains: bool | None = False  # None: not run
     artifacts: int = 0
     same_artifacts: bool | None = None
     same_output: bool | None = None
@@ -361,7 +361,7 @@ def main() -> int:
         print(seen, file=sys.stderr, flush=True)
         kept.write_text(json.dumps([asdict(row) for row in rows.values()], indent=1), encoding="utf-8")
     words = [*(["--drill"] if options.drill else []), *(word for way in options.way or [] for word in ("--way", way)), "--report", "FILE"]
-    told = [rows.get(recipe.label) or Seen(recipe.label, "-", faults=["not run"]) for recipe in RECIPES]  # unknown: in the denominator
+    told = [rows.get(recipe.label) or Seen(recipe.label, "-", None) for recipe in RECIPES]  # unknown: in the denominator
     section = table(told, f"python tests/ecosystem/runs.py --corpus DIR --extra DIR {' '.join(words)}")
     (options.out / "runs.md").write_text(section, encoding="utf-8")
     if options.report is not None:
