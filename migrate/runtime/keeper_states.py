@@ -135,8 +135,9 @@ def _put_attributes(value: _Attributes, state: Dict[str, Any]) -> None:
     for name, item in state.items() if value.target is not None else ():
         before = getattr(value.target, name, None)
         after = _restored(before, item)
-        if after is not before and not (isinstance(after, _PLAIN) and type(after) is type(before) and after == before):
-            setattr(value.target, name, after)  # what is the same may be of an object that takes no more changes
+        same = after is before or (isinstance(after, _PLAIN) and type(after) is type(before) and after == before)
+        if not (same and hasattr(value.target, name)):  # an object may take no more changes, where there is nothing to change
+            setattr(value.target, name, after)
 
 
 def _generators(loader: Any) -> List[Any]:
