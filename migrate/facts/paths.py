@@ -94,14 +94,18 @@ class _Decider:
             )
 
     def _path_class(self, origin: Origin) -> str | None:
-        """What the file calls ``pathlib.Path``, where an anchor starts a join by ``/``: empty where it has no name for it."""
+        """What the file calls ``pathlib.Path``, where an anchor starts a join by ``/``: empty where it has no sure name for it."""
         if not isinstance(origin.joined, ast.BinOp):
             return None
-        for name, bindings in origin.module.names.root.bindings.items():
-            for binding in bindings:
-                if binding.kind == "import" and binding.module == "pathlib":
-                    if binding.name in (None, "Path"):
-                        return name if binding.name else f"{name}.Path"
+        module, scope = origin.module, origin.module.scope(origin.joined)
+        for name, bindings in module.names.root.bindings.items():
+            binding = bindings[0]
+            if binding.kind != "import" or binding.module != "pathlib" or binding.name not in (None, "Path") or len(bindings) > 1:
+                continue
+            always = module.parent(binding.node) is module.tree and module.statement(binding.node).lineno < origin.joined.lineno
+            found = scope.lookup(name)
+            if always and found is not None and found[0] is module.names.root:
+                return name if binding.name else f"{name}.Path"
         return ""
 
     # -- roles -----------------------------------------------------------------------------------------------------------------------

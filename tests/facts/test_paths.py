@@ -309,6 +309,22 @@ def test_a_path_beside_the_code_starts_at_the_join(root: str) -> None:
     assert codes_of(source, frozenset({"inputs/a.npy"})) == {}
 
 
+@pytest.mark.parametrize(
+    "head",
+    [
+        "from where import ROOT\nfrom typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from pathlib import Path\n",
+        "from pathlib import Path\nROOT = Path(__file__).parent\nPath = str\n",
+        "from where import ROOT\n",
+    ],
+)
+def test_a_join_of_pathlib_is_not_written_where_its_class_has_no_sure_name(head: str) -> None:
+    where = "from pathlib import Path\nROOT = Path(__file__).parent\n"
+    late = "from pathlib import Path as P\n" if "Path" not in head else ""
+    source = head + "OUT = ROOT / 'runs'\nOUT.mkdir(exist_ok=True)\nopen(OUT / 'x.txt', 'w')\n" + late
+    paths = paths_of({"train.py": source, "where.py": where})
+    assert not paths.redirects and all("has no name" in left.reason for left in paths.left) and paths.left
+
+
 def test_what_a_library_makes_of_a_folder_starts_where_the_folder_does() -> None:
     source = (
         "import argparse, torch\nfrom lib import increment_path\np = argparse.ArgumentParser()\n"
