@@ -51,13 +51,14 @@ def requirement_file(name: str) -> tuple[str, str]:
 DEMO = Environment("demo", (("-e", ".", *requirement_file("demo")),))
 MAIN = Environment("main", (requirement_file("main"),))
 SDK3 = Environment("sdk3", (requirement_file("sdk3"),))
+SDK2 = Environment("sdk2", (requirement_file("sdk2"),))
 TF = Environment("tf", (requirement_file("tf"),))
 CHAINER = Environment(
     "chainer", (requirement_file("chainer-build"), ("--no-build-isolation", *requirement_file("chainer"))), pythons=((3, 10), (3, 11))
 )
 HF = Environment("hf", (requirement_file("hf"),))
 BOOST = Environment("boost", (requirement_file("boost"),))
-FOR_TESTS = (MAIN, SDK3, TF, CHAINER, HF, BOOST)
+FOR_TESTS = (MAIN, SDK3, SDK2, TF, CHAINER, HF, BOOST)
 
 
 def make(environment: Environment, folder: Path) -> Path:
