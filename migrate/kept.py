@@ -12,6 +12,7 @@ from typing import Any
 from migrate.facts.model import Place, Span
 from migrate.job.model import Channel, EntryPoint, Hyperparameter, Output
 from migrate.repo.cache import Cache
+from migrate.repo.ec2.rebuilt import rebuilt
 from migrate.repo.tree import Tree
 from migrate.rules.model import Finding
 from migrate.scan import Request, Scan, Unreadable, scan_tree
@@ -95,7 +96,13 @@ def _point(value: dict[str, Any]) -> EntryPoint:
     settings = tuple(_setting(each) for each in value["hyperparameters"])
     channels = tuple(Channel(**each) for each in value["channels"])
     outputs = tuple(Output(**each) for each in value["outputs"])
-    lists = {"hyperparameters": settings, "channels": channels, "outputs": outputs, "closure": tuple(value["closure"])}
+    lists = {
+        "hyperparameters": settings,
+        "channels": channels,
+        "outputs": outputs,
+        "closure": tuple(value["closure"]),
+        "ec2": rebuilt(value["ec2"]),
+    }
     return EntryPoint(**{**value, **lists})
 
 

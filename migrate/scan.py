@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -71,6 +71,7 @@ def scan_tree(tree: Tree, request: Request, processes: int | None = None) -> Sca
 
 def _scan(tree: Tree, request: Request, processes: int) -> Scan:
     from migrate.repo.commands import find_commands
+    from migrate.repo.ec2.read import read_ec2
     from migrate.repo.entries import find_entries
     from migrate.repo.imports import is_capped
     from migrate.study import study
@@ -89,7 +90,8 @@ def _scan(tree: Tree, request: Request, processes: int) -> Scan:
     excuses = _Excuses(tree)
     kept = [finding for finding in findings if not excuses.hold(finding)]
     kept.sort(key=lambda f: (f.place.path, f.place.span, f.rule))
-    points = tuple(look.point for look in looks if look.point is not None)
+    ec2 = read_ec2(tree, entries)
+    points = tuple(replace(look.point, ec2=ec2.of(look.entry.path)) for look in looks if look.point is not None)
     return Scan(str(tree.root), points, tuple(kept), tuple(unreadable), tree, sum(lines.values()))
 
 

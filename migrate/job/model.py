@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from migrate.repo.ec2.model import Ec2Side
 
 
 @dataclass(frozen=True)
@@ -74,3 +76,4 @@ class EntryPoint:
     spot: bool | None = None
     closure: tuple[str, ...] = ()  # the local modules it needs, itself first
     as_module: bool = False  # started by `python -m`: relative imports in its own body
+    ec2: Ec2Side = field(default_factory=Ec2Side)  # how it runs on EC2, each fact with its file and line

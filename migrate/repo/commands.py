@@ -6,8 +6,8 @@ import posixpath
 import re
 import shlex
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
+from migrate.repo.ec2.model import Command as Command
 from migrate.repo.entries import Entry
 from migrate.repo.tree import Tree
 
@@ -24,21 +24,6 @@ _BEFORE = frozenset(
 _LAUNCHERS = frozenset("torchrun accelerate deepspeed horovodrun composer".split())
 _LAUNCHER_MODULES = frozenset("torch.distributed.launch torch.distributed.run accelerate.commands.launch".split())
 _STOPS = frozenset({"&&", "||", ";", "|", "&", "|&"})
-
-
-@dataclass(frozen=True)
-class Command:
-    """A command as found: ``argv`` are the script's own arguments; one that holds a shell variable keeps its text and ``complete`` is
-    False."""
-
-    text: str
-    argv: tuple[str, ...]
-    path: str
-    line: int
-    complete: bool = True
-    environment: tuple[tuple[str, str], ...] = ()
-    launcher: tuple[str, ...] = ()  # what stands before the script: ("torchrun", "--nproc_per_node=4")
-    as_module: bool = False
 
 
 def find_commands(tree: Tree, entries: Iterable[Entry]) -> dict[str, tuple[Command, ...]]:
