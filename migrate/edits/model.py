@@ -40,6 +40,20 @@ class Insert:
 
 
 @dataclass(frozen=True)
+class Guard:
+    """Do the call at ``span`` only where ``test`` holds; elsewhere its value is ``otherwise``. Both are one expression.
+
+    A call that is a statement of its own comes under an ``if``; any other becomes ``call if test else otherwise``. Edits inside the call
+    are done as well.
+    """
+
+    path: str
+    span: Span
+    test: str
+    otherwise: str = "None"
+
+
+@dataclass(frozen=True)
 class AddImport:
     """Make ``local`` mean ``module`` (or ``module.name``): ``import os``, ``from x import y as z``.
 
@@ -56,4 +70,4 @@ class AddImport:
     either: bool = False
 
 
-Edit = Replace | AddArgument | Insert | AddImport
+Edit = Replace | AddArgument | Guard | Insert | AddImport

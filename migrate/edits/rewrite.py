@@ -16,9 +16,10 @@ from dataclasses import dataclass, field
 from migrate.edits.arguments import add_argument
 from migrate.edits.encoding import Splice, Text, decode
 from migrate.edits.errors import EditError
+from migrate.edits.guards import If, as_if, conditional
 from migrate.edits.imports import import_code, import_place
 from migrate.edits.locate import Found, Nodes, offsets, parse
-from migrate.edits.model import AddArgument, AddImport, Edit, Insert, Replace
+from migrate.edits.model import AddArgument, AddImport, Edit, Guard, Insert, Replace
 from migrate.edits.same import same
 from migrate.edits.statements import Block, Placed, Placer, hang
 from migrate.facts.model import Span
@@ -67,6 +68,8 @@ class _Piece:
     found: Found
     replace: Replace | None = None
     adds: list[AddArgument] = field(default_factory=list)
+    guard: Guard | None = None
+    under: If | None = None  # the statement that it is comes under an ``if``
     inner: list[_Piece] = field(default_factory=list)
 
 
@@ -83,11 +86,18 @@ def rewrite(source: bytes, edits: Sequence[Edit]) -> bytes:
     text = decode(source, path)
     tree = parse(text.text, path)
     nodes = Nodes(tree, [span for edit in edits if (span := span_of(edit))])
-    pieces = _nest(_pieces(text, nodes, edits, path))
+    every = _pieces(text, nodes, edits, path)
+    for piece in every:
+        if piece.guard and (statement := nodes.statements.get(piece.span)):
+            piece.under = as_if(Placer(text, tree), statement, piece.guard)
+    pieces = _nest(every)
     splices = [Splice(piece.start, piece.end, _render(text, piece)) for piece in pieces]
     placed = _placed(text, tree, nodes, edits)
     _check_order(splices, placed, path)
     hang(placed)
+    for piece in every:
+        if piece.under:
+            piece.under.hang()
     for item in placed:
         splices.append(Splice(item.offset, item.offset, item.text))
     splices.sort(key=lambda splice: (splice.start, splice.end))
@@ -107,22 +117,28 @@ def span_of(edit: Edit) -> Span | None:
         return edit.span
     if isinstance(edit, AddArgument):
         return edit.call
+    if isinstance(edit, Guard):
+        return edit.span
     return edit.statement if isinstance(edit, Insert) else None
 
 
 def _pieces(text: Text, nodes: Nodes, edits: Sequence[Edit], path: str) -> list[_Piece]:
     pieces: dict[Span, _Piece] = {}
     for edit in edits:
-        if not isinstance(edit, (Replace, AddArgument)):
+        if not isinstance(edit, (Replace, AddArgument, Guard)):
             continue
-        span = edit.span if isinstance(edit, Replace) else edit.call
+        span = edit.call if isinstance(edit, AddArgument) else edit.span
         found = nodes.expressions.get(span)
-        if found is None or isinstance(edit, AddArgument) and not isinstance(found.node, ast.Call):
+        if found is None or not isinstance(edit, Replace) and not isinstance(found.node, ast.Call):
             what = "expression" if isinstance(edit, Replace) else "call"
             raise EditError(path, f"line {span.line}, column {span.column}: no {what} to edit", edit)
         piece = pieces.setdefault(span, _Piece(span, *offsets(text, span, path), found))
         if isinstance(edit, AddArgument):
             piece.adds.append(edit)
+        elif isinstance(edit, Guard):
+            if piece.guard is not None:
+                raise EditError(edit.path, f"line {span.line}: two guards of the same call", edit)
+            piece.guard = edit
         elif piece.replace is not None:
             raise EditError(path, f"line {span.line}: two edits replace the same expression", edit)
         else:
@@ -140,7 +156,7 @@ def _nest(pieces: list[_Piece]) -> list[_Piece]:
         while stack and stack[-1].end <= piece.start:
             stack.pop()
         if stack and stack[-1].replace:
-            edit = piece.replace or piece.adds[0]
+            edit = piece.replace or piece.guard or piece.adds[0]
             raise EditError(edit.path, f"line {piece.span.line}: an edit inside an expression that is replaced", edit)
         (stack[-1].inner if stack else outermost).append(piece)
         stack.append(piece)
@@ -163,7 +179,15 @@ def _render(text: Text, piece: _Piece) -> str:
         except ValueError as error:
             raise EditError(edit.path, f"line {piece.span.line}: the call {error}", edit) from error
         _add_to_tree(piece.found.node, edit)
-    return code
+    return code if piece.guard is None else _guarded(text, piece, piece.guard, code)
+
+
+def _guarded(text: Text, piece: _Piece, guard: Guard, code: str) -> str:
+    test, otherwise = _expression(guard.test, guard), _expression(guard.otherwise, guard)
+    if piece.under is not None:
+        return piece.under.code(test, code)
+    new = conditional(piece.found, test, otherwise)
+    return _bracketed(text, piece, new, f"{code} if {guard.test} else {guard.otherwise}")
 
 
 def _expression(code: str, edit: Edit) -> ast.expr:
@@ -198,6 +222,12 @@ def _replaced(text: Text, piece: _Piece, edit: Replace) -> str:
     call = found.parent
     if isinstance(node, ast.GeneratorExp) and isinstance(call, ast.Call) and Span.of(call).end_column == piece.span.end_column:
         return f"({code})"  # it is the only argument, and its brackets are those of the call
+    return _bracketed(text, piece, new, code)
+
+
+def _bracketed(text: Text, piece: _Piece, new: ast.expr, code: str) -> str:
+    """``code``, which is ``new``, in the place of ``piece``: in brackets where it needs them, apart from the words beside it."""
+    found = piece.found
     if not (_is_atom(new) or _is_bracketed(text, piece) or _is_free(new, found)):
         code = f"({code})"
     before, after = text.utf8[: piece.start][-1:].decode(errors="ignore"), text.utf8[piece.end : piece.end + 1].decode(errors="ignore")

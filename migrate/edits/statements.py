@@ -89,6 +89,20 @@ class Placer:
         text = "".join(lines) if broken else self.text.newline + "".join(lines).removesuffix(self.text.newline)
         return Placed(end, text, None, self.tree.body, True, new, (end, 0, 0, block.rank))
 
+    def is_alone(self, node: ast.stmt) -> bool:
+        """Whether a statement has its lines for itself, a comment at their end aside."""
+        end = self.text.lines[(node.end_lineno or 1) - 1] + (node.end_col_offset or 0)
+        rest = _REST.match(self.text.utf8, end)
+        return self._opens_line(self._start(node)) and rest is not None and not self._semicolon(end)
+
+    def indent(self, node: ast.stmt) -> str:
+        """The indentation of a statement that opens its line."""
+        return self._indent(node.lineno).decode()
+
+    def newline(self, node: ast.stmt) -> str:
+        """What ends the line on which a statement begins."""
+        return self.text.newline_at(self.text.lines[node.lineno - 1])
+
     def _allowed(self, found: Found, index: int, after: bool) -> tuple[int, bool]:
         """Not before a docstring, not before a ``from __future__`` import."""
         siblings = found.siblings
@@ -116,7 +130,7 @@ class Placer:
         newline = self.text.newline_at(start)
         if block.blank_before and line > 1 and not self._line(line - 1).strip():
             block = replace(block, blank_before=False)
-        return offset, "".join(self._lines(block, new, self._indent(first_line(node)), self._unit(node, found), newline))
+        return offset, "".join(self._lines(block, new, self._indent(first_line(node)), self.unit(node, found), newline))
 
     def _after(self, siblings: list[ast.stmt], index: int, found: Found, block: Block, new: list[ast.stmt]) -> tuple[int, str]:
         node = siblings[index]
@@ -131,7 +145,7 @@ class Placer:
         indent = self._indent(line)
         stop = self._deeper_comments(rest.end(), indent) if hasattr(node, "body") else rest.end()
         newline = self.text.newline_at(self._start(node))
-        text = "".join(self._lines(block, new, indent, self._unit(group, found), newline))
+        text = "".join(self._lines(block, new, indent, self.unit(group, found), newline))
         if stop == len(self.text.utf8):
             return stop, newline + text.removesuffix(newline)
         return stop + len(self.text.newline_at(stop)), text
@@ -199,7 +213,7 @@ class Placer:
             offset = self.text.line_end(begin)
         return offset
 
-    def _unit(self, node: ast.stmt, found: Found) -> str:
+    def unit(self, node: ast.stmt, found: Found) -> str:
         """One step of indentation, as the code around has it."""
         near = [(node, inner) for inner in _first_of_body(node)] + [(found.parent, node)]
         anywhere = ((outer, inner) for outer in ast.walk(self.tree) for inner in _first_of_body(outer))
