@@ -143,8 +143,8 @@ def _pieces(text: Text, nodes: Nodes, edits: Sequence[Edit], path: str) -> list[
             raise EditError(path, f"line {span.line}: two edits replace the same expression", edit)
         else:
             piece.replace = edit
-        if piece.adds and piece.replace:
-            raise EditError(path, f"line {span.line}: an argument for a call that is replaced", edit)
+        if (piece.adds or piece.guard) and piece.replace:
+            raise EditError(path, f"line {span.line}: another edit of a call that is replaced", edit)
     return list(pieces.values())
 
 
