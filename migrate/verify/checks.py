@@ -15,6 +15,7 @@ from migrate.verify import losses, settings, snapshot, trace
 from migrate.verify.layout import Layout
 from migrate.verify.model import Check, Evidence, Options, Verdict
 from migrate.verify.packages import package_of
+from migrate.verify.proofs import artifacts, network
 
 if TYPE_CHECKING:
     from migrate.verify.pipeline import Seen
@@ -133,7 +134,7 @@ def judge(
         _channels(seen, entry, channels),
         losses.into_channels(seen),
         _outside(seen),
-        _model(seen),
+        artifacts.check(seen),
         _survivors(seen),
         _habits(seen),
     ]
@@ -166,7 +167,7 @@ def ended(seen: Seen, options: Options, channels: Mapping[str, bool]) -> Check:
     refused = settings.refused(seen.events)
     message = refused or (failure.message if failure else next((line for line in reversed(run.tail)), ""))
     advice = _without_data(message, channels) or next((hint for text, hint in _HINTS.items() if text in message), None)
-    if advice is None and not seen.network and _network(seen):
+    if advice is None and not seen.network and network.calls(seen):
         advice = "the sandbox has no network: --network gives it; on SageMaker, data come as a channel, and pretrained weights can too"
     if failure and failure.missing:
         advice = (
@@ -258,20 +259,6 @@ def _told(event: Mapping[str, Any]) -> str:
     return f"{event['verb']} stopped: {event['path']}"
 
 
-def _model(seen: Seen) -> Check:
-    files = seen.run.model_files
-    total = sum(size for _, size in files)
-    evidence = tuple(Evidence(f"{name}: {size} bytes") for name, size in files[:_MOST])
-    if not files and seen.run.exit_code != 0:
-        return Check("model", seen.run.style, "not run", "the script ended before it saved a model")
-    if not files:
-        text = "the model folder is empty: model.tar.gz would hold nothing"
-        return Check("model", seen.run.style, "fail", text, advice="save the model below SM_MODEL_DIR")
-    if not total:
-        return Check("model", seen.run.style, "fail", "the model folder holds only empty files", evidence)
-    return Check("model", seen.run.style, "pass", f"{len(files)} file{'s' * (len(files) > 1)}, {total} bytes in the model folder", evidence)
-
-
 def _survivors(seen: Seen) -> Check:
     if not seen.outcome.survivors:
         return Check("processes", seen.run.style, "pass", "no process outlived the script")
@@ -279,14 +266,15 @@ def _survivors(seen: Seen) -> Check:
     return Check("processes", seen.run.style, "fail", f"{len(evidence)} processes outlived the script, and were ended", evidence)
 
 
-def _network(seen: Seen) -> list[Mapping[str, Any]]:
-    return [event for event in seen.events if event["kind"] == "connect"]
-
-
 def _habits(seen: Seen) -> Check:
-    """Calls of programs that were only pretended, and of the network."""
+    """Calls of programs that were only pretended."""
     evidence = [Evidence(f"called: {call}") for call in seen.calls]
-    evidence += [Evidence(f"asked the network for {event['path']}", event.get("where")) for event in _network(seen)]
     if not evidence:
         return Check("calls", seen.run.style, "pass", "")
-    return Check("calls", seen.run.style, "note", f"{len(evidence)} calls of programs or the network", tuple(evidence[:_MOST]))
+    return Check(
+        "calls",
+        seen.run.style,
+        "note",
+        f"{len(evidence)} calls of programs that SageMaker has not, or has no use for",
+        tuple(evidence[:_MOST]),
+    )

@@ -75,15 +75,8 @@ def find(python: str | None) -> Interpreter:
     )
 
 
-def child_environment(
-    inside: Inside,
-    container: Container,
-    interpreter: Interpreter,
-    hyperparameters: Mapping[str, object],
-    job_environment: Mapping[str, str],
-    probe: Path,
-) -> dict[str, str]:
-    """The whole environment of the script: the image's, the platform's, the serialiser's, the job's own, and the probe's."""
+def bare_environment(inside: Inside, interpreter: Interpreter) -> dict[str, str]:
+    """What any program is given here: an image's environment, folders of the run's own, none of your secrets, and programs pretended."""
     out = {name: value for name, value in os.environ.items() if _goes_along(name)}
     out |= _IMAGE
     out |= {"HOME": str(inside.home), "TMPDIR": str(inside.temporary), "TMP": str(inside.temporary), "TEMP": str(inside.temporary)}
@@ -93,6 +86,20 @@ def child_environment(
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
     }
+    out["PATH"] = os.pathsep.join([str(inside.watch / "bin"), os.path.dirname(interpreter.executable), out.get("PATH", os.defpath)])
+    return out
+
+
+def child_environment(
+    inside: Inside,
+    container: Container,
+    interpreter: Interpreter,
+    hyperparameters: Mapping[str, object],
+    job_environment: Mapping[str, str],
+    probe: Path,
+) -> dict[str, str]:
+    """The whole environment of the script: the image's, the platform's, the serialiser's, the job's own, and the probe's."""
+    out = bare_environment(inside, interpreter)
     out |= environment(hyperparameters, container, inside.style)
     if inside.style == "toolkit":
         out["SAGEMAKER_BASE_DIR"] = str(inside.base)
@@ -103,9 +110,7 @@ def child_environment(
         given = [_rebased(job_environment["PYTHONPATH"], inside.base)] if job_environment.get("PYTHONPATH") else []
         out["PYTHONPATH"] = os.pathsep.join([own_path[0], *given, *own_path[1:]])
     own = [str(probe.parent), *([out["PYTHONPATH"]] if out.get("PYTHONPATH") else [])]
-    out |= {"PYTHONPATH": os.pathsep.join(own), "MIGRATE_PROBE": str(probe)}
-    out["PATH"] = os.pathsep.join([str(inside.watch / "bin"), os.path.dirname(interpreter.executable), out.get("PATH", os.defpath)])
-    return out
+    return out | {"PYTHONPATH": os.pathsep.join(own), "MIGRATE_PROBE": str(probe)}
 
 
 def _goes_along(name: str) -> bool:

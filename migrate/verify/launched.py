@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +17,19 @@ JOB_FILE = "sagemaker_job/job.toml"
 
 @dataclass(frozen=True)
 class Launched:
-    """One job as the launchers send it. ``local`` is where a channel's data lies on this machine, as far as that is known."""
+    """One job as the launchers send it.
+
+    ``local`` is where a channel's data lies on this machine, as far as that is known. ``metrics`` are regular expressions by the
+    metric's name; ``isolated`` says that its containers have no network.
+    """
 
     hyperparameters: Mapping[str, object]
     environment: Mapping[str, str]
     channels: tuple[str, ...]
     local: Mapping[str, Path]
     source: str | None  # the file that says so
+    metrics: Mapping[str, str] = field(default_factory=dict)
+    isolated: bool = False
 
 
 def of(root: Path, entry: EntryPoint) -> Launched:
@@ -38,7 +44,9 @@ def of(root: Path, entry: EntryPoint) -> Launched:
     environment = {str(name): str(value) for name, value in _mapping(table, "environment").items()}
     channels = tuple(_mapping(table, "channels"))
     local = {name: value for name, value in _mapping(table, "local").items() if name in channels}
-    return Launched(_mapping(table, "hyperparameters"), environment, channels, _there(root, entry, local), JOB_FILE)
+    metrics = {str(name): str(expression) for name, expression in _mapping(table, "metrics").items()}
+    isolated = table.get("network_isolation") is True
+    return Launched(_mapping(table, "hyperparameters"), environment, channels, _there(root, entry, local), JOB_FILE, metrics, isolated)
 
 
 def _table(path: Path, entry: str) -> Mapping[str, Any] | None:

@@ -21,6 +21,7 @@ from migrate.verify.engine import Command, Outcome, choose
 from migrate.verify.interpreter import Interpreter
 from migrate.verify.layout import Inside, Layout
 from migrate.verify.model import Check, Evidence, Options, Report, Run
+from migrate.verify.proofs import compiles, metrics, network, request
 
 RUN_MODULE = "sagemaker_job/run_module.py"
 _EVENTS = "events.jsonl"
@@ -78,6 +79,8 @@ class Verifier:
                 found += self._style(style)
                 if any(check.verdict == "not run" and check.name == "run" for check in found):
                     break  # what this machine lacks, it lacks under the other convention too
+            if self.options.drill is None:
+                found += request.checks(self)
         except UserError as error:
             unable = str(error)
         finally:
@@ -120,7 +123,7 @@ class Verifier:
         for name in sorted(set(self.channels) - set(self.options.channels)):
             self.notes.append(f"channel {name}: {self.channels[name]}, as {launched.JOB_FILE} or the script says")
         literal = None if self.engine.contained else checks.literal_paths(self.root, self.entry)
-        out = [checks.serialisers(told)]
+        out = [compiles.check(self.root, self.entry, self.python), checks.serialisers(told)]
         return [*out, literal] if literal else out
 
     def _style(self, style: Style) -> list[Check]:
@@ -138,6 +141,9 @@ class Verifier:
                 self.notes.append(text)
         seen = self.start(place, values, stop=False, timeout=self.options.timeout)
         out += checks.judge(seen, self.entry, self.root, self.options, values, self.declared())
+        if all(check.verdict != "not run" for check in out if check.name == "run"):
+            out += [network.check(seen, self.job.isolated)]
+            out += [check for check in (metrics.check(seen.run, self.job.metrics),) if check is not None]
         if all(check.verdict == "pass" for check in out if check.name == "read-only channels"):
             self._filled = {name: place.data / name for name in self.channels}
         return out
@@ -161,7 +167,7 @@ class Verifier:
             else:
                 layout.fill_channel(name, source, place, self.options.copy_limit)
 
-    def _container(self, place: Layout) -> Container:
+    def container(self, place: Layout) -> Container:
         return Container(
             entry=self._script(),
             channels=tuple(sorted(self.declared())),
@@ -196,7 +202,7 @@ class Verifier:
 
     def start(self, place: Layout, values: Mapping[str, object], *, stop: bool, timeout: float, drill: Start | None = None) -> Seen:
         """Start the script once, and see how it goes. Raises nothing for what the script does."""
-        container = self._container(place)
+        container = self.container(place)
         inside = self.engine.inside(place)
         layout.prepare(place, values, container, drill is not None and drill.keep)
         self.engine.prepare(place)
@@ -207,7 +213,7 @@ class Verifier:
         calls = place.watch / "calls.txt"
         calls.unlink(missing_ok=True)
         shims.write(place.watch / "bin", inside.watch / calls.name)
-        probe = self._probe(place, values, stop, drill)
+        probe = self.probe(place, values, stop, drill)
         watched = {name: self.bound.get(name, place.data / name) for name in self.channels}
         roots = checks.watched_roots(place, self.entry, self.options.trust and not self.engine.contained)
         if self.engine.contained:
@@ -251,8 +257,13 @@ class Verifier:
             place, inside, self.options.network or not self.engine.contained, run, outcome, events, before, after, tuple(shims.calls(calls))
         )
 
-    def _probe(self, place: Layout, values: Mapping[str, object], stop: bool, drill: Start | None) -> Path:
-        """Lay out the probe and its specification; returns the specification's path, as the script sees it."""
+    def probe(
+        self, place: Layout, values: Mapping[str, object], stop: bool = False, drill: Start | None = None, code: Path | None = None
+    ) -> Path:
+        """Lay out the probe and its specification; returns the specification's path, as the script sees it.
+
+        ``code`` is the folder of the code as the script sees it, where it is not the container's.
+        """
         folder, inside = place.watch / "probe", self.engine.inside(place)
         own = [str(path) for path in (inside.base, inside.home, inside.temporary, inside.watch)]
         folder.mkdir(exist_ok=True)
@@ -263,7 +274,7 @@ class Verifier:
         (place.watch / _EVENTS).unlink(missing_ok=True)
         spec = {
             "events": str(inside.watch / _EVENTS),
-            "code": str(inside.code),
+            "code": str(code or inside.code),
             "inside": own if self.engine.contained else [str(self.scratch)],
             "writable": ["/"] if self.engine.contained else [str(self.scratch)],
             "quiet": list(self.python.quiet),

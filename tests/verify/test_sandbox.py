@@ -182,7 +182,7 @@ def test_a_download_is_told_with_what_to_do(repo: Repo) -> None:
     script = GOOD + "import urllib.request\n" + statement + "\n"
     report = verify(repo, script)
     assert "--network gives it" in str(check(report, "run").advice)
-    assert [(evidence.text, evidence.where) for evidence in check(report, "calls").evidence] == [
+    assert [(evidence.text, evidence.where) for evidence in check(report, "network").evidence] == [
         ("asked the network for weights.example", f"train.py:{lines(script, statement)}")
     ]
 
