@@ -1,0 +1,103 @@
+"""Which calls of a program are habits of an EC2 machine. The table is data: ``calls.txt``."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from weakref import WeakKeyDictionary
+
+from migrate.facts.program import Module, Program
+from migrate.facts.reach import is_alive
+
+GUARDS = "SM_"  # how SageMaker's variables begin
+
+
+@dataclass(frozen=True, eq=False)
+class HabitCall:
+    """One call of the table in code that may run. ``name`` is its dotted name, ``.name`` for a method of an object."""
+
+    module: Module
+    call: ast.Call
+    name: str
+    habit: str
+
+    @property
+    def guarded(self) -> bool:
+        """Whether it asks for a variable of SageMaker's before it runs: an earlier apply, or a person, has seen to it."""
+        return is_guarded(self.module, self.call)
+
+
+@cache
+def table() -> dict[str, str]:
+    """The habit of each dotted name, and of each ``.method``."""
+    text = resources.files("migrate.facts.habits").joinpath("calls.txt").read_text(encoding="utf-8")
+    rows = (line.split() for line in text.splitlines() if line.strip() and not line.startswith("#"))
+    return {row[0]: row[1] for row in rows}
+
+
+@cache
+def _last_names() -> frozenset[str]:
+    return frozenset(name.rpartition(".")[2] for name in table())
+
+
+_KNOWN: WeakKeyDictionary[Program, list[HabitCall]] = WeakKeyDictionary()  # every rule of the habits asks
+
+
+def habit_calls(program: Program, *habits: str) -> list[HabitCall]:
+    """The calls of these habits, in the order of the files and lines."""
+    found = _KNOWN.get(program)
+    if found is None:
+        found = _KNOWN[program] = list(_find(program))
+    return [call for call in found if call.habit in habits]
+
+
+def _find(program: Program) -> Iterator[HabitCall]:
+    for module in program.modules.values():
+        for call in sorted(_candidates(module), key=lambda c: (c.lineno, c.col_offset)):
+            name = _name(program, module, call)
+            if name is not None and is_alive(program, module, call):
+                yield HabitCall(module, call, name, table()[name])
+
+
+def _candidates(module: Module) -> list[ast.Call]:
+    """The calls of one file that may be in the table, by their last names alone."""
+    found: list[ast.Call] | None = module.notes.get("habits")
+    if found is None:
+        last = _last_names() | module.renamed()
+        found = [call for call in module.calls() if last_name(call.func) in last]
+        module.notes["habits"] = found
+    return found
+
+
+def last_name(called: ast.expr) -> str:
+    """The last part of a dotted name; empty for what is none."""
+    return called.attr if isinstance(called, ast.Attribute) else called.id if isinstance(called, ast.Name) else ""
+
+
+def _name(program: Program, module: Module, call: ast.Call) -> str | None:
+    name = program.qualified(module, call.func)
+    if name is not None and name in table():
+        return name
+    method = f".{last_name(call.func)}"
+    if method in table() and isinstance(call.func, ast.Attribute) and not program.callees(module, call):
+        return method
+    return None
+
+
+def is_guarded(module: Module, node: ast.AST) -> bool:
+    """Whether ``node`` stands under a condition on a variable of SageMaker's."""
+    child, parent = node, module.parent(node)
+    while parent is not None:
+        test = parent.test if isinstance(parent, (ast.If, ast.IfExp)) else parent.values[0] if isinstance(parent, ast.BoolOp) else None
+        if test is not None and test is not child and _asks_for_sagemaker(test):
+            return True
+        child, parent = parent, module.parent(parent)
+    return False
+
+
+def _asks_for_sagemaker(test: ast.expr) -> bool:
+    names = (node.value for node in ast.walk(test) if isinstance(node, ast.Constant) and isinstance(node.value, str))
+    return any(name.startswith(GUARDS) for name in names)

@@ -1,0 +1,96 @@
+"""The commands that a script runs in a shell, as words. What of them is not known is ``*``."""
+
+from __future__ import annotations
+
+import ast
+import re
+import shlex
+from dataclasses import dataclass
+
+from migrate.facts.flow import reaching
+from migrate.facts.habits.calls import HabitCall, habit_calls
+from migrate.facts.parts import text_of
+from migrate.facts.program import Module, Program
+from migrate.facts.values import Values
+
+PIECE = re.compile(r"""'[^']*'|"(?:\\.|[^"\\])*"|\\.|(?<=[<>])&|&>|(?P<separator>[;&|()\n]+)|.""", re.DOTALL)
+BEFORE = {"sudo", "exec", "time", "command", "env", "nice", "stdbuf", "timeout"}  # a command stands behind them
+
+
+@dataclass(frozen=True, eq=False)
+class Command:
+    """One simple command of a call. ``alone``: the call runs nothing else."""
+
+    run: HabitCall
+    words: tuple[str, ...]
+    alone: bool
+
+    @property
+    def name(self) -> str:
+        """The program that it runs, without its folder."""
+        return self.words[0].rpartition("/")[2]
+
+
+def find_commands(program: Program, values: Values) -> list[Command]:
+    """Every command that the program runs in a shell."""
+    found: list[Command] = []
+    for run in habit_calls(program, "shell"):
+        simple = [words for words in _commands(values, run.module, run.call) if words]
+        found += [Command(run, words, len(simple) == 1) for words in simple]
+    return found
+
+
+def _commands(values: Values, module: Module, call: ast.Call) -> list[tuple[str, ...]]:
+    argument = call.args[0] if call.args else next((k.value for k in call.keywords if k.arg in ("args", "cmd", "command")), None)
+    if argument is None:
+        return []
+    display = _display(module, argument)
+    if display is not None:
+        return [_bare(tuple(text_of(values.of(module, element)[0]) for element in display.elts))]
+    found: list[tuple[str, ...]] = []
+    for text in dict.fromkeys(text_of(value) for value in values.of(module, _unsplit(module, argument))):
+        found += [_bare(words) for words in split(text)]
+    return found
+
+
+def _display(module: Module, node: ast.expr) -> ast.List | ast.Tuple | None:
+    """The list of words that ``node`` is, or names."""
+    if isinstance(node, ast.Name):
+        found = module.scope(node).lookup(node.id)
+        bindings = reaching(module, node, *found) if found else []
+        named = [b.value for b in bindings if b.kind == "assign" and not b.index and isinstance(b.value, (ast.List, ast.Tuple))]
+        return named[0] if len(named) == len(bindings) == 1 else None
+    return node if isinstance(node, (ast.List, ast.Tuple)) else None
+
+
+def _unsplit(module: Module, argument: ast.expr) -> ast.expr:
+    """The text of ``shlex.split(text)`` and of ``"...".split()``."""
+    if isinstance(argument, ast.Call) and isinstance(argument.func, ast.Attribute) and argument.func.attr == "split":
+        return argument.args[0] if argument.args and isinstance(argument.func.value, ast.Name) else argument.func.value
+    return argument
+
+
+def split(text: str) -> list[tuple[str, ...]]:
+    """The simple commands of a line of shell, as words; none where it cannot be read."""
+    pieces = [""]
+    for match in PIECE.finditer(text):
+        if match.lastgroup == "separator":
+            pieces.append("")
+        else:
+            pieces[-1] += match.group()
+    try:
+        found = [tuple(shlex.split(piece)) for piece in pieces]
+    except ValueError:  # a quote that does not end
+        return []
+    return [words for words in found if words]
+
+
+def _bare(words: tuple[str, ...]) -> tuple[str, ...]:
+    """The command without what stands before it: variables, ``sudo -E``, ``bash -c``."""
+    rest = list(words)
+    while rest and (rest[0] in BEFORE or "=" in rest[0].partition("/")[0] or (rest[0].startswith("-") and len(rest) < len(words))):
+        del rest[0]
+    if len(rest) > 2 and rest[0].rpartition("/")[2] in ("bash", "sh") and rest[1] in ("-c", "-lc"):
+        inner = split(rest[2])
+        return _bare(inner[0]) if inner else ()
+    return tuple(rest)
