@@ -162,6 +162,12 @@ def verify_command(
     hp: Annotated[
         list[str] | None, typer.Option("--hp", metavar="NAME=VALUE", help="Set a hyperparameter for the runs (JSON, or text).")
     ] = None,
+    ec2_command: Annotated[
+        str | None,
+        typer.Option(
+            "--ec2-command", metavar="COMMAND", help="How it is started on EC2, at the repo's root, to compare it with the original."
+        ),
+    ] = None,
     drill: Annotated[
         str | None, typer.Option("--drill", metavar="interrupt", help="Interrupt it on purpose, and compare what comes out in the end.")
     ] = None,
@@ -198,6 +204,7 @@ def verify_command(
             hyperparameters={_key(found, name): _value(value) for name, value in (_pair(h, "--hp") for h in hp or [])},
             dangerous=found.dangerous,
             drill=wish,
+            ec2_command=ec2_command,
             unresumed=_unresumed(found),
             tell=tell,
         )

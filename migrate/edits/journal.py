@@ -326,6 +326,14 @@ def _remove_folder(folder: Path) -> None:
         folder.rmdir()
 
 
+def originals(root: Path) -> dict[str, bytes | None]:
+    """What every file under ``root`` that an apply has changed or made was before the first one: by its path, None for one made."""
+    state = find_state(root)
+    inside = root.resolve()
+    found = {state.base / key: entry.original for key, entry in _load(state).files.items()}
+    return {path.relative_to(inside).as_posix(): original for path, original in found.items() if path.is_relative_to(inside)}
+
+
 def ours(root: Path) -> Callable[[Path], bool]:
     """Whether the file at an absolute path is just as an apply, or verify, left it (or as it was before)."""
     state = find_state(root)

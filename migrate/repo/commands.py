@@ -160,3 +160,8 @@ def _match(known: list[str], path: str, folder: str, script: str, module: bool) 
     tail = "/" + wanted.lstrip("./")
     ending = [each for each in known if f"/{each}".endswith(tail)]
     return ending[0] if len(ending) == 1 else None
+
+
+def command_of(entry: str, text: str) -> Command | None:
+    """The first command in ``text`` that starts ``entry``, as a person writes it at the root; None where there is none."""
+    return next((command for _, command in _started([entry], "", 1, text)), None)

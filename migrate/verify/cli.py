@@ -37,6 +37,7 @@ def run(
     network: bool = False,
     memory: int | None = None,
     drill: Wish | None = None,
+    ec2_command: str | None = None,
     unresumed: Mapping[str, Sequence[str]] | None = None,
     tell: Callable[[str, str], None] | None = None,
     write: bool = True,
@@ -46,7 +47,8 @@ def run(
     ``channels`` maps a channel's name to a local file or folder; an entry point that declares channels is given those of its own
     names, and the ones that no entry point declares. ``dangerous`` maps an entry point's path to what its facts say of
     absolute paths, ``unresumed`` to what the scan says of going on after an interruption. With ``drill``, the interruptions are
-    drilled instead of the ordinary runs. ``tell`` is called with the entry point and the last line of its output. ``timeout`` is in
+    drilled instead of the ordinary runs. ``ec2_command`` starts the script on EC2, where the repo does not say how. ``tell`` is called with
+    the entry point and the last line of its output. ``timeout`` is in
     seconds of one run, ``memory`` in bytes of all its processes. Without ``engine``, it is the best that this machine has.
     Raises UserError for what no entry point could be run with (no such Python, no such engine, no such channel folder).
     """
@@ -63,6 +65,7 @@ def run(
         network=network,
         memory=memory,
         drill=drill,
+        ec2_command=ec2_command,
     )
     if drill is not None and quick:
         raise UserError("--quick leaves nothing to interrupt: no --drill with it")

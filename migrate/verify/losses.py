@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _MOST = 50
 # Made by libraries for themselves: losing them costs time at most.
-_CACHE_PARTS = {
+CACHE_PARTS = {
     "__pycache__",
     ".cache",
     ".config",
@@ -99,7 +99,7 @@ def _written(seen: Seen) -> Iterator[tuple[Path, Path]]:
 
 def _is_cache(path: Path, folder: Path, seen: Seen) -> bool:
     parts = path.relative_to(folder).parts
-    if any(part in _CACHE_PARTS for part in parts) or path.suffix == ".pyc":
+    if any(part in CACHE_PARTS for part in parts) or path.suffix == ".pyc":
         return True
     return folder == seen.layout.temporary and not _RESULT.search(path.name)
 

@@ -23,6 +23,7 @@ class Options:
     ``hyperparameters`` win over the script's defaults. ``environment`` is the job's own environment, None for the one that the
     launcher gives by itself; /opt/ml in its values is rebased. ``dangerous`` says in words what the facts know of changes to
     absolute paths. ``unresumed`` says in words what the scan found about going on after an interruption.
+    ``ec2_command`` starts the script on EC2, at the repo's root; without it, the one that the repo itself says.
     """
 
     channels: Mapping[str, Path] = field(default_factory=dict)
@@ -42,6 +43,7 @@ class Options:
     on_line: Callable[[str], None] | None = None
     drill: Wish | None = None
     unresumed: tuple[str, ...] = ()
+    ec2_command: str | None = None
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,7 @@ class Run:
     """One start of the script. ``peak_memory`` is in bytes, of all its processes together; ``log`` is kept when it failed."""
 
     style: Style
-    purpose: Literal["settings", "contract", "drill"]
+    purpose: Literal["settings", "contract", "drill", "ec2"]
     argv: tuple[str, ...]
     hyperparameters: Mapping[str, object]
     exit_code: int | None

@@ -21,7 +21,7 @@ from migrate.verify.engine import Command, Outcome, choose
 from migrate.verify.interpreter import Interpreter
 from migrate.verify.layout import Inside, Layout
 from migrate.verify.model import Check, Evidence, Options, Report, Run
-from migrate.verify.proofs import compiles, metrics, network, request
+from migrate.verify.proofs import compiles, metrics, network, parity, request
 
 RUN_MODULE = "sagemaker_job/run_module.py"
 _EVENTS = "events.jsonl"
@@ -80,7 +80,7 @@ class Verifier:
                 if any(check.verdict == "not run" and check.name == "run" for check in found):
                     break  # what this machine lacks, it lacks under the other convention too
             if self.options.drill is None:
-                found += request.checks(self)
+                found += [parity.check(self), *request.checks(self)]
         except UserError as error:
             unable = str(error)
         finally:

@@ -85,7 +85,7 @@ def _verdict(report: Report) -> str:
             return f"[yellow]drilled[/yellow]: {count} of {len(report.drill.ways)} interruptions were seen to lead to the same result"
         return f"[green]drilled[/green]: it goes on after each of {count} interruptions, to the same result, in {report.seconds:.1f} s"
     if report.exit_code == 0:
-        styles = " and ".join(style_note(style) for style in sorted({run.style for run in report.runs}))
+        styles = " and ".join(style_note(style) for style in sorted({run.style for run in report.runs if run.purpose == "contract"}))
         return f"[green]verified[/green]: it trains {styles}, in {report.seconds:.1f} s"
     if report.exit_code == 1:
         return f"[bold red]{failed} check{'s' * (failed > 1)} failed[/bold red]"

@@ -50,5 +50,7 @@ def _bare(tail: Sequence[str], code: Path) -> Failure | None:
 
 
 def _own(path: str, line: int, code: Path) -> str | None:
+    if path.startswith("<"):
+        return None  # <frozen os>: a module of Python's own
     full = Path(path) if Path(path).is_absolute() else code / path
     return f"{full.relative_to(code).as_posix()}:{line}" if full.is_relative_to(code) else None

@@ -49,7 +49,12 @@ def check(root: Path, entry: EntryPoint, python: Interpreter) -> Check:
     seconds = time.monotonic() - clock
     if not told:
         return Check(
-            "compiles", None, "pass", f"{len(names)} module{'s' * (len(names) != 1)} compile under Python {python.version}", (), seconds
+            "compiles",
+            None,
+            "pass",
+            f"{len(names)} module{'s compile' if len(names) != 1 else ' compiles'} under Python {python.version}",
+            (),
+            seconds,
         )
     evidence = tuple(Evidence(message, f"{names[path]}:{line}" if line else names[path]) for path, line, message in told)
     text = f"{len(told)} of {len(names)} modules do not compile under Python {python.version}"

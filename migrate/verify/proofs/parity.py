@@ -1,0 +1,257 @@
+"""EC2 keeps working: the original and the migrated script, started by the same command, without any variable of SageMaker's."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from migrate.errors import UserError
+from migrate.job.model import Channel
+from migrate.repo.commands import Command, command_of
+from migrate.verify import layout, losses, settings, snapshot, trace
+from migrate.verify.drill import lines, results
+from migrate.verify.engine import Outcome
+from migrate.verify.model import Check, Evidence, Run
+from migrate.verify.packages import package_of
+from migrate.verify.proofs import original, plain
+
+if TYPE_CHECKING:
+    from migrate.verify.pipeline import Verifier
+
+NAME = "EC2 parity"
+_MOST = 50
+_LINE_NUMBER = re.compile(r"\.py[:\",]")  # a warning names its line, which moves with each edit
+
+
+@dataclass(frozen=True)
+class _Done:
+    """One start, and what it has left: written files in ``folder``, printed lines."""
+
+    outcome: Outcome
+    folder: Path
+    lines: tuple[str, ...]
+    code: Path  # as the script saw it
+
+
+def check(verifier: Verifier) -> Check:
+    """Run both, and compare what they write and print. What cannot be compared is told as not run, with the reason."""
+    clock = time.monotonic()
+    told = _Parity(verifier).check()
+    return Check(NAME, None, told.verdict, told.message, told.evidence, time.monotonic() - clock, told.advice)
+
+
+class _Parity:
+    def __init__(self, verifier: Verifier) -> None:
+        self.verifier = verifier
+        self.entry = verifier.entry
+        given = verifier.options.ec2_command
+        commands = {text: command_of(self.entry.path, text) for text in (given, self.entry.command) if text}
+        # of several entry points, the command that is given starts one
+        self.text = next((text for text, command in commands.items() if command is not None), given or self.entry.command)
+        self.command = commands.get(self.text) if self.text else None
+
+    def check(self) -> Check:
+        before = original.find(self.verifier.root)
+        if before is None:
+            return _not_run("no original to hold it against: neither an apply's journal nor another HEAD in git")
+        reason = self._obstacle()
+        if reason or self.command is None:
+            return _not_run(reason or "no command")
+        first = self._start("original", before, self.command)
+        if problem := self._problem(first):
+            return _not_run(f"the original does not come to its end here, started as {self._words()}: {problem}")
+        second = self._start("migrated", None, self.command)
+        if problem := self._problem(second):
+            failure = trace.read(second.outcome.tail, second.code)
+            where = failure.where if failure else None
+            return Check(NAME, None, "fail", f"the migrated script no longer runs on EC2: {problem}", (Evidence(problem, where),))
+        return self._compared(before, first, second, self.command)
+
+    def _obstacle(self) -> str | None:
+        """Why it cannot be started here as on EC2."""
+        if self.text is None:
+            return "no command is known that starts it on EC2 (--ec2-command 'python ...')"
+        if self.command is None:
+            return f"{self.text!r} does not start {self.entry.path}"
+        if not self.command.complete:
+            return f"{self.text!r} is no whole command: --ec2-command gives another one"
+        launcher = [word for word in self.command.launcher[1:] if not word.startswith("-")] or [
+            word for word in self.command.launcher[:1] if "python" not in word
+        ]
+        if launcher:
+            return f"it is started by {' '.join(self.command.launcher)}: --ec2-command gives a command for one process"
+        absolute = [output.default for output in self.entry.outputs if output.default and os.path.isabs(output.default)]
+        if absolute and not self.verifier.engine.contained and not self.verifier.options.trust:
+            return f"it writes to {absolute[0]}, which is this machine's here: --engine sandbox keeps it apart"
+        return None
+
+    def _words(self) -> str:
+        assert self.command is not None
+        return f"`{self.text}`" + (" and as briefly as --quick asks for" if self._brief(self.command) else "")
+
+    def _start(self, name: str, before: original.Original | None, command: Command) -> _Done:
+        verifier = self.verifier
+        on = plain.machine(verifier, f"ec2-{name}")
+        if before is None:
+            layout.copy_files(verifier.root, verifier.files, on.code)
+        else:
+            before.lay_out(verifier.root, verifier.files, on.code)
+        for channel in self.entry.channels:
+            self._place_data(on, channel, command)
+        roots = [on.place.home, *([on.place.root] if verifier.engine.contained else [])]
+        seen = {root: snapshot.take(root) for root in roots}
+        script = ("-m", self._module(command)) if command.as_module else (self._script(command),)
+        words = (verifier.python.executable, *script, *command.argv, *self._brief(command))
+        outcome = plain.run(verifier, on, words, on.seen / self._folder(command), verifier.options.timeout, dict(command.environment))
+        self._note(words[1:], outcome, on.log)
+        folder = verifier.scratch / f"ec2-{name}-results"
+        layout.remove(folder)
+        folder.mkdir()
+        for root in roots:
+            _gather(root, seen[root], folder)
+        printed = tuple(line for line in lines.read(on.log) if not _LINE_NUMBER.search(line))
+        return _Done(outcome, folder, printed, on.seen)
+
+    def _folder(self, command: Command) -> str:
+        """Where it is started, relative to the root: what the script's path has before the words of the command."""
+        words = [word.removeprefix("./") for word in shlex.split(command.text)]
+        paths = [word.replace(".", "/") for word in words] if command.as_module else words
+        for path in paths:
+            for ending in (path, f"{path}.py", f"{path}/__main__.py") if command.as_module else (path,):
+                if f"/{self.entry.path}".endswith(f"/{ending}"):
+                    return self.entry.path.removesuffix(ending).rstrip("/")
+        return ""
+
+    def _script(self, command: Command) -> str:
+        return os.path.relpath(self.entry.path, self._folder(command) or ".")
+
+    def _module(self, command: Command) -> str:
+        return self._script(command).removesuffix(".py").removesuffix("/__main__").replace("/", ".")
+
+    def _brief(self, command: Command) -> tuple[str, ...]:
+        """What makes it short: the same options that --quick sets, after the command's own."""
+        if not self.verifier.options.quick or self.entry.cli != "argparse":
+            return ()
+        _, changed = settings.shortened({}, self.entry)
+        options = {item.name: item.option for item in self.entry.hyperparameters if item.option}
+        return tuple(word for name in changed if name in options for word in (str(options[name]), "1"))
+
+    def _place_data(self, on: plain.Machine, channel: Channel, command: Command) -> None:
+        """The channel's data where the script looks for it on EC2: where the command says, or else by its default."""
+        source = self.verifier.channels.get(channel.name)
+        path = _value(channel.option, command.argv) or channel.default
+        if source is None or not path:
+            return
+        seen = (
+            on.seen
+            / self._folder(command)
+            / os.path.expanduser(path.replace("~", str(on.inside.home), 1) if path.startswith("~") else path)
+        )
+        real = Path(self.verifier.engine.outside(on.place, os.path.normpath(seen)))
+        if real.exists() or not real.is_relative_to(on.place.top):
+            return  # it came with the repo; or it is this machine's own, and read there
+        real.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, real, ignore_dangling_symlinks=True)
+        else:
+            shutil.copy2(source, real)
+
+    def _note(self, argv: tuple[str, ...], outcome: Outcome, log: Path) -> None:
+        self.verifier.runs.append(
+            Run(
+                style="toolkit",
+                purpose="ec2",
+                argv=argv,
+                hyperparameters={},
+                exit_code=outcome.exit_code,
+                signal=outcome.signal,
+                timed_out=outcome.timed_out,
+                seconds=outcome.seconds,
+                peak_memory=outcome.peak_memory,
+                output_bytes=outcome.output_bytes,
+                tail=outcome.tail[-20:],
+                log=str(log),
+            )
+        )
+
+    def _problem(self, done: _Done) -> str | None:
+        outcome = done.outcome
+        if outcome.timed_out:
+            return f"it did not end within {self.verifier.options.timeout:g} s"
+        if outcome.exit_code == 0:
+            return None
+        failure = trace.read(outcome.tail, done.code)
+        if failure and failure.missing:
+            return f"{failure.message} (pip install {package_of(failure.missing)})"
+        how = f"killed by signal {outcome.signal}" if outcome.signal else f"exit code {outcome.exit_code}"
+        return f"{how}: {failure.message if failure else next(iter(outcome.tail[-1:]), '')}"[:400]
+
+    def _compared(self, before: original.Original, first: _Done, second: _Done, command: Command) -> Check:
+        try:
+            found = results.compare(first.folder, second.folder, self.verifier.python)
+            faults = dict(found.differ)
+            differing = _printed(first, second, frozenset())
+            unsteady: tuple[str, ...] = ()
+            if faults or differing:
+                again = self._start("original-again", before, command)
+                base = results.compare(first.folder, again.folder, self.verifier.python)
+                unsteady = tuple(name for name in base.differ if name in faults)
+                faults = {name: told for name, told in faults.items() if name not in base.differ}
+                differing = _printed(first, second, lines.volatile(first.lines, again.lines))
+        except UserError as error:
+            return _not_run(str(error))
+        evidence = [Evidence(_fault(name, told)) for name, told in faults.items()]
+        evidence += [Evidence(f"printed: {line!r} instead of {better!r}") for line, better in differing]
+        rest = f"; {', '.join(unsteady[:5])}: not the same in two runs of the original either" if unsteady else ""
+        source = f"the original (from {before.source}) and the migrated script, both started as {self._words()}"
+        if evidence:
+            text = f"{source}: {len(evidence)} differences{rest}"
+            advice = "a migrated script must do on EC2 what it did: migrate undo takes the change back"
+            return Check(NAME, None, "fail", text, tuple(evidence[:_MOST]), advice=advice)
+        files = found.files - len(unsteady)
+        close = f", numbers within {found.largest:.1g}" if found.largest else ""
+        return Check(
+            NAME, None, "pass", f"{source}: {files} file{'s' * (files != 1)} and {len(first.lines)} printed lines are the same{close}{rest}"
+        )
+
+
+def _not_run(reason: str) -> Check:
+    return Check(NAME, None, "not run", reason)
+
+
+def _value(option: str | None, argv: tuple[str, ...]) -> str | None:
+    """What the command gives to an option."""
+    for word, following in zip(argv, (*argv, None)[1:], strict=True):
+        if option and word == option:
+            return following
+        if option and word.startswith(f"{option}="):
+            return word.partition("=")[2]
+    return None
+
+
+def _gather(root: Path, before: Mapping[str, snapshot.Seen], folder: Path) -> None:
+    """Move what was written below ``root`` into ``folder``, but for what libraries cache."""
+    for name in snapshot.written(before, snapshot.take(root)):
+        if name.endswith(".pyc") or set(name.split("/")) & losses.CACHE_PARTS:
+            continue
+        inner = name.removeprefix(f"{plain.REPO}/")
+        target = folder / (inner if inner != name else f"elsewhere/{name}")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        (root / name).rename(target)
+
+
+def _printed(first: _Done, second: _Done, kinds: frozenset[str]) -> list[tuple[str, str]]:
+    return [(line.strip(), better.strip()) for line, better in lines.differing(first.lines, second.lines, kinds) if better is not None]
+
+
+def _fault(name: str, told: tuple[results.Fault, ...]) -> str:
+    words = told[0].words.replace("is not there without the interruption", "is written by the migrated script alone")
+    more = f" (and {len(told) - 1} more)" if len(told) > 1 else ""
+    return f"{name}: {words.replace('is not there', 'is no longer written') if words == 'is not there' else words}{more}"
