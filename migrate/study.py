@@ -26,6 +26,7 @@ from migrate.rules.model import Finding
 TOGETHER = 6  # entry points that a process takes at a time: neighbours share modules
 ALONE = 120  # modules of all closures that one process goes through sooner than two
 KEPT_BYTES = 300_000  # of source, whose modules stay parsed for the next entry point
+DROPPED_BYTES = 600_000  # of source, whose remains are let pile up before they are looked for: collecting them takes a while
 
 
 @dataclass(frozen=True)
@@ -110,9 +111,10 @@ class _Student:
         for path in [path for path in self.parsed if path not in spared]:
             if size <= KEPT_BYTES:
                 break
-            dropped = len(self.parsed.pop(path).source)
-            size -= dropped
-            self.dropped += dropped
-        if self.dropped > KEPT_BYTES:
+            module = self.parsed.pop(path)
+            module.forget()
+            size -= len(module.source)
+            self.dropped += len(module.source)
+        if self.dropped > DROPPED_BYTES:
             self.dropped = 0
             gc.collect()  # functions that were followed hold their modules in cycles

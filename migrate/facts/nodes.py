@@ -33,6 +33,14 @@ def children(node: ast.AST) -> list[ast.AST]:
     return found
 
 
+def walk(node: ast.AST) -> list[ast.AST]:
+    """``node`` and all nodes inside it, in the order of ``ast.walk``, but for operators, contexts and the names of imports."""
+    found = [node]
+    for current in found:  # which grows meanwhile
+        found += children(current)
+    return found
+
+
 class Nodes:
     """All nodes of ``tree`` but operators, contexts and the names of imports. Raises ValueError where they nest too deep."""
 
@@ -67,6 +75,13 @@ class Nodes:
             else:
                 same.append(node)
         self._kinds = kinds
+
+    def forget(self) -> None:
+        """Let go of all nodes."""
+        self.order.clear()
+        self.parents.clear()
+        self._kinds.clear()
+        self._chosen.clear()
 
     def of(self, kind: type[_Node]) -> list[_Node]:
         """Those of one kind."""

@@ -9,6 +9,7 @@ import tokenize
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
+from operator import itemgetter
 from typing import Any
 
 from migrate.facts.model import Place, Span
@@ -81,6 +82,16 @@ class Module:
         """Every call of the module."""
         return self.nodes.of(ast.Call)
 
+    def calls_named(self, *names: str) -> list[ast.Call]:
+        """The calls whose function is written with one of these last names, in order: ``step`` for ``step()`` and ``x.y.step()``."""
+        by_name: dict[str, list[tuple[int, ast.Call]]] | None = self.notes.get("calls by name")
+        if by_name is None:
+            by_name = self.notes["calls by name"] = {}
+            for number, call in enumerate(self.calls()):
+                by_name.setdefault(last_name(call.func), []).append((number, call))
+        found = [numbered for name in by_name.keys() & set(names) for numbered in by_name[name]]
+        return [call for _, call in sorted(found, key=itemgetter(0))]
+
     def imported(self) -> list[tuple[str | None, int]]:
         """(module, level) of all that the import statements may load: each module, and each name that may be one."""
         found: list[tuple[str | None, int]] | None = self.notes.get("imported")
@@ -97,11 +108,24 @@ class Module:
             self.notes["renamed"] = found
         return found
 
+    def forget(self) -> None:
+        """Let go of the nodes and of all that was found out, for a module that is not asked any more: cycles keep the rest for a while."""
+        self.notes.clear()
+        self.names.forget()
+        self.tree.body.clear()
+
     def guarded(self) -> set[int]:
         """The ids of all nodes of the ``__main__`` block, which runs only where the module is the script."""
         if self._guarded is None:
             self._guarded = {id(n) for s in self.tree.body if is_main_guard(s) for n in ast.walk(s)}
         return self._guarded
+
+
+def last_name(expression: ast.expr) -> str:
+    """The last name of a dotted name: ``step`` of ``x.y.step``; nothing for what has no name."""
+    if isinstance(expression, ast.Attribute):
+        return expression.attr
+    return expression.id if isinstance(expression, ast.Name) else ""
 
 
 def _imported(statements: Iterable[ast.AST]) -> Iterator[tuple[str | None, int]]:
@@ -194,6 +218,8 @@ class Program:
     _subclasses: dict[int, list[Class]] | None = None
     _callees: dict[int, list[Function]] = field(default_factory=dict)
     _defined_names: set[str] = field(default_factory=set)  # what the functions and classes of the program can be called by
+    _renamed: frozenset[str] = frozenset()  # what imports call by another name
+    notes: dict[str, Any] = field(default_factory=dict)  # what others have found out about this program, by who they are
 
     def __post_init__(self) -> None:
         for module in self.modules.values():  # what another program that shares it has bound
@@ -217,7 +243,8 @@ class Program:
                     self.classes.append(known)
                     self._classes_by_node[id(node)] = known
         self._defined_names = {f.node.name for f in self.functions} | {c.node.name for c in self.classes}
-        self._defined_names.update(*(module.renamed() for module in self.modules.values()))
+        self._renamed = frozenset().union(*(module.renamed() for module in self.modules.values()))
+        self._defined_names |= self._renamed
         for module in self.modules.values():
             asleep = set() if module.path == self.entry else module.guarded()
             for call in module.calls():
@@ -298,6 +325,14 @@ class Program:
         if package is not None:
             return f"{package}:{binding.name}"
         return None if binding.level else dotted
+
+    def calls_of_library(self, module: Module, names: Iterable[str]) -> list[ast.Call]:
+        """The calls of a module that may be of one of these dotted names of a library, by their last name alone: ask ``qualified``."""
+        return module.calls_named(*(name.rpartition(".")[2] for name in names), *self._renamed)
+
+    def may_rename(self, called: ast.expr) -> bool:
+        """Whether an import calls something by this name that is called otherwise where it is made."""
+        return last_name(called) in self._renamed
 
     def may_define(self, called: ast.expr) -> bool:
         """Whether what is called may be defined in this program, by its last name alone."""

@@ -126,6 +126,13 @@ class ScopeBuilder:
             current = self.parent_of.get(id(current))
         return self.root
 
+    def forget(self) -> None:
+        """Let go of all nodes."""
+        self.scope_of.clear()
+        self.scopes.clear()
+        self.root.bindings.clear()
+        self.nodes.forget()
+
     def _ways_to_scopes(self) -> set[int]:
         """The ids of all nodes around a node that makes a scope or binds a name, inside statements: the rest need not be visited."""
         found: set[int] = set()

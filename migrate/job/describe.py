@@ -171,6 +171,13 @@ def _checkpoint_kind(entry: Entry, program: Program, paths: Paths) -> str:
 
 def loop_line(program: Program) -> int | None:
     """The line of the outermost loop of the entry that trains; None when it stands in another module or a framework runs it."""
+    if "loop line" not in program.notes:
+        program.notes["loop line"] = _loop_line(program)
+    line: int | None = program.notes["loop line"]
+    return line
+
+
+def _loop_line(program: Program) -> int | None:
     trains = _training_functions(program)
     acts = [c for c in program.main.calls() if _is_act(c) or any(id(f.node) in trains for f in program.callees(program.main, c))]
     lines = [loop.lineno for call in acts for loop in _loops_around(program.main, call)]
@@ -187,7 +194,7 @@ def _loops_around(module: Module, node: ast.AST) -> Iterator[ast.For | ast.While
 
 def _training_functions(program: Program) -> set[int]:
     """The functions that train, themselves or through those they call: from the acts back along the calls."""
-    todo = [m.scope(c).function() for m in program.modules.values() for c in m.calls() if _is_act(c)]
+    todo = [m.scope(c).function() for m in program.modules.values() for c in m.calls_named("", *TRAINING_CALLS) if _is_act(c)]
     found: set[int] = set()
     while todo:
         scope = todo.pop()

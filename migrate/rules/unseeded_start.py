@@ -40,13 +40,19 @@ DRAWS = {
     "torch.utils.data.dataset.random_split": "generator",
     "sklearn.model_selection.train_test_split": "random_state",
 }
+# By name alone: what sets all seeds is often a function of the script's own.
 SEEDS = {"seed", "manual_seed", "seed_everything", "set_seed", "set_random_seed", "seed_all", "setup_seed", "fix_seed", "init_seeds"}
 
 
 def check(context: Context) -> Iterator[Finding]:
     program = context.program
-    draws = [(module, call) for module in program.modules.values() for call in module.calls() if _draws(program, module, call)]
-    if not draws or any(_seeds(call) for module in program.modules.values() for call in module.calls()):
+    draws = [
+        (module, call)
+        for module in program.modules.values()
+        for call in program.calls_of_library(module, DRAWS)
+        if _draws(program, module, call)
+    ]
+    if not draws or any(module.calls_named(*SEEDS) for module in program.modules.values()):
         return
     loops = kept_loops(program)
     kinds = Kinds(program)
@@ -65,12 +71,6 @@ def _draws(program: Program, module: Module, call: ast.Call) -> bool:
         return False
     given = next((k.value for k in call.keywords if k.arg is not None and k.arg == DRAWS[name]), None)
     return given is None or (isinstance(given, ast.Constant) and given.value is None)
-
-
-def _seeds(call: ast.Call) -> bool:
-    """Whether a call sets a seed, by its name: what sets all of them is often a function of the script's own."""
-    name = call.func.attr if isinstance(call.func, ast.Attribute) else call.func.id if isinstance(call.func, ast.Name) else ""
-    return name in SEEDS
 
 
 SOURCE = """\

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 
 from migrate.facts.arguments.objects import Bound, FunctionValue, Group, Instance, Namespace, Parser, Subparsers, SysArgv
+from migrate.facts.nodes import walk
 from migrate.facts.program import Function, Program
 
 PARSER_WORDS = (
@@ -67,7 +68,7 @@ def _look(function: Function) -> tuple[set[str], int, bool]:
     if known is None:
         words: set[str] = set()
         count, gives = 0, False
-        for node in ast.walk(function.node):
+        for node in walk(function.node):
             count += 1
             gives = gives or isinstance(node, ast.Return)
             if isinstance(node, ast.Name):

@@ -10,6 +10,7 @@ import ast
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
+from migrate.facts.nodes import children, walk
 from migrate.facts.scopes import all_arguments
 
 Reads = Callable[[ast.Call], set[str]]
@@ -87,7 +88,7 @@ class Turn:
             elif isinstance(inner, ast.Call):
                 reads |= self.calls(inner)
             elif isinstance(inner, ast.comprehension):
-                own |= {n.id for n in ast.walk(inner.target) if isinstance(n, ast.Name)}
+                own |= {n.id for n in walk(inner.target) if isinstance(n, ast.Name)}
             elif isinstance(inner, ast.Lambda):
                 own |= {a.arg for a in all_arguments(inner.args)}
             elif isinstance(inner, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
@@ -174,11 +175,11 @@ def _parts(node: ast.AST) -> Iterator[ast.AST]:
         current = todo.pop()
         yield current
         if not isinstance(current, DEFINITIONS):
-            todo += ast.iter_child_nodes(current)
+            todo += children(current)
 
 
 def _free(definition: ast.AST) -> set[str]:
     """The names that the body of a function or class takes from around it."""
-    names = [n for n in ast.walk(definition) if isinstance(n, ast.Name)]
-    own = {n.id for n in names if not isinstance(n.ctx, ast.Load)} | {n.arg for n in ast.walk(definition) if isinstance(n, ast.arg)}
+    names = [n for n in walk(definition) if isinstance(n, ast.Name)]
+    own = {n.id for n in names if not isinstance(n.ctx, ast.Load)} | {n.arg for n in walk(definition) if isinstance(n, ast.arg)}
     return {n.id for n in names if isinstance(n.ctx, ast.Load)} - own

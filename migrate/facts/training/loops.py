@@ -71,8 +71,8 @@ def _calls_of(program: Program, names: tuple[str, ...]) -> list[Act]:
     found: list[Act] = []
     for module in program.modules.values():
         asleep = dormant(module, program)
-        for call in module.calls():
-            if not isinstance(call.func, ast.Attribute) or call.func.attr not in names or id(call) in asleep:
+        for call in module.calls_named(*names):
+            if not isinstance(call.func, ast.Attribute) or id(call) in asleep:
                 continue
             function = module.scope(call).function()
             if function is None or id(function.node) in alive:

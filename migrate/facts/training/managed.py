@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from migrate.facts.program import Module, Program
+from migrate.facts.program import Module, Program, last_name
 from migrate.facts.reach import dormant
 from migrate.facts.training.extent import Extent
 from migrate.facts.training.loops import Act, Loop, callers, chains
@@ -91,7 +91,7 @@ def repeated(program: Program, managed: Managed) -> Loop | None:
 def called(program: Program, *names: str) -> tuple[Module, ast.Call] | None:
     """A call of a library function whose dotted name starts with one of ``names`` (``horovod.``) or ends with it (``.TPUStrategy``)."""
     for module in program.modules.values():
-        for call in module.calls():
+        for call in module.calls() if any(n.endswith(".") for n in names) else program.calls_of_library(module, names):
             name = program.qualified(module, call.func) or ""
             if ".py:" not in name and any(name.startswith(n) if n.endswith(".") else name.endswith(n) for n in names):
                 return module, call
@@ -103,6 +103,9 @@ def cli_calls(program: Program, name: str) -> Iterator[tuple[Module, ast.Call]]:
     if not any(name in module.text for module in program.modules.values()):
         return
     makers = Makers(program)
+    classes = {name, *(cls.node.name for cls in program.classes)}
     for module, call in live_calls(program):
+        if last_name(call.func) not in classes and not program.may_rename(call.func):
+            continue
         if any(made.call is call and made.name.endswith("." + name) for made in makers.of(module, call)) and _is_run(program, module, call):
             yield module, call

@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Iterator
 
+from migrate.facts.nodes import walk
 from migrate.facts.program import Function, Module, Program
 from migrate.facts.scopes import Scope
 from migrate.facts.training.bound import Bound
@@ -52,9 +53,7 @@ class Names:
         for node in _counted(self.loop.node.iter):
             if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load) and isinstance(node.value, (ast.Name, ast.Attribute)):
                 stores = [v for module in self.program.modules.values() for v in _stored(module, node.attr)]
-                if ast.unparse(node.value).replace(".", "").isidentifier() and any(
-                    reads_checkpoint(n) for v in stores for n in ast.walk(v)
-                ):
+                if ast.unparse(node.value).replace(".", "").isidentifier() and any(reads_checkpoint(n) for v in stores for n in walk(v)):
                     found.append((ast.unparse(node.value), node.attr))
         return found
 
@@ -94,9 +93,9 @@ class Names:
         return False
 
     def _reads_loaded(self, module: Module, value: ast.expr, steps: int) -> bool:
-        if any(reads_checkpoint(node) for node in ast.walk(value)):
+        if any(reads_checkpoint(node) for node in walk(value)):
             return True
-        names = {n.id for n in ast.walk(value) if isinstance(n, ast.Name)}
+        names = {n.id for n in walk(value) if isinstance(n, ast.Name)}
         return any(self._may_be_loaded(module, module.scope(value), name, steps + 1) for name in names)
 
     def _arguments(self, scope: Scope, name: str) -> Iterator[tuple[Module, ast.expr]]:
@@ -126,7 +125,7 @@ class Names:
         turn = Turn(self._read_by, lenient)
         if isinstance(loop, ast.While):
             return turn.block([ast.copy_location(ast.Expr(loop.test), loop.test), *loop.body], set()), set()
-        targets = {n.id for n in ast.walk(loop.target) if isinstance(n, ast.Name)}
+        targets = {n.id for n in walk(loop.target) if isinstance(n, ast.Name)}
         return turn.block(loop.body, set(targets)), targets
 
     def _bound_before(self, name: str) -> bool:
@@ -180,7 +179,7 @@ class Names:
         if function.module is not self.loop.module or function is self.loop.function:
             return set()
         found: set[str] = set()
-        for node in ast.walk(function.node):
+        for node in walk(function.node):
             if isinstance(node, ast.Name) and isinstance(node.ctx, wanted):
                 scope = self.loop.module.scope(node).lookup(node.id)
                 if scope is not None and self.extent._is_outside(scope[0]):
@@ -213,10 +212,10 @@ class Names:
 
 def _counted(iterable: ast.expr) -> Iterator[ast.expr]:
     """The numbers from which a loop's turns are counted: what stands in ``range(...)`` or ``count(...)``, names and attributes."""
-    for node in ast.walk(iterable):
+    for node in walk(iterable):
         if isinstance(node, ast.Call) and ast.unparse(node.func).rsplit(".", 1)[-1] in ("range", "trange", "count"):
-            held = {id(n.value) for n in ast.walk(node) if isinstance(n, ast.Attribute)} | {id(node.func)}
-            for inner in (n for argument in [*node.args, *(k.value for k in node.keywords)] for n in ast.walk(argument)):
+            held = {id(n.value) for n in walk(node) if isinstance(n, ast.Attribute)} | {id(node.func)}
+            for inner in (n for argument in [*node.args, *(k.value for k in node.keywords)] for n in walk(argument)):
                 if isinstance(inner, (ast.Name, ast.Attribute)) and id(inner) not in held:
                     yield inner
 

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from migrate.facts.flow import returns_of
+from migrate.facts.nodes import walk
 from migrate.facts.program import Class, Function, Module, Program
 from migrate.facts.scopes import Scope
 
@@ -274,7 +275,7 @@ class Kinds:
             bases = [self.program.qualified(relative.module, base) or "" for base in relative.node.bases]
             if any(b.startswith("torch.nn.") and b.rsplit(".", 1)[-1] != "Module" and not b.endswith("Loss") for b in bases):
                 return False
-            for node in ast.walk(relative.node):
+            for node in walk(relative.node):
                 if (
                     isinstance(node, ast.Call)
                     and isinstance(node.func, ast.Attribute)
@@ -290,7 +291,7 @@ class Kinds:
 
     def _is_plain_value(self, module: Module, value: ast.expr) -> bool:
         """Numbers, settings and losses: no layer, no tensor, and nothing that an unknown call may have made."""
-        for call in (n for n in ast.walk(value) if isinstance(n, ast.Call)):
+        for call in (n for n in walk(value) if isinstance(n, ast.Call)):
             name = self.program.qualified(module, call.func) or ""
             if not (name.startswith("torch.nn.") and name.endswith("Loss")) and name not in ("int", "float", "bool", "len", "max", "min"):
                 return False
@@ -414,7 +415,7 @@ def _assigned_in(cls: Class) -> dict[str, list[ast.expr]]:
     known = by_id.get(id(cls.node))
     if known is None:
         known = by_id[id(cls.node)] = {}
-        for node in ast.walk(cls.node):
+        for node in walk(cls.node):
             if isinstance(node, (ast.Assign, ast.AnnAssign)) and node.value is not None:
                 for target, value in _pairs(node):
                     if isinstance(target, ast.Attribute) and isinstance(target.value, ast.Name):
@@ -426,7 +427,7 @@ def _yields(function: Function) -> bool:
     by_id: dict[int, bool] = function.module.notes.setdefault("yields", {})
     known = by_id.get(id(function.node))
     if known is None:
-        known = by_id[id(function.node)] = any(isinstance(n, (ast.Yield, ast.YieldFrom)) for n in ast.walk(function.node))
+        known = by_id[id(function.node)] = any(isinstance(n, (ast.Yield, ast.YieldFrom)) for n in walk(function.node))
     return known
 
 

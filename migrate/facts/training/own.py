@@ -10,6 +10,7 @@ import ast
 import re
 from collections.abc import Iterator
 
+from migrate.facts.nodes import walk
 from migrate.facts.program import Module, Program
 from migrate.facts.reach import dormant, reached
 from migrate.facts.training.loops import Loop, acts, chains
@@ -25,6 +26,13 @@ STATES = re.compile(r"state|model|optim|net|weight|arg|conf|encoder|decoder|ema|
 
 def own_checkpoints(program: Program) -> str:
     """none, save-only, partial or full."""
+    known: str | None = program.notes.get("own checkpoints")
+    if known is None:
+        known = program.notes["own checkpoints"] = _own_checkpoints(program)
+    return known
+
+
+def _own_checkpoints(program: Program) -> str:
     loops = {id(chain[-1].node): chain[-1] for act in acts(program) for chain in chains(program, act) if chain}
     saves, states, places, resumes = False, set[str](), False, False
     kinds = Kinds(program)
@@ -37,9 +45,9 @@ def own_checkpoints(program: Program) -> str:
             continue
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in LOAD_METHODS:
             states.add(_kind(kinds, module, node.func.value))
-            resumes = resumes or any(_asks(n) for argument in node.args for n in ast.walk(argument))
+            resumes = resumes or any(_asks(n) for argument in node.args for n in walk(argument))
         elif isinstance(node, ast.Call):
-            resumes = resumes or any(_asks(n) for argument in node.args for n in ast.walk(argument))
+            resumes = resumes or any(_asks(n) for argument in node.args for n in walk(argument))
         elif isinstance(node, ast.Assign):
             for target in [t for one in node.targets for t in (one.elts if isinstance(one, (ast.Tuple, ast.List)) else [one])]:
                 states |= {_kind(kinds, module, target)} & {"model", "optimizer"}
@@ -72,7 +80,7 @@ def _reading(module: Module) -> set[int]:
     """The assignments (by id) that take something out of a checkpoint."""
     found: set[int] | None = module.notes.get("checkpoint reads")
     if found is None:
-        found = {id(node) for node in module.nodes.of(ast.Assign) if any(reads_checkpoint(n) for n in ast.walk(node.value))}
+        found = {id(node) for node in module.nodes.of(ast.Assign) if any(reads_checkpoint(n) for n in walk(node.value))}
         module.notes["checkpoint reads"] = found
     return found
 
@@ -122,7 +130,7 @@ def _holder(module: Module, node: ast.AST) -> object:
 
 def _is_place(value: ast.expr) -> bool:
     """``checkpoint["epoch"] + 1``, ``step_of(latest_checkpoint(folder))``: no state of an object."""
-    for node in ast.walk(value):
+    for node in walk(value):
         if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant) and reads_checkpoint(node):
             return not STATES.search(str(node.slice.value))
         if isinstance(node, ast.Call) and reads_checkpoint(node):

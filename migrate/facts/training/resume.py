@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from weakref import WeakKeyDictionary
 
 from migrate.facts.model import Place
+from migrate.facts.nodes import walk
 from migrate.facts.program import Module, Program
 from migrate.facts.scopes import Binding, Scope
 from migrate.facts.training.bound import Bound
@@ -215,7 +216,7 @@ class _Look:
 
     def goes_over(self, text: str) -> bool:
         """Whether the loop's turns are the elements of a container."""
-        nodes = ast.walk(self.loop.node.iter) if not isinstance(self.loop.node, ast.While) else iter(())
+        nodes = walk(self.loop.node.iter) if not isinstance(self.loop.node, ast.While) else iter(())
         named = (n for n in nodes if isinstance(n, (ast.Name, ast.Attribute)))
         return any(root.text == text for node in named for root in self.extent.roots(self.loop.module, node))
 
@@ -349,7 +350,7 @@ class _Look:
         """Method calls of the code that the loop stands in, before and after it."""
         module = self.loop.module
         holder: ast.AST = self.loop.function.node if self.loop.function is not None else module.tree
-        for node in ast.walk(holder):
+        for node in walk(holder):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and module.scope(node).function() is self._scope():
                 yield module, node
 
@@ -375,7 +376,7 @@ class _Look:
         owners = {id(cls.node): cls for cls in self.program.classes}
         for text, owner in homes:
             for relative in self.program.family(owners[owner]):
-                for node in ast.walk(relative.node):
+                for node in walk(relative.node):
                     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in STATE_METHODS:
                         named = ast.unparse(node.func.value)
                         if named.startswith("self.") and named.replace(".", "").isidentifier():
@@ -525,7 +526,7 @@ class _Look:
         """Whether behind ``line`` the name gets no other object: ``model = wrapped(model)`` is the same one."""
         known = self.loop.module.scope(self.loop.node).lookup(name)
         later = [b for b in known[1] if getattr(b.node, "lineno", 0) > line] if known is not None else []
-        return all(b.value is not None and any(isinstance(n, ast.Name) and n.id == name for n in ast.walk(b.value)) for b in later)
+        return all(b.value is not None and any(isinstance(n, ast.Name) and n.id == name for n in walk(b.value)) for b in later)
 
 
 def _steps(look: _Look) -> bool:
@@ -544,7 +545,7 @@ def _is_kept(loop: Loop) -> bool:
         and n.attr in ("epochs", "turn", "batches")
         and isinstance(n.value, ast.Name)
         and any(b.module and b.module.endswith("sagemaker_support") for b in _bindings(loop.module, n.value))
-        for n in ast.walk(asked)
+        for n in walk(asked)
     )
 
 
