@@ -28,8 +28,8 @@ class Plan:
     kept: tuple[tuple[str, str], ...] = ()
 
 
-def plan(request: Request, unsafe: bool = False, generate: bool = True) -> Plan:
-    """Scan and settle the edits. Raises UserError."""
+def plan(request: Request, unsafe: bool = False, generate: bool = True, extras: Sequence[str] = ()) -> Plan:
+    """Scan and settle the edits. ``extras`` are further files of the job, by what ``--with`` calls them. Raises UserError."""
     found = scan(request)
     tree = found.tree
     assert tree is not None
@@ -42,7 +42,7 @@ def plan(request: Request, unsafe: bool = False, generate: bool = True) -> Plan:
     changes += _support_files(tree, settled.kept)
     kept: tuple[tuple[str, str], ...] = ()
     if generate and found.entry_points:
-        files, kept = _generated(Path(found.root), found, (*open_, *dropped), settled.kept)
+        files, kept = _generated(Path(found.root), found, (*open_, *dropped), settled.kept, extras)
         changes += files
     return Plan(found, tuple(c for c in changes if c.old != c.new), settled.kept, (*open_, *dropped), kept)
 
@@ -78,11 +78,11 @@ def _words(tree: Tree) -> set[str]:
 
 
 def _generated(
-    root: Path, found: Scan, left: Sequence[Finding], done: Sequence[Finding]
+    root: Path, found: Scan, left: Sequence[Finding], done: Sequence[Finding], extras: Sequence[str]
 ) -> tuple[list[Change], tuple[tuple[str, str], ...]]:
     from migrate.generate import generate
 
-    result = generate(root, found.entry_points, findings=left, done=done)
+    result = generate(root, found.entry_points, findings=left, done=done, extras=extras)
     changes = []
     for file in result.files:
         there = root / file.path

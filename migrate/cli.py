@@ -88,6 +88,9 @@ def apply_command(
     check: Annotated[bool, typer.Option("--check", help="Only tell whether anything would change.")] = False,
     unsafe_fixes: Annotated[bool, typer.Option("--unsafe-fixes", help="Also the fixes that need a look.")] = False,
     generate: Annotated[bool, typer.Option("--generate/--no-generate", help="Write sagemaker_job/ too.")] = True,
+    extras: Annotated[
+        list[str] | None, typer.Option("--with", metavar="FILES", help="Further files for the job, from then on: iam.")
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Even where git has uncommitted changes.")] = False,
     output: Output = None,
     config: Config = None,
@@ -100,7 +103,7 @@ def apply_command(
     from migrate.report.text import show_applied
 
     with _progress("reading"):
-        planned = plan(_request(path, entry, select, ignore, config), unsafe_fixes, generate)
+        planned = plan(_request(path, entry, select, ignore, config), unsafe_fixes, generate, _extras(path, extras, config))
     root = Path(planned.scan.root)
     check_parses(planned.changes)
     _no_entry_point(planned.scan.entry_points, planned.scan.unreadable)
@@ -251,6 +254,18 @@ def _request(path: Path, entry: list[str] | None, select: list[str] | None, igno
     ignored = [c.strip() for value in ignore or settings.ignore for c in value.split(",") if c.strip()]
     _known_codes([*codes, *ignored])
     return Request(path, tuple(entry or settings.entry), tuple(codes), tuple(ignored), settings.calls)
+
+
+def _extras(path: Path, given: list[str] | None, config: Path | None) -> list[str]:
+    """The further files that are asked for. Raises UserError for what there is not."""
+    from migrate.config import load
+    from migrate.generate.around import EXTRAS
+
+    names = [name.strip() for value in given or load(path, config).extras for name in value.split(",") if name.strip()]
+    for name in names:
+        if name not in EXTRAS:
+            raise UserError(f"--with {name}: there are {', '.join(EXTRAS)}")
+    return names
 
 
 def _known_codes(codes: list[str]) -> None:

@@ -8,17 +8,18 @@ from typing import Any
 
 from migrate.errors import UserError
 
-LISTS = ("entry", "select", "ignore", "calls")
+LISTS = ("entry", "select", "ignore", "calls", "with")
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What may be set: entry points, rule codes, and the user's own tables of calls (absolute paths)."""
+    """What may be set: entry points, rule codes, the user's own tables of calls (absolute paths), and further files (``with``)."""
 
     entry: tuple[str, ...] = ()
     select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
     calls: tuple[str, ...] = ()
+    extras: tuple[str, ...] = ()
 
 
 def load(path: Path, given: Path | None) -> Settings:
@@ -66,4 +67,6 @@ def _settings(table: dict[str, Any], file: Path) -> Settings:
             raise UserError(f"{file}: {key} is a list of texts")
         values[key] = tuple(value)
     values["calls"] = tuple(str(file.parent / name) for name in values.get("calls", ()))
+    if "with" in values:
+        values["extras"] = values.pop("with")
     return Settings(**values)

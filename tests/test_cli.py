@@ -178,3 +178,14 @@ def test_a_fault_of_the_tool_is_no_finding(monkeypatch: pytest.MonkeyPatch, caps
     monkeypatch.setattr(cli, "app", broken)
     assert cli.run() == 2
     assert capsys.readouterr().err.startswith("migrate: a fault of its own: IndexError: list index out of range")
+
+
+def test_further_files_are_made_when_they_are_asked_for(repo: Path) -> None:
+    there = repo / "sagemaker_job" / "iam.yaml"
+    assert migrate("apply", repo).returncode in (0, 1)
+    assert not there.exists()
+    (repo / "migrate.toml").write_text('with = ["iam"]\n')
+    assert migrate("apply", repo).returncode in (0, 1)
+    assert there.exists()
+    done = migrate("apply", repo, "--with", "iam,fountain")
+    assert (done.returncode, done.stderr.splitlines()) == (2, ["migrate: --with fountain: there are iam"])

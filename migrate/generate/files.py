@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from migrate.facts.locations import words
+from migrate.generate import around
 from migrate.generate.mark import mark, read_mark
 from migrate.job.images import processor_of
 from migrate.job.infer import infer, keys_of
@@ -82,13 +83,19 @@ def jobs_of(root: Path, entries: Sequence[EntryPoint], project: str | None = Non
 
 
 def generate(
-    root: Path, entries: Sequence[EntryPoint], *, findings: Sequence[Finding] = (), done: Sequence[Finding] = (), project: str | None = None
+    root: Path,
+    entries: Sequence[EntryPoint],
+    *,
+    findings: Sequence[Finding] = (),
+    done: Sequence[Finding] = (),
+    project: str | None = None,
+    extras: Collection[str] = (),
 ) -> Generated:
     """The files of ``sagemaker_job/`` for the entry points of the repo at ``root``.
 
     ``findings`` are those left open and ``done`` those mended in this apply: MIGRATION.md tells both, and keeps what it told of earlier
-    ones. ``project`` names the jobs (default: the root's name). Reads from ``root`` its requirements, its .gitignore, and the files that
-    are there from before. Without entry points there are no files.
+    ones. ``project`` names the jobs (default: the root's name); ``extras`` are of ``around.EXTRAS``. Reads from ``root`` its requirements,
+    its .gitignore, and the files that are there from before. Without entry points there are no files.
     """
     from migrate.generate.environment import environment
 
@@ -101,6 +108,7 @@ def generate(
     made = [
         *_launchers(templates, root, entries, jobs, name),
         *_images(templates, jobs),
+        *(_file(templates, file, around.values_of(file, jobs, name)) for file in around.wanted(root / FOLDER, extras)),
         _page(templates, root, jobs, name, findings, done),
     ]
     return _against(root, made, jobs)

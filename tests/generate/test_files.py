@@ -18,7 +18,7 @@ from migrate.job.model import Channel
 from migrate.rules.model import Finding
 from tests.generate.small import entry_point, setting, write
 
-FILES = {"launch.py", "launch_boto3.py", "job_settings.py", "job.toml", "MIGRATION.md"}
+FILES = {"launch.py", "launch_boto3.py", "job_settings.py", "job.toml", "MIGRATION.md", "notify.yaml"}
 
 
 def names(root: Path) -> set[str]:
