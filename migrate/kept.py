@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from migrate.facts.model import Place, Span
-from migrate.job.model import Channel, EntryPoint, Hyperparameter, Output
+from migrate.facts.processes import Processes
+from migrate.job.model import Channel, EntryPoint, Hyperparameter, MetricDefinition, Output
 from migrate.repo.cache import Cache
 from migrate.repo.ec2.rebuilt import rebuilt
 from migrate.repo.tree import Tree
@@ -102,8 +103,15 @@ def _point(value: dict[str, Any]) -> EntryPoint:
         "outputs": outputs,
         "closure": tuple(value["closure"]),
         "ec2": rebuilt(value["ec2"]),
+        "metrics": tuple(MetricDefinition(**each) for each in value["metrics"]),
+        "processes": None if value["processes"] is None else _processes(value["processes"]),
     }
     return EntryPoint(**{**value, **lists})
+
+
+def _processes(value: dict[str, Any]) -> Processes:
+    place = Place(value["place"]["path"], Span(**value["place"]["span"]))
+    return Processes(**{**value, "place": place})
 
 
 def _setting(value: dict[str, Any]) -> Hyperparameter:

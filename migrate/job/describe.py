@@ -8,12 +8,14 @@ import re
 from collections.abc import Iterator, Sequence
 
 from migrate.facts.counts import variable_of
+from migrate.facts.metrics import find_metrics
 from migrate.facts.migrated import Migrated
 from migrate.facts.model import Arguments, Option
+from migrate.facts.processes import find_processes
 from migrate.facts.program import Module, Program
 from migrate.facts.redirects import Paths, Redirect
 from migrate.facts.training.own import own_checkpoints
-from migrate.job.model import Channel, EntryPoint, Hyperparameter, Output
+from migrate.job.model import Channel, EntryPoint, Hyperparameter, MetricDefinition, Output
 from migrate.repo.commands import Command
 from migrate.repo.entries import Entry
 
@@ -38,6 +40,11 @@ def describe(entry: Entry, program: Program, arguments: Arguments, paths: Paths,
         command=commands[0].text if commands else None,
         closure=entry.closure,
         as_module=entry.as_module,
+        processes=find_processes(program),
+        metrics=tuple(
+            MetricDefinition(metric.name, metric.regex, metric.sample, metric.place.path, metric.place.span.line)
+            for metric in find_metrics(program)
+        ),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from migrate.facts.processes import Processes
 from migrate.repo.ec2.model import Ec2Side
 
 
@@ -59,6 +60,17 @@ class Hyperparameter:
 
 
 @dataclass(frozen=True)
+class MetricDefinition:
+    """A number that the script prints, and the regular expression that takes it out of the log. ``sample`` is a line that it matches."""
+
+    name: str
+    regex: str
+    sample: str
+    path: str
+    line: int
+
+
+@dataclass(frozen=True)
 class EntryPoint:
     """One training script and the job it would be."""
 
@@ -77,3 +89,5 @@ class EntryPoint:
     closure: tuple[str, ...] = ()  # the local modules it needs, itself first
     as_module: bool = False  # started by `python -m`: relative imports in its own body
     ec2: Ec2Side = field(default_factory=Ec2Side)  # how it runs on EC2, each fact with its file and line
+    metrics: tuple[MetricDefinition, ...] = ()
+    processes: Processes | None = None  # how it comes to be one of several

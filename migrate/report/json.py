@@ -62,6 +62,7 @@ def _entry(point: EntryPoint) -> dict[str, Any]:
             for o in point.outputs
         ],
         "checkpoint": {"kind": point.checkpoint_kind, "loop_line": point.loop_line},
+        "metrics": [{"name": m.name, "regex": m.regex, "path": m.path, "line": m.line} for m in point.metrics],
         "launch": {"command": point.command, "instance_type": point.instance_type, "spot": point.spot},
     }
 
