@@ -9,10 +9,10 @@ from collections.abc import Iterable, Sequence
 
 from migrate.facts.model import FOREIGN
 from migrate.job.images import Image, NoImage, choose, processor_of
+from migrate.job.instances import choose_instance
 from migrate.job.job import CHECKPOINTS, JSON, Job, JobChannel, LeftOut
 from migrate.job.model import EntryPoint, Hyperparameter
 from migrate.job.requirements import missing, pinned
-from migrate.job.validate import training_instance_types
 
 # Five days is what an account may run a job without asking for more quota. You pay for what runs, not for what is allowed.
 MAX_RUN = 432_000
@@ -166,11 +166,11 @@ def _image(entry: EntryPoint, torch: str | None, notes: list[str]) -> Image | No
 
 def _instance(entry: EntryPoint, image: Image | None, reasons: dict[str, str], notes: list[str]) -> str:
     if entry.instance_type:
-        wanted = entry.instance_type if entry.instance_type.startswith("ml.") else f"ml.{entry.instance_type}"
-        if wanted in training_instance_types():
-            reasons["instance_type"] = "found in the repo"
-            return wanted
-        notes.append(f"{entry.instance_type} is found in the repo, but SageMaker has no {wanted} for training")
+        choice = choose_instance(entry.instance_type)
+        if choice is not None:
+            reasons["instance_type"] = "found in the repo" + (f"; {choice.note}" if choice.note else "")
+            return choice.instance_type
+        notes.append(f"{entry.instance_type} is found in the repo, but no instance type of that name is known")
     default = default_instance(entry.framework, image)
     reasons["instance_type"] = f"not found in the repo: {_why_instance(default)}"
     return default

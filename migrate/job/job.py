@@ -16,12 +16,39 @@ JSON = None | bool | int | float | str | list["JSON"] | dict[str, "JSON"]
 
 @dataclass(frozen=True)
 class JobChannel:
-    """An input channel and where its data comes from. ``source`` may hold ``{bucket}``; ``default`` is the path on EC2."""
+    """An input channel and where its data comes from.
+
+    ``source`` is ``s3://...`` (a prefix: a folder, or the one file of that name; it may hold ``{bucket}``), ``efs://fs-ID/folder`` or
+    ``fsx://fs-ID/mount-name/folder``. ``default`` is the path on EC2. ``mode`` is File, FastFile or Pipe; ``access`` is ro or rw, for
+    file systems. ``why`` says where ``source`` was found.
+    """
 
     name: str
     source: str
     default: str | None
     known: bool  # the source was found in the repo, not made up
+    mode: str = "File"
+    access: str = "ro"
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Network:
+    """The VPC of the job, and what may pass. Empty ids: no VPC of one's own."""
+
+    subnets: tuple[str, ...] = ()
+    security_groups: tuple[str, ...] = ()
+    isolation: bool = False  # no network at all for the container; pip cannot install anything then
+    encrypt_traffic: bool = False  # between the instances of one job
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """How the script's processes are started: ``torchrun`` or ``mpi``; ``processes`` on each instance, None for one per GPU."""
+
+    kind: str
+    processes: int | None = None
+    options: tuple[str, ...] = ()  # of mpirun
 
 
 @dataclass(frozen=True)
@@ -35,7 +62,11 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class Job:
-    """What is sent to SageMaker for one entry point. Times are in seconds, the volume in GB."""
+    """What is sent to SageMaker for one entry point. Times are in seconds, the volume in GB.
+
+    What is None, empty or False from ``role`` on is not sent. ``reasons`` says by the field's name where a value came from: a place in
+    the repo (``found in run.sh:12``), or the default with its cause.
+    """
 
     key: str  # the job's name in job.toml, and what --entry takes
     name: str  # the base of the training job's name; the time is added
@@ -56,7 +87,19 @@ class Job:
     requirements: tuple[str, ...] = ()  # what pip adds to the image
     dropped: tuple[str, ...] = ()  # requirements that the image has
     notes: tuple[str, ...] = ()
-    reasons: dict[str, str] = field(default_factory=dict)  # setting to where its value came from
+    reasons: dict[str, str] = field(default_factory=dict)
+    role: str | None = None  # an ARN; None: asked of the user
+    region: str = REGION
+    output: str | None = None  # s3://..., may hold {bucket} and {name}; None: s3://BUCKET/NAME
+    checkpoints: str | None = None  # s3://... that every run uses; None: a folder of each run's own
+    output_kms_key: str | None = None  # an id, ARN or alias
+    volume_kms_key: str | None = None
+    network: Network = Network()
+    metrics: dict[str, str] = field(default_factory=dict)  # name to regular expression
+    retries: int | None = None  # times that a failed start or machine is tried again
+    keep_alive: int | None = None  # seconds that the instances are kept for the next job; not with spot
+    distribution: Distribution | None = None
+    tensorboard: str | None = None  # the folder in the container that is copied to S3 for TensorBoard
 
     @property
     def required(self) -> tuple[str, ...]:
