@@ -27,8 +27,12 @@ class Spread:
 def spread_of(starts: Sequence[Command], found: Processes | None) -> Spread:
     """``starts`` are the commands that start the script on EC2, the usual one first; ``found`` is what the code says."""
     launched = next((start for start in starts if _kind(start)), None)
-    if launched is not None:
+    needed = found is not None and found.always and found.kind != "spawn"
+    if launched is not None and (launched is starts[0] or needed):
         return _started(launched, _kind(launched))
+    if launched is not None:
+        other = f"{launched.place} starts it by {_kind(launched)}, {starts[0].place} alone: alone is what the job does"
+        return Spread(note=f'{other}; distribution = "{"mpi" if _kind(launched) in MPI else "torchrun"}" is the other way')
     if found is None:
         return Spread()
     where = f"{found.call} in {found.place.path}:{found.place.span.line}"

@@ -6,11 +6,14 @@ import json
 import math
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
+from migrate.facts.metrics import MOST as MOST_METRICS
 from migrate.facts.model import FOREIGN
+from migrate.job.distribution import Spread, spread_of
 from migrate.job.images import Image, NoImage, choose, processor_of
-from migrate.job.instances import choose_instance
-from migrate.job.job import CHECKPOINTS, JSON, Job, JobChannel, LeftOut
+from migrate.job.instances import choose_instance, machine_of, with_gpus
+from migrate.job.job import CHECKPOINTS, JSON, Distribution, Job, JobChannel, LeftOut
 from migrate.job.model import EntryPoint, Hyperparameter
 from migrate.job.requirements import missing, pinned
 
@@ -42,18 +45,24 @@ def infer(entry: EntryPoint, *, project: str = "training", key: str | None = Non
     notes: list[str] = []
     reasons: dict[str, str] = {}
     image = _image(entry, pinned(requirements, "torch"), notes)
-    instance = _instance(entry, image, reasons, notes)
+    spread = spread_of(entry.ec2.starts, entry.processes)
+    notes += [spread.note] if spread.note else []
+    instance = _instance(entry, image, spread, reasons, notes)
     values, left_out = hyperparameters(entry.hyperparameters, entry.cli)
     needed, dropped = missing(requirements, image)
     reasons["max_run"] = "5 days: the longest that an account may run without asking for more quota (the SDK's own default is 1 hour)"
     reasons["spot"] = "found in the repo" if entry.spot is not None else "not found in the repo: on demand; --spot asks for spot"
+    reasons["instance_count"] = spread.why if spread.instances > 1 else "the default: one machine"
+    reasons["volume_size"] = "the default: holds the usual data sets, for cents a run"
+    reasons["region"] = "the default: the official images are there, and it is the cheapest"
+    reasons["distribution"] = spread.why
     return Job(
         key=key or name_of(stem),
         name=slug,
         entry=entry.path,
         image=image,
         instance_type=instance,
-        instance_count=1,
+        instance_count=spread.instances,
         volume_size=VOLUME,
         max_run=MAX_RUN,
         max_wait=MAX_RUN + SPOT_SLACK,
@@ -68,6 +77,8 @@ def infer(entry: EntryPoint, *, project: str = "training", key: str | None = Non
         dropped=dropped,
         notes=tuple(notes),
         reasons=reasons,
+        metrics=_metrics(entry),
+        distribution=_fitting(spread, instance),
     )
 
 
@@ -164,7 +175,7 @@ def _image(entry: EntryPoint, torch: str | None, notes: list[str]) -> Image | No
     return image
 
 
-def _instance(entry: EntryPoint, image: Image | None, reasons: dict[str, str], notes: list[str]) -> str:
+def _instance(entry: EntryPoint, image: Image | None, spread: Spread, reasons: dict[str, str], notes: list[str]) -> str:
     if entry.instance_type:
         choice = choose_instance(entry.instance_type)
         if choice is not None:
@@ -172,8 +183,27 @@ def _instance(entry: EntryPoint, image: Image | None, reasons: dict[str, str], n
             return choice.instance_type
         notes.append(f"{entry.instance_type} is found in the repo, but no instance type of that name is known")
     default = default_instance(entry.framework, image)
+    processes = spread.distribution.processes if spread.distribution else None
+    if processes is not None and processes > 1 and processor_of(default) == "gpu":
+        enough = with_gpus(default, processes)
+        reasons["instance_type"] = f"not found in the repo: a GPU for each of {processes} processes ({spread.why})"
+        return enough
     reasons["instance_type"] = f"not found in the repo: {_why_instance(default)}"
     return default
+
+
+def _fitting(spread: Spread, instance_type: str) -> Distribution | None:
+    """The distribution without a number of processes that is the number of GPUs: then it follows another instance type too."""
+    made, machine = spread.distribution, machine_of(instance_type)
+    if made is not None and machine is not None and made.processes == machine.gpus:
+        return replace(made, processes=None)
+    return made
+
+
+def _metrics(entry: EntryPoint) -> dict[str, str]:
+    """The definitions that the service takes; what one may hold is the service model's."""
+    found = {metric.name: metric.regex for metric in entry.metrics}
+    return dict(list(found.items())[:MOST_METRICS])
 
 
 def default_instance(framework: str, image: Image | None) -> str:

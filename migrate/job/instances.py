@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import importlib.resources
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from migrate.job.validate import training_instance_types
@@ -77,6 +77,18 @@ def choose_instance(name: str) -> Choice | None:
     return Choice(f"ml.{nearest.name}", note)
 
 
+def with_gpus(instance_type: str, count: int) -> str:
+    """An ml type with ``count`` GPUs like those of ``instance_type``, of the same family if it has one; the most that there are."""
+    machine = machine_of(instance_type)
+    if machine is None or not machine.gpus:
+        return instance_type
+    family = machine.name.split(".")[0]
+    nearest = _nearest(replace(machine, gpus=count), (family,)) or machine
+    if nearest.gpus < count:
+        nearest = _nearest(replace(machine, gpus=count), _USUAL) or nearest
+    return f"ml.{nearest.name}"
+
+
 def today_of(machine: Machine) -> Machine | None:
     """Today's likely choice in place of a machine with old GPUs: as many GPUs, each with as much memory, of a generation for training."""
     return _nearest(machine, _USUAL) if machine.gpus else None
@@ -99,7 +111,8 @@ def _nearest(machine: Machine, families: tuple[str, ...]) -> Machine | None:
     known = [found for name in training_instance_types() if name.split(".")[1] in families and (found := machine_of(name))]
     if machine.gpus:
         most = max(found.gpus for found in known)
-        known = [f for f in known if f.gpus >= min(machine.gpus, most) and f.architecture in _FOR_TRAINING]
+        usable = [found for found in known if found.architecture in _FOR_TRAINING] or known
+        known = [found for found in usable if found.gpus >= min(machine.gpus, most)]
         enough = [found for found in known if found.gpu_memory >= machine.gpu_memory]
         # Of those with the same GPUs a previous generation's vCPUs and memory are no measure: the least of them will do.
         return min(enough or known, key=lambda f: (f.gpus, families.index(f.name.split(".")[0]), f.vcpus), default=None)

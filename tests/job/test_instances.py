@@ -84,3 +84,13 @@ def test_the_extract_is_what_moto_has() -> None:
     from migrate.job.instances import _tables
 
     assert _tables()["types"] == tool("extract_instances").extract()
+
+
+def test_as_many_gpus_of_the_same_kind() -> None:
+    from migrate.job.instances import with_gpus
+
+    assert with_gpus("ml.g5.xlarge", 4) == "ml.g5.12xlarge"
+    assert with_gpus("ml.g5.xlarge", 8) == "ml.g5.48xlarge"
+    assert with_gpus("ml.g5.xlarge", 3) == "ml.g5.12xlarge"
+    assert with_gpus("ml.p3.2xlarge", 8) == "ml.p3.16xlarge"
+    assert with_gpus("ml.m5.xlarge", 8) == "ml.m5.xlarge"
