@@ -70,7 +70,7 @@ def scan_tree(tree: Tree, request: Request, processes: int | None = None) -> Sca
 
 
 def _scan(tree: Tree, request: Request, processes: int) -> Scan:
-    from migrate.repo.commands import find_commands
+    from migrate.repo.commands import commands_of
     from migrate.repo.ec2.read import read_ec2
     from migrate.repo.entries import find_entries
     from migrate.repo.imports import is_capped
@@ -79,7 +79,8 @@ def _scan(tree: Tree, request: Request, processes: int) -> Scan:
     found = find_entries(tree, processes)
     tree.memory.clear()  # what the files that are no entry points say is not asked for again
     entries = _chosen(tree, found.entries, request)
-    looks = study(tree, entries, find_commands(tree, entries), partial(_wanted, request), request.calls, processes)
+    ec2 = read_ec2(tree, entries)
+    looks = study(tree, entries, commands_of(ec2, entries), partial(_wanted, request), request.calls, processes)
     unreadable = [Unreadable(path, reason) for path, reason in [*tree.unreadable, *found.unreadable]]
     unreadable += [Unreadable(look.entry.path, look.reason) for look in looks if look.reason is not None]
     unreadable += [Unreadable(entry.path, CAPPED) for entry in entries if is_capped(tree, entry.closure)]
@@ -90,7 +91,6 @@ def _scan(tree: Tree, request: Request, processes: int) -> Scan:
     excuses = _Excuses(tree)
     kept = [finding for finding in findings if not excuses.hold(finding)]
     kept.sort(key=lambda f: (f.place.path, f.place.span, f.rule))
-    ec2 = read_ec2(tree, entries)
     points = tuple(replace(look.point, ec2=ec2.of(look.entry.path)) for look in looks if look.point is not None)
     return Scan(str(tree.root), points, tuple(kept), tuple(unreadable), tree, sum(lines.values()))
 

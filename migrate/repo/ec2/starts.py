@@ -1,0 +1,157 @@
+"""Which Python script a command starts, through torchrun, accelerate, deepspeed, mpirun and the like, and with how many processes."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from migrate.repo.ec2.words import Word
+
+PYTHON = re.compile(r"(?:python|pypy|ipython)[\d.]*(?:\.exe)?")
+LAUNCHERS = frozenset("torchrun accelerate deepspeed horovodrun composer mpirun mpiexec orterun colossalai".split())
+_MODULES = frozenset(
+    "torch.distributed.launch torch.distributed.run accelerate.commands.launch deepspeed.launcher.runner torch.distributed.elastic".split()
+)
+_EACH = ("--nproc_per_node", "--nproc-per-node", "--num_gpus", "-npernode", "--npernode", "--ntasks-per-node")
+_ALL = ("--num_processes", "--num-processes", "-np", "-n", "--np", "--num-proc")
+_NODES = ("--nnodes", "--num_nodes", "--num-nodes", "--num_machines", "--num-machines")
+_HOSTS = ("-H", "--host", "--hosts")
+_HOLLOW = re.compile(r"<[\w -]+>|\{[\w-]+\}|\.\.\.|^\[")  # what a text leaves to its reader
+MOST = 100_000  # processes or machines: a larger number is none
+
+
+@dataclass(frozen=True)
+class PythonStart:
+    """``script`` as written: a path, or a module's name. ``processes`` are those of each machine."""
+
+    script: str
+    as_module: bool
+    argv: tuple[Word, ...]
+    launcher: tuple[str, ...]
+    processes: int | None = None
+    nodes: int | None = None
+    environment: tuple[tuple[str, str], ...] = ()
+
+
+def python_start(words: tuple[Word, ...]) -> PythonStart | None:
+    """The Python script that ``words`` start; None when they start none, or code that stands on the command line."""
+    if not words or not _begins(words[0].text):
+        return None
+    at = 0
+    while at < len(words):
+        text = words[at].text
+        if text.endswith(".py") and not text.startswith("-"):
+            return _made(words, at, text, at + 1, False)
+        if text in {"-m", "--module"} and at + 1 < len(words):
+            if words[at + 1].text in _MODULES:
+                at += 2
+                continue
+            if any(word.text.startswith("-") and word.text in {"-np", "-H"} for word in words[:at]) and not _python_in(words[:at]):
+                return None
+            return _made(words, at, words[at + 1].text, at + 2, True)
+        if text in {"-c", "-"} and _python_in(words[: at + 1]):
+            return None
+        at += 1
+    return None
+
+
+def is_hollow(text: str) -> bool:
+    """Whether a word is one that a reader has to fill in: ``<path>``, ``{name}``, ``...``."""
+    return _HOLLOW.search(text) is not None
+
+
+def _begins(text: str) -> bool:
+    name = posixpath.basename(text)
+    return PYTHON.fullmatch(name) is not None or name in LAUNCHERS or text.endswith(".py")
+
+
+def _python_in(words: Iterable[Word]) -> bool:
+    return any(PYTHON.fullmatch(posixpath.basename(word.text)) for word in words)
+
+
+def _made(words: tuple[Word, ...], end: int, script: str, rest: int, as_module: bool) -> PythonStart:
+    before = tuple(word.text for word in words[:end])
+    processes, nodes = _counts(before)
+    return PythonStart(script, as_module, words[rest:], before, processes, nodes, _passed(before))
+
+
+def _counts(before: Sequence[str]) -> tuple[int | None, int | None]:
+    """Processes of each machine, and machines."""
+    if not before or before[0].endswith(".py"):
+        return None, None
+    each, total, nodes = _number(before, _EACH), None, _number(before, _NODES)
+    if any(posixpath.basename(word) in {"mpirun", "mpiexec", "orterun", "horovodrun", "accelerate"} for word in before):
+        total = _number(before, _ALL)
+    hosts = _value(before, _HOSTS)
+    if hosts is not None and nodes is None:
+        nodes = len([host for host in hosts.split(",") if host])
+    mapped = next((found for word in before if (found := re.fullmatch(r"ppr:(\d{1,6}):node", word))), None)
+    if mapped is not None:
+        each = int(mapped[1])
+    if each is None and total is not None:
+        each = max(total // max(nodes or 1, 1), 1)
+    elif each is not None and total is not None and nodes is None:
+        nodes = max(total // max(each, 1), 1)
+    return each, nodes
+
+
+def _number(before: Sequence[str], names: Sequence[str]) -> int | None:
+    """The number that an option gives; of a range of machines (``1:4``), the most."""
+    value = _value(before, names)
+    found = re.fullmatch(r"(?:\d{1,6}:)?(\d{1,6})", value or "")
+    return int(found[1]) if found is not None and 0 < int(found[1]) < MOST else None
+
+
+def _value(before: Sequence[str], names: Sequence[str]) -> str | None:
+    for at, word in enumerate(before):
+        name, glued, value = word.partition("=")
+        if name in names:
+            return value if glued else before[at + 1] if at + 1 < len(before) else None
+    return None
+
+
+def _passed(before: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """``mpirun -x NAME=VALUE``."""
+    pairs = [before[at + 1].partition("=") for at, word in enumerate(before[:-1]) if word == "-x"]
+    return tuple((name, value) for name, equals, value in pairs if equals)
+
+
+def match(known: Iterable[str], path: str, folder: str, script: str, as_module: bool) -> str | None:
+    """The file of ``known`` that a command in the file ``path`` means: from the file's own folder, from the root, where an absolute path
+    ends like one of them, else the only one with that name."""
+    names = known if isinstance(known, (set, frozenset, dict)) else frozenset(known)
+    wanted = script.replace(".", "/") + ".py" if as_module else _rooted(script)
+    forms = [wanted, script.replace(".", "/") + "/__main__.py"] if as_module else [wanted]
+    own = posixpath.dirname(path)
+    inside = _rooted(folder)
+    bases = [posixpath.join(own, inside), own, inside, ""] if folder != inside else [posixpath.join(own, folder), folder, ""]
+    for base in bases:
+        for form in forms:
+            candidate = posixpath.normpath(posixpath.join(base, form))
+            if candidate in names:
+                return candidate
+    far = folder != inside or wanted != script
+    for form in forms:
+        full = posixpath.normpath(posixpath.join(inside, form)).lstrip("/")
+        while far and "/" in full:  # /home/ubuntu/project/src/train.py is src/train.py of the project
+            full = full.partition("/")[2]
+            if full in names:
+                return full
+    return _only(names, own, [form.lstrip("./") for form in forms])
+
+
+def _rooted(path: str) -> str:
+    """``path`` without what stands for a folder elsewhere: ``~/``, ``$HOME/``, ``/``."""
+    return re.sub(r"^(?:\$\{?\w+\}?|\$\([^)]*\)|~\w*)?/+|^(?:\$\{?\w+\}?|~\w*)$", "", path)
+
+
+def _only(names: Iterable[str], own: str, forms: Sequence[str]) -> str | None:
+    for form in forms:
+        ending = [each for each in names if f"/{each}".endswith(f"/{form}")]
+        near = [each for each in ending if own and each.startswith(f"{own.partition('/')[0]}/")]
+        for found in (ending, near):
+            if len(found) == 1:
+                return found[0]
+    return None
