@@ -82,3 +82,10 @@ def test_a_closure_that_reached_its_limit_is_told(repository: Path, monkeypatch:
     monkeypatch.setattr(imports, "CLOSURE_BYTES", 100)
     capped = [each.path for each in scan(Request(repository)).unreadable if each.reason == CAPPED]
     assert capped == [f"train_{number}.py" for number in range(9)]
+
+
+def test_a_channel_that_the_script_downloads_itself_tells_its_address(tmp_path: Path) -> None:
+    source = "import os\nimport torch\nos.system('aws s3 sync s3://bucket/faces data')\nrows = torch.load('data/rows.pt')\n"
+    (tmp_path / "train.py").write_text(source + "model = torch.nn.Linear(1, 1)\nfor row in rows:\n    model(row).mean().backward()\n")
+    (point,) = scan(Request(tmp_path)).entry_points
+    assert [(c.name, c.default, c.source) for c in point.channels] == [("training", "data", "s3://bucket/faces")]

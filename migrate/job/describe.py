@@ -5,10 +5,11 @@ from __future__ import annotations
 import ast
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from migrate.facts.counts import variable_of
 from migrate.facts.metrics import find_metrics
+from migrate.facts.habits.transfers import channel_sources
 from migrate.facts.migrated import Migrated
 from migrate.facts.model import Arguments, Option
 from migrate.facts.processes import find_processes
@@ -33,7 +34,7 @@ def describe(entry: Entry, program: Program, arguments: Arguments, paths: Paths,
         framework_version=entry.framework_version,
         cli=arguments.cli,
         hyperparameters=_hyperparameters(arguments, paths),
-        channels=_channels(paths),
+        channels=_channels(paths, channel_sources(program, arguments, paths)),
         outputs=_outputs(paths),
         checkpoint_kind=_checkpoint_kind(entry, program, paths),
         loop_line=loop_line(program),
@@ -119,7 +120,8 @@ def _plain(value: object) -> object:
         return list(value) if isinstance(value, tuple) and _plain(list(value)) is not None else None
 
 
-def _channels(paths: Paths) -> tuple[Channel, ...]:
+def _channels(paths: Paths, sources: Mapping[str, str]) -> tuple[Channel, ...]:
+    """``sources``: where the script itself fetches the data of a channel on EC2."""
     found: dict[str, Channel] = {}
     for redirect in _told(paths):
         if redirect.role != "channel" or redirect.channel is None:
@@ -130,7 +132,7 @@ def _channels(paths: Paths) -> tuple[Channel, ...]:
             redirect.default if redirect.root is None else redirect.root,
             redirect.place.path,
             redirect.place.span.line,
-            None,
+            sources.get(redirect.channel),
             _preferred(option) if option else None,
             option.dest if option else None,
         )

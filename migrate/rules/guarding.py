@@ -7,11 +7,14 @@ import ast
 from migrate.edits.imports import local_name
 from migrate.edits.model import Edit, Guard
 from migrate.facts.habits.calls import HabitCall
+from migrate.facts.habits.commands import Command, ends_machine, find_commands
+from migrate.facts.habits.transfers import find_transfers, kept
 from migrate.facts.model import Span
 from migrate.facts.program import Module
 from migrate.rules.base import Context
 
 ON_SAGEMAKER = "SM_MODEL_DIR"  # the toolkit and the v3 drivers set it in each container (CONTRACT)
+NOTHING = {"sync", "sleep", "echo", "wait", "true"}  # what may stand beside those
 GIVES_CODE = {"os.system", "subprocess.call", "subprocess.check_call"}  # what they give is 0 where all went well
 
 
@@ -43,3 +46,10 @@ def guard(context: Context, module: Module, call: ast.Call, variable: str = ON_S
     name, needed = local_name(module.tree, module.path, "os", before=span)
     edits: list[Edit] = [needed] if needed is not None else []
     return (*edits, Guard(module.path, span, f'"{variable}" not in {name}.environ', otherwise))
+
+
+def left_out(context: Context, command: Command) -> bool:
+    """Whether the call that runs ``command`` does nothing but what a job has no use for: copies of results, and the machine's end."""
+    kept_ones = {id(t.command) for t in find_transfers(context.program, context.arguments) if t.command and kept(t, context.paths)}
+    beside = [c for c in find_commands(context.program, context.arguments) if c.run is command.run]
+    return all(ends_machine(c) or id(c) in kept_ones or c.name in NOTHING for c in beside)

@@ -21,42 +21,28 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from migrate.facts.habits.calls import HabitCall, habit_calls
-from migrate.facts.habits.commands import find_commands
-from migrate.facts.habits.followed import values_of
+from migrate.facts.habits.commands import ends_machine, find_commands
 from migrate.rules.base import Context, Example
-from migrate.rules.guarding import guard, otherwise_of
+from migrate.rules.guarding import guard, left_out, otherwise_of
 from migrate.rules.model import Finding
 
 CODE = "SM402"
-COMMANDS = {"shutdown", "poweroff", "halt", "reboot"}
-BY_MANAGER = {"systemctl": {"poweroff", "halt", "reboot"}, "init": {"0", "6"}, "telinit": {"0", "6"}}
-ENDING = {"terminate-instances", "stop-instances", "cancel-spot-instance-requests", "cancel-spot-fleet-requests"}
 
 
 def check(context: Context) -> Iterator[Finding]:
     for run in habit_calls(context.program, "stop"):
         if not run.guarded:
             yield _finding(context, run, f"{run.name[1:]}() ends EC2 machines", True)
-    seen: set[int] = set()
-    if not habit_calls(context.program, "shell"):
-        return
-    for command in find_commands(context.program, values_of(context.program, context.arguments)):
-        if _ends(command.name, command.words[1:]) and id(command.run.call) not in seen and not command.run.guarded:
-            seen.add(id(command.run.call))
-            yield _finding(context, command.run, f"`{' '.join(command.words)[:60]}` ends the machine", command.alone)
+    for command in find_commands(context.program, context.arguments):
+        if ends_machine(command) and not command.run.guarded:
+            yield _finding(context, command.run, f"`{' '.join(command.words)[:60]}` ends the machine", left_out(context, command))
 
 
-def _ends(name: str, arguments: tuple[str, ...]) -> bool:
-    if name == "aws":
-        return "ec2" in arguments and bool(ENDING & set(arguments))
-    return name in COMMANDS or (name in BY_MANAGER and bool(BY_MANAGER[name] & set(arguments)))
-
-
-def _finding(context: Context, run: HabitCall, what: str, alone: bool) -> Finding:
+def _finding(context: Context, run: HabitCall, what: str, whole: bool) -> Finding:
     message = f"{what}; a job's machine goes by itself when the script ends"
     otherwise = otherwise_of(run)
     place, name = run.module.place(run.call), "machine-shutdown"
-    if otherwise is None or not alone:
+    if otherwise is None or not whole:
         reason = "the call does other things as well" if otherwise is not None else "the script goes on with what the call gives"
         return Finding(CODE, name, place, "warning", message, "none", reason, 2)
     return Finding(CODE, name, place, "warning", message, "safe", None, 1, guard(context, run.module, run.call, otherwise=otherwise))

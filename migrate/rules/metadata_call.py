@@ -28,7 +28,6 @@ from collections.abc import Iterator
 from migrate.edits.imports import local_name
 from migrate.edits.model import Edit, Replace
 from migrate.facts.habits.calls import is_guarded
-from migrate.facts.habits.followed import values_of
 from migrate.facts.habits.metadata import Asked, answer_around, find_asked, speaks_of_metadata
 from migrate.facts.habits.started import Start, starts_of
 from migrate.facts.model import Span
@@ -47,7 +46,7 @@ REGION = "placement/region"
 def check(context: Context) -> Iterator[Finding]:
     if not speaks_of_metadata(context.program):
         return
-    for asked in find_asked(context.program, values_of(context.program, context.arguments)):
+    for asked in find_asked(context.program, context.arguments):
         if not asked.run.guarded and not _is_left_out(context.program, asked):
             yield _finding(context, asked)
 

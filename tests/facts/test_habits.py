@@ -9,7 +9,6 @@ from migrate.facts.habits.calls import habit_calls, table
 from migrate.facts.habits.commands import find_commands, split
 from migrate.facts.habits.metadata import find_asked, item_of
 from migrate.facts.habits.started import starts_of
-from migrate.facts.values import Values
 from tests.facts.programs import program_of
 
 
@@ -47,7 +46,7 @@ COMMANDS = [
 @pytest.mark.parametrize(("code", "words"), COMMANDS)
 def test_the_commands_of_a_call(code: str, words: list[tuple[str, ...]]) -> None:
     program = program_of({"train.py": f"import os, shlex, subprocess\n{code}\n"})
-    assert [c.words for c in find_commands(program, Values(program, find_arguments(program)))] == words
+    assert [c.words for c in find_commands(program, find_arguments(program))] == words
 
 
 @pytest.mark.parametrize(
@@ -75,7 +74,7 @@ def ask(item):
 ask("instance-id"), ask("instance-type")
 """
     program = program_of({"train.py": source})
-    assert [(a.run.call.lineno, a.item) for a in find_asked(program, Values(program, find_arguments(program)))] == [(4, None)]
+    assert [(a.run.call.lineno, a.item) for a in find_asked(program, find_arguments(program))] == [(4, None)]
 
 
 WATCH = "import threading\ndef watch():\n    pass\n"

@@ -5,10 +5,14 @@ from __future__ import annotations
 import ast
 import re
 import shlex
+from collections.abc import Iterator
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 from migrate.facts.flow import reaching
 from migrate.facts.habits.calls import HabitCall, habit_calls
+from migrate.facts.habits.followed import values_of
+from migrate.facts.model import Arguments
 from migrate.facts.parts import text_of
 from migrate.facts.program import Module, Program
 from migrate.facts.values import Values
@@ -31,13 +35,22 @@ class Command:
         return self.words[0].rpartition("/")[2]
 
 
-def find_commands(program: Program, values: Values) -> list[Command]:
+_KNOWN: WeakKeyDictionary[Program, list[Command]] = WeakKeyDictionary()  # every rule of the habits asks
+
+
+def find_commands(program: Program, arguments: Arguments) -> list[Command]:
     """Every command that the program runs in a shell."""
-    found: list[Command] = []
-    for run in habit_calls(program, "shell"):
-        simple = [words for words in _commands(values, run.module, run.call) if words]
-        found += [Command(run, words, len(simple) == 1) for words in simple]
+    found = _KNOWN.get(program)
+    if found is None:
+        found = _KNOWN[program] = list(_find(program, arguments))
     return found
+
+
+def _find(program: Program, arguments: Arguments) -> Iterator[Command]:
+    for run in habit_calls(program, "shell"):
+        simple = [words for words in _commands(values_of(program, arguments), run.module, run.call) if words]
+        for words in simple:
+            yield Command(run, words, len(simple) == 1)
 
 
 def _commands(values: Values, module: Module, call: ast.Call) -> list[tuple[str, ...]]:
@@ -94,3 +107,16 @@ def _bare(words: tuple[str, ...]) -> tuple[str, ...]:
         inner = split(rest[2])
         return _bare(inner[0]) if inner else ()
     return tuple(rest)
+
+
+COMMANDS = {"shutdown", "poweroff", "halt", "reboot"}
+BY_MANAGER = {"systemctl": {"poweroff", "halt", "reboot"}, "init": {"0", "6"}, "telinit": {"0", "6"}}
+ENDING = {"terminate-instances", "stop-instances", "cancel-spot-instance-requests", "cancel-spot-fleet-requests"}
+
+
+def ends_machine(command: Command) -> bool:
+    """Whether a command shuts the machine down, or ends EC2 instances."""
+    arguments = set(command.words[1:])
+    if command.name == "aws":
+        return "ec2" in arguments and bool(ENDING & arguments)
+    return command.name in COMMANDS or bool(BY_MANAGER.get(command.name, set()) & arguments)

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 from migrate.facts.habits.calls import HabitCall, habit_calls
 from migrate.facts.habits.commands import find_commands
+from migrate.facts.habits.followed import values_of
+from migrate.facts.model import Arguments
 from migrate.facts.parts import text_of
 from migrate.facts.program import Module, Program
 from migrate.facts.values import Values
@@ -34,9 +36,9 @@ class Asked:
         return self.item is not None and self.item.startswith(SPOT)
 
 
-def find_asked(program: Program, values: Values) -> list[Asked]:
+def find_asked(program: Program, arguments: Arguments) -> list[Asked]:
     """Every question of the program to the instance metadata service."""
-    return [*_by_web(program, values), *_by_command(program, values), *_by_library(program)]
+    return [*_by_web(program, values_of(program, arguments)), *_by_command(program, arguments), *_by_library(program)]
 
 
 def speaks_of_metadata(program: Program) -> bool:
@@ -53,8 +55,8 @@ def _by_web(program: Program, values: Values) -> Iterator[Asked]:
             yield Asked(run, item_of(texts[0]) if len(texts) == 1 else None)
 
 
-def _by_command(program: Program, values: Values) -> Iterator[Asked]:
-    for command in find_commands(program, values) if habit_calls(program, "shell") else []:
+def _by_command(program: Program, arguments: Arguments) -> Iterator[Asked]:
+    for command in find_commands(program, arguments):
         urls = [word for word in command.words if any(address in word for address in ADDRESSES)]
         if command.name in ("curl", "wget") and urls or command.name in ("ec2-metadata", "ec2metadata"):
             yield Asked(command.run, item_of(urls[0]) if urls and command.alone else None)
