@@ -8,8 +8,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from migrate.facts.counts import variable_of
-from migrate.facts.metrics import find_metrics
 from migrate.facts.habits.transfers import channel_sources
+from migrate.facts.metrics import find_metrics
 from migrate.facts.migrated import Migrated
 from migrate.facts.model import Arguments, Option
 from migrate.facts.processes import find_processes
