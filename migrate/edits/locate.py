@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ast
-import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from migrate.edits.encoding import Text
 from migrate.edits.errors import EditError
 from migrate.facts.model import Span
+from migrate.repo import parsing
 
 # The parts of an f-string have no true positions before Python 3.12, and quotes of their own rules: only the whole can be replaced.
 _NO_WAY_IN = tuple(kind for kind in (getattr(ast, name, None) for name in ("JoinedStr", "TemplateStr")) if kind)
@@ -47,14 +47,12 @@ class Found:
 
 def parse(text: str, path: str) -> ast.Module:
     """``ast.parse`` whose every failure is an EditError, and which warns of nothing."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            return ast.parse(text)
-        except SyntaxError as error:
-            raise EditError(path, f"no Python that this Python reads: {error.msg}, line {error.lineno}") from error
-        except (ValueError, RecursionError, MemoryError) as error:
-            raise EditError(path, f"no Python that this Python reads: {error}") from error
+    try:
+        return parsing.parse(text)
+    except SyntaxError as error:
+        raise EditError(path, f"no Python that this Python reads: {error.msg}, line {error.lineno}") from error
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise EditError(path, f"no Python that this Python reads: {error}") from error
 
 
 def offsets(text: Text, span: Span, path: str) -> tuple[int, int]:

@@ -23,6 +23,7 @@ from migrate.edits.model import AddArgument, AddImport, Edit, Guard, Insert, Rep
 from migrate.edits.same import same
 from migrate.edits.statements import Block, Placed, Placer, hang
 from migrate.facts.model import Span
+from migrate.repo.parsing import STAND_IN
 
 # Code that binds tightest: it needs no brackets wherever an expression may stand.
 _ATOMS = (
@@ -322,5 +323,7 @@ def _check(result: bytes, text: Text, splices: Sequence[Splice], wanted: ast.Mod
     new = decode(result, path)
     if new.text != "".join(parts) or new.encoding != text.encoding:
         raise EditError(path, f"its encoding {text.encoding} does not bring back what was written")
+    if STAND_IN in new.text and STAND_IN not in text.text:
+        raise EditError(path, "an edit would write anew what only Python before 3.7 reads (async as a name)")
     if not same(parse(new.text, path), wanted):
         raise EditError(path, "the edits would change more than they should; the file is left as it is")

@@ -15,6 +15,7 @@ from typing import Any
 from migrate.facts.model import Place, Span
 from migrate.facts.nodes import Nodes
 from migrate.facts.scopes import Binding, FunctionNode, Scope, ScopeBuilder, all_arguments
+from migrate.repo.parsing import parse
 
 MOST_IMPORTS = 20  # followed from module to module: they may go in a circle
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")  # a form feed ends no line of Python's
@@ -485,7 +486,7 @@ def parse_module(path: str, source: bytes) -> Module:
     """Parse one file. Raises SyntaxError or ValueError (null bytes) as ``ast.parse`` does."""
     encoding, _ = tokenize.detect_encoding(io.BytesIO(source).readline)
     try:
-        tree = ast.parse(source)
+        tree = parse(source)
         return Module(path, tree, source, ScopeBuilder(tree), source.decode(encoding))
     except RecursionError:
         raise ValueError("an expression nests too deep to be read") from None

@@ -12,6 +12,7 @@ from typing import cast
 
 from migrate.repo import acts, candidates, imports, outline, requirements
 from migrate.repo.outline import IMPORTED, RUNNING, Act, Outline
+from migrate.repo.parsing import parse
 from migrate.repo.reach import Reach, is_opaque
 from migrate.repo.spread import spread
 from migrate.repo.tests import is_smoke_test, is_test
@@ -77,7 +78,7 @@ def _look(tree: Tree, path: str, function: str | None) -> tuple[Entry | None, st
     ):
         return None, None
     try:
-        module = imports.parse(source)
+        module = parse(source)
         own = outline.read(module)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         return None, reason_of(source, error)

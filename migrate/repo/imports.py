@@ -6,13 +6,13 @@ import ast
 import os
 import posixpath
 import re
-import warnings
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import cast
 
 from migrate.repo import syspath
+from migrate.repo.parsing import parse
 from migrate.repo.tree import Tree
 
 CLOSURE_LIMIT = 160  # files; past it a script is the front of a library, and the files nearest to it are what it sets up
@@ -103,13 +103,6 @@ def _through_link(tree: Tree, path: str) -> str | None:
         if head in tree.links:
             return "/".join([tree.links[head], *steps[i:]])
     return None
-
-
-def parse(source: bytes | str) -> ast.Module:
-    """``ast.parse`` without its warnings. Raises SyntaxError, ValueError, RecursionError or MemoryError for what Python cannot read."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return ast.parse(source)
 
 
 def read_imports(source: bytes) -> tuple[Import, ...]:

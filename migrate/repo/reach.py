@@ -13,6 +13,7 @@ from migrate.repo import imports
 from migrate.repo import outline as outlines
 from migrate.repo.candidates import THIN
 from migrate.repo.outline import IMPORTED, Body, Outline
+from migrate.repo.parsing import parse
 from migrate.repo.tree import Tree
 
 LIMIT = 40  # files opened for one script, nearest first
@@ -29,7 +30,7 @@ def outline_of(tree: Tree, path: str) -> Outline:
     if path not in known:
         try:
             source = tree.read(path)
-            known[path] = _EMPTY if is_opaque(path, source) else outlines.read(imports.parse(source))
+            known[path] = _EMPTY if is_opaque(path, source) else outlines.read(parse(source))
         except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
             known[path] = _EMPTY
     return cast(Outline, known[path])

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
-from migrate.repo import imports
+from migrate.repo.parsing import parse
 from migrate.repo.tree import Tree
 
 # framework -> names of its distributions, the one that gives the version first
@@ -161,7 +161,7 @@ def _conda(path: str, text: str) -> list[Requirement]:
 
 def _setup(path: str, text: str) -> list[Requirement]:
     try:
-        module = imports.parse(text)
+        module = parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return []
     lists = {

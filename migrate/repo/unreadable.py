@@ -28,8 +28,8 @@ def reason_of(source: bytes, error: Exception) -> str:
         return f"Python 2 source, line {line}"
     if _PYTHON2.search(text) or "leading zeros" in message or "multiple exception types" in message:
         return f"Python 2 source, line {line}"
-    if re.search(r"\b(?:async|await)\s*=", text):
-        return f"source for Python before 3.7 (async used as a name), line {line}"
+    if re.search(r"\bawait\s*=", text):
+        return f"source for Python before 3.7 (await used as a name), line {line}"
     if isinstance(error, TabError):
         return f"tabs and spaces mixed in indentation, line {line}"
     if _MAGIC.match(text):

@@ -163,7 +163,7 @@ def test_relative_imports_need_a_module_start(make) -> None:
         (b"import torch\nloss.backward()\nopt.step()\nprint 'epoch'\n", "Python 2 source, line 4"),
         (b"train()\ntry:\n    pass\nexcept ValueError, e:\n    pass\n", "Python 2 source, line 4"),
         (b"train()\nif True:\n\tx = 1\n        y = 2\n", "tabs and spaces mixed in indentation, line 4"),
-        (b"train(x.cuda(async=True))\n", "source for Python before 3.7 (async used as a name), line 1"),
+        (b"train(x.cuda(await=True))\n", "source for Python before 3.7 (await used as a name), line 1"),
         (b"%matplotlib inline\ntrain()\n", "a notebook's magic command, line 1"),
         (b"train()\nx = (\n", "syntax error, line 2: '(' was never closed"),
         (b"train()\n\0\n", "not text: holds null bytes"),

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import ast
 from pathlib import Path
 
 import pytest
 
+from migrate.repo.parsing import parse
 from migrate.report.rules import pages
 from migrate.rules.base import Example, Rule, all_rules
 from tests.rules.harness import apply, check
@@ -27,14 +27,14 @@ def test_before_becomes_after_and_stays(rule: Rule, example: Example) -> None:
         assert finding.fix != "none" or finding.reason
     after = apply(findings, sources)
     assert after["train.py"] == example.after
-    ast.parse(after["train.py"])
+    parse(after["train.py"])
     again = [finding for finding in check(rule, after) if finding.edits]
     assert apply(again, after) == after
 
 
 @pytest.mark.parametrize(("rule", "source"), UNTOUCHED)
 def test_a_look_alike_gives_no_finding(rule: Rule, source: str) -> None:
-    ast.parse(source)
+    parse(source)
     assert check(rule, {"train.py": source}) == []
 
 
