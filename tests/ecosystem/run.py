@@ -112,6 +112,8 @@ def measure(name: str, told: dict[str, Any], source: Path, work: Path, whole: bo
     else:  # it says that it cannot be done: nothing is there to undo
         repo.undo = twice == was
     repo.clean = not any(fault.startswith("unclean") for fault in repo.faults)
+    trees.respell(original)
+    trees.respell(migrated)
     for entry in told["entry_points"]:
         repo.entries.append(_entry(entry, scan, original, migrated) | {"seen_checkpoints": told.get("checkpoint", [])})
     return repo

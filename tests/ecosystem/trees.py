@@ -7,6 +7,7 @@ import difflib
 import hashlib
 import io
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -15,6 +16,7 @@ import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 
+ASYNC = re.compile(rb"\basync\s*=(?!=)")
 OURS = frozenset((".git", ".migrate", "__pycache__"))
 
 Snapshot = dict[str, tuple[int, str]]
@@ -74,7 +76,21 @@ def compare(before: Path, after: Path, was: Snapshot, now: Snapshot) -> Comparis
 
 
 def parses(source: bytes) -> bool:
-    """Whether Python takes it."""
+    """Whether Python takes it, or took it before 3.7."""
+    return _taken(source) or _taken(ASYNC.sub(b"non_blocking=", source))
+
+
+def respell(root: Path) -> None:
+    """In a copy that is to be started: what only Python before 3.7 reads (``cuda(async=True)``) as PyTorch spells it since."""
+    for path in root.rglob("*.py"):
+        if path.is_file() and not path.is_symlink():
+            source = path.read_bytes()
+            newer = ASYNC.sub(b"non_blocking=", source)
+            if newer != source and not _taken(source) and _taken(newer):
+                path.write_bytes(newer)
+
+
+def _taken(source: bytes) -> bool:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
