@@ -178,6 +178,7 @@ def verify_command(
     only: Annotated[
         list[str] | None, typer.Option("--only", metavar="WAY", help="Only this way: term, kill, save, twice, limit (repeatable).")
     ] = None,
+    fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop at an entry point's first proof that fails.")] = False,
     format: Annotated[str, typer.Option("--format", metavar="text|json")] = "text",
     output: Output = None,
     config: Config = None,
@@ -186,13 +187,14 @@ def verify_command(
     from migrate.scan import scan
     from migrate.verify import cli as verifying
     from migrate.verify import text
+    from migrate.verify.progress import progress
 
     wish = verifying.wish(drill, drill_seed, only or [])
     request = _request(path, entry, None, None, config)
     found = scan(request)
     _no_entry_point(found.entry_points, found.unreadable)
     console = _console()
-    with text.progress(console) as tell:
+    with progress(_console(stderr=True)) as tell:
         reports = verifying.run(
             Path(found.root),
             found.entry_points,
@@ -208,6 +210,8 @@ def verify_command(
             dangerous=found.dangerous,
             drill=wish,
             ec2_command=ec2_command,
+            fail_fast=fail_fast,
+            findings={f"{finding.place.path}:{finding.place.span.line}": f"{finding.rule} {finding.name}" for finding in found.findings},
             unresumed=_unresumed(found),
             tell=tell,
         )
@@ -325,10 +329,10 @@ def _write(text: str, output: Path | None) -> None:
         raise UserError(f"--output {output}: {error.strerror}") from error
 
 
-def _console() -> Console:
+def _console(stderr: bool = False) -> Console:
     from rich.console import Console
 
-    return Console(soft_wrap=True, highlight=False)
+    return Console(soft_wrap=True, highlight=False, stderr=stderr)
 
 
 def _progress(what: str) -> Any:

@@ -98,10 +98,11 @@ def _save(state: State, journal: _Journal) -> None:
 
 
 def _clear(state: State, cache: bool) -> None:
-    """Remove the journal, on request what a scan cached beside it, and the folder when nothing else is in it."""
+    """Remove the journal, on request what a scan or verify keeps beside it, and the folder when nothing else is in it."""
     state.journal.unlink(missing_ok=True)
     if cache:
-        shutil.rmtree(state.folder / "cache", ignore_errors=True)
+        for name in ("cache", "logs"):
+            shutil.rmtree(state.folder / name, ignore_errors=True)
     with contextlib.suppress(OSError):
         if {entry.name for entry in state.folder.iterdir()} <= {".gitignore"}:
             (state.folder / ".gitignore").unlink(missing_ok=True)

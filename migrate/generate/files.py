@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from migrate.facts.locations import words
-from migrate.generate import around
+from migrate.generate import around, proofs
 from migrate.generate.mark import mark, read_mark
 from migrate.job.images import processor_of
 from migrate.job.infer import infer, keys_of
@@ -190,7 +190,13 @@ def _page(
     told = _told_before(root / FOLDER / "MIGRATION.md")
     changed = dict.fromkeys([*told, *(_told(finding) for finding in done)])
     left = dict.fromkeys(_told(finding, reason=True) for finding in findings)
-    values = {"jobs": jobs, "project": project, "changed": list(changed), "left": list(left)}
+    values = {
+        "jobs": jobs,
+        "project": project,
+        "changed": list(changed),
+        "left": list(left),
+        "proofs": _proofs(root / FOLDER / "MIGRATION.md"),
+    }
     return _file(templates, "MIGRATION.md", values, comment="<!--")
 
 
@@ -208,6 +214,11 @@ def _told_before(page: Path) -> list[str]:
         return []
     section = present.decode("utf-8").partition(f"\n{CHANGED}\n")[2].partition("\n## ")[0]
     return [line.removeprefix("- ") for line in section.splitlines() if line.startswith("- ")]
+
+
+def _proofs(page: Path) -> str:
+    """What ``verify`` has written into the page that is there: it is carried over."""
+    return proofs.read(page.read_bytes()) if page.is_file() else ""
 
 
 def _file(

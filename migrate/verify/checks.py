@@ -71,6 +71,16 @@ def sources(root: Path, entry: EntryPoint) -> list[tuple[str, bytes]]:
     return [(name, (root / name).read_bytes()) for name in names if (root / name).is_file()]
 
 
+def imported(root: Path, entry: EntryPoint) -> set[str]:
+    """The top-level modules that the program's own modules name in an import, wherever it stands."""
+    out = set()
+    for _, text in sources(root, entry):
+        for found in re.finditer(rb"^\s*(?:from\s+(\w+)|import\s+(\w+(?:[\w. ]*,\s*\w+)*))", text, re.MULTILINE):
+            names = (found[1] or found[2]).decode().split(",")
+            out |= {name.split()[0].partition(".")[0] for name in names if name.split()}
+    return out
+
+
 def serialisers(told: Sequence[str]) -> Check:
     """What one of the two programs cannot carry, said before anything runs."""
     if not told:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import signal
 import threading
@@ -12,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from types import FrameType
 
+from migrate.edits.state import find_state
 from migrate.errors import UserError
 from migrate.job.model import EntryPoint
 from migrate.job.serialise import STYLES, Style
@@ -38,8 +40,10 @@ def run(
     memory: int | None = None,
     drill: Wish | None = None,
     ec2_command: str | None = None,
+    fail_fast: bool = False,
+    findings: Mapping[str, str] | None = None,
     unresumed: Mapping[str, Sequence[str]] | None = None,
-    tell: Callable[[str, str], None] | None = None,
+    tell: Callable[[str, str, str], object] | None = None,
     write: bool = True,
 ) -> list[Report]:
     """Verify each entry point; ``exit_code`` of the reports' worst is the command's.
@@ -47,8 +51,9 @@ def run(
     ``channels`` maps a channel's name to a local file or folder; an entry point that declares channels is given those of its own
     names, and the ones that no entry point declares. ``dangerous`` maps an entry point's path to what its facts say of
     absolute paths, ``unresumed`` to what the scan says of going on after an interruption. With ``drill``, the interruptions are
-    drilled instead of the ordinary runs. ``ec2_command`` starts the script on EC2, where the repo does not say how. ``tell`` is called with
-    the entry point and the last line of its output. ``timeout`` is in
+    drilled instead of the ordinary runs. ``ec2_command`` starts the script on EC2, where the repo does not say how. ``findings`` are
+    the codes of the scan's rules by ``path:line``; ``fail_fast`` stops at an entry point's first proof that fails. ``tell`` is called with
+    the entry point, the step, and a line of its output or nothing. ``timeout`` is in
     seconds of one run, ``memory`` in bytes of all its processes. Without ``engine``, it is the best that this machine has.
     Raises UserError for what no entry point could be run with (no such Python, no such engine, no such channel folder).
     """
@@ -66,6 +71,8 @@ def run(
         memory=memory,
         drill=drill,
         ec2_command=ec2_command,
+        fail_fast=fail_fast,
+        findings=dict(findings or {}),
     )
     if drill is not None and quick:
         raise UserError("--quick leaves nothing to interrupt: no --drill with it")
@@ -75,13 +82,13 @@ def run(
     reports = []
     with _ended_by_signal():
         for entry in entries:
-            on_line = partial(tell, entry.path) if tell else None
             of_entry = replace(
                 options,
                 channels=_of(entry, entries, options),
                 dangerous=tuple((dangerous or {}).get(entry.path, ())),
                 unresumed=tuple((unresumed or {}).get(entry.path, ())),
-                on_line=on_line,
+                tell=partial(tell, entry.path) if tell else None,
+                logs=_logs(root, entry, drill is not None) if write else None,
             )
             reports.append(pipeline.verify(root, entry, of_entry))
     if write and reports:
@@ -107,6 +114,11 @@ def exit_code(reports: Sequence[Report]) -> int:
     """0 all pass, 1 a check failed, 2 something could not be run at all and nothing failed."""
     codes = {report.exit_code for report in reports}
     return 1 if 1 in codes else max(codes, default=2)
+
+
+def _logs(root: Path, entry: EntryPoint, drill: bool) -> Path:
+    """Where the logs of an entry point are kept: with the tool's own state, where git does not look and ``undo`` clears up."""
+    return find_state(root).folder / "logs" / (re.sub(r"\W+", "-", entry.path) + ("-drill" if drill else ""))
 
 
 def _of(entry: EntryPoint, entries: Sequence[EntryPoint], options: Options) -> dict[str, Path]:

@@ -27,7 +27,7 @@ class Command:
     bound: Mapping[str, Path]  # channels that are not copied: name -> folder of this machine
     memory: int | None  # bytes that all its processes may have together
     watched: Mapping[str, Path]  # channels: name -> folder whose reading is to be noticed
-    on_line: Callable[[str], None] | None = None
+    on_line: Callable[[str], object] | None = None
 
 
 @dataclass(frozen=True)

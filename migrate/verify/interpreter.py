@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +27,15 @@ _ASK = (
     "print(json.dumps({'executable':sys.executable,'version':sys.version.split()[0],'path':[p for p in sys.path if p],"
     "'roots':sorted({sys.prefix,sys.base_prefix,sys.exec_prefix,*sysconfig.get_paths().values()}),'user':site.getuserbase(),"
     "'editable':[p for n,m in list(sys.modules.items()) if n.startswith('__editable__') for p in getattr(m,'MAPPING',{}).values()]}))"
+)
+_VERSIONS = (
+    "import json,sys\n"
+    "from importlib import metadata\n"
+    "found={}\n"
+    "for item in metadata.distributions():\n"
+    "    tops=(item.read_text('top_level.txt') or '').split() or [str(item.metadata['Name']).replace('-','_')]\n"
+    "    if set(tops)&set(sys.argv[1:]): found[str(item.metadata['Name'])]=item.version\n"
+    "print(json.dumps(dict(sorted(found.items()))))"
 )
 _SYSTEM = ("/usr", "/lib", "/lib64", "/bin", "/sbin", "/etc", "/var/lib", "/System", "/Library", "/nix/store")
 
@@ -88,6 +98,19 @@ def bare_environment(inside: Inside, interpreter: Interpreter) -> dict[str, str]
     }
     out["PATH"] = os.pathsep.join([str(inside.watch / "bin"), os.path.dirname(interpreter.executable), out.get("PATH", os.defpath)])
     return out
+
+
+def versions(python: Interpreter, modules: Iterable[str]) -> dict[str, str]:
+    """The versions of Python, the system, and the packages among ``modules`` that are installed."""
+    out = {"Python": python.version, "system": f"{platform.system()} {platform.release()} {platform.machine()}"}
+    try:
+        told = subprocess.run(
+            [python.executable, "-c", _VERSIONS, *sorted(set(modules))], capture_output=True, check=True, timeout=60, cwd="/"
+        ).stdout
+        found: dict[str, str] = json.loads(told)
+        return out | found
+    except (OSError, subprocess.SubprocessError, ValueError):
+        return out  # a Python without importlib.metadata: before 3.8
 
 
 def child_environment(

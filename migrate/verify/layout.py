@@ -16,6 +16,7 @@ from migrate.job.serialise import Container, Style, code_dir, config_files
 # Left behind by verify itself; it is not part of what is verified.
 PROOF = "sagemaker_job/verify.json"
 DRILL_PROOF = "sagemaker_job/drill.json"
+PAGE = "sagemaker_job/MIGRATION.md"
 _VENDORED = {".git", ".hg", ".svn", "__pycache__", ".venv", "venv", "node_modules", ".tox", ".mypy_cache", ".pytest_cache", ".migrate"}
 
 
@@ -109,7 +110,7 @@ def repo_files(root: Path) -> tuple[str, ...]:
         names = [os.fsdecode(name) for name in listed.split(b"\0") if name]
     except (OSError, subprocess.CalledProcessError):
         names = _walk(root)
-    return tuple(sorted(name for name in names if name not in (PROOF, DRILL_PROOF) and (root / name).is_file()))
+    return tuple(sorted(name for name in names if name not in (PROOF, DRILL_PROOF, PAGE) and (root / name).is_file()))
 
 
 def _walk(root: Path) -> list[str]:

@@ -22,8 +22,10 @@ class Options:
 
     ``hyperparameters`` win over the script's defaults. ``environment`` is the job's own environment, None for the one that the
     launcher gives by itself; /opt/ml in its values is rebased. ``dangerous`` says in words what the facts know of changes to
-    absolute paths. ``unresumed`` says in words what the scan found about going on after an interruption.
-    ``ec2_command`` starts the script on EC2, at the repo's root; without it, the one that the repo itself says.
+    absolute paths. ``unresumed`` says in words what the scan found about going on after an interruption. ``ec2_command`` starts the
+    script on EC2, at the repo's root; without it, the one that the repo itself says. ``findings`` are the rules' codes by ``path:line``.
+    ``fail_fast`` stops at the first rung that fails. ``logs`` is where all logs are kept; without it, those of failed runs stay in the
+    scratch folder.
     """
 
     channels: Mapping[str, Path] = field(default_factory=dict)
@@ -40,10 +42,13 @@ class Options:
     engine: str | None = "process"  # None for the best that this machine has
     network: bool = False
     memory: int | None = None  # bytes
-    on_line: Callable[[str], None] | None = None
+    tell: Callable[[str, str], object] | None = None  # called with the step, and a line of its output or nothing
     drill: Wish | None = None
     unresumed: tuple[str, ...] = ()
     ec2_command: str | None = None
+    fail_fast: bool = False
+    findings: Mapping[str, str] = field(default_factory=dict)
+    logs: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -66,6 +71,7 @@ class Check:
     evidence: tuple[Evidence, ...] = ()
     seconds: float = 0.0
     advice: str | None = None
+    rule: str | None = None  # the code of the rule that looks for the cause of a failure
 
 
 @dataclass(frozen=True)
@@ -105,6 +111,7 @@ class Report:
     unable: str | None = None
     drill: Drill | None = None
     why: str = ""  # this engine
+    versions: Mapping[str, str] = field(default_factory=dict)  # of Python, the system, and the packages that the program imports
 
     @property
     def exit_code(self) -> int:

@@ -19,7 +19,7 @@ _CONTROL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[@-_]|[\x00-\x08\x0b-\x1f\x7
 class Output:
     """Takes bytes as they come; writes the first ``HEAD_BYTES`` to the log at once and the last ``TAIL_BYTES`` at the end."""
 
-    def __init__(self, path: Path, on_line: Callable[[str], None] | None = None) -> None:
+    def __init__(self, path: Path, on_line: Callable[[str], object] | None = None) -> None:
         self.path = path
         self.total = 0
         self._on_line = on_line

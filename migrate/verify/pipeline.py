@@ -6,7 +6,7 @@ import json
 import shutil
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Any
 from migrate.errors import UserError
 from migrate.job.model import EntryPoint
 from migrate.job.serialise import Container, Style, argv, problems
-from migrate.verify import checks, interpreter, launched, layout, settings, shims, snapshot
+from migrate.verify import checks, interpreter, launched, layout, mends, settings, shims, snapshot
 from migrate.verify.drill.model import Drill, Start
 from migrate.verify.engine import Command, Outcome, choose
 from migrate.verify.interpreter import Interpreter
@@ -60,6 +60,7 @@ class Verifier:
         self.runs: list[Run] = []
         self.notes: list[str] = []
         self.drill: Drill | None = None
+        self._step = ""
         self.idle: str | None = None  # why the drill could interrupt nothing
         self.bound: dict[str, Path] = {}  # channels that the engine shows as they lie here
         self._filled: dict[str, Path] = {}
@@ -72,15 +73,11 @@ class Verifier:
         found: list[Check] = []
         unable = None
         try:
-            found += self._before_running()
-            if self.options.drill is not None:
-                found += self._drill()
-            for style in self.options.styles if self.options.drill is None else ():
-                found += self._style(style)
-                if any(check.verdict == "not run" and check.name == "run" for check in found):
-                    break  # what this machine lacks, it lacks under the other convention too
-            if self.options.drill is None:
-                found += [parity.check(self), *request.checks(self)]
+            for rung in self._rungs():
+                found += mends.all_named(rung, self.options.findings)
+                if self.options.fail_fast and any(check.verdict == "fail" for check in found):
+                    self.notes.append("stopped at the first proof that failed, as asked")
+                    break
         except UserError as error:
             unable = str(error)
         finally:
@@ -101,7 +98,34 @@ class Verifier:
             unable=unable,
             drill=self.drill,
             why=self.why,
+            versions=interpreter.versions(self.python, checks.imported(self.root, self.entry)),
         )
+
+    def step(self, name: str) -> None:
+        """Say what begins now."""
+        self._step = name
+        if self.options.tell is not None:
+            self.options.tell(name, "")
+
+    @property
+    def on_line(self) -> Callable[[str], object] | None:
+        """What takes the lines of what runs; None where nobody wants them."""
+        tell = self.options.tell
+        return (lambda line: tell(self._step, line)) if tell is not None else None
+
+    def _rungs(self) -> Iterator[list[Check]]:
+        """The ladder: each step's checks as they come."""
+        yield self._before_running()
+        if self.options.drill is not None:
+            yield self._drill()
+            return
+        for style in self.options.styles:
+            found = self._style(style)
+            yield found
+            if any(check.verdict == "not run" and check.name == "run" for check in found):
+                break  # what this machine lacks, it lacks under the other convention too
+        yield [parity.check(self)]
+        yield request.checks(self)
 
     def _drill(self) -> list[Check]:
         """The drill of interruptions, under one convention: how settings arrive makes no difference to it."""
@@ -202,6 +226,8 @@ class Verifier:
 
     def start(self, place: Layout, values: Mapping[str, object], *, stop: bool, timeout: float, drill: Start | None = None) -> Seen:
         """Start the script once, and see how it goes. Raises nothing for what the script does."""
+        what = f"drill, {drill.log.removesuffix('.log')}" if drill else "settings" if stop else "run"
+        self.step(f"{what} ({place.style})")
         container = self.container(place)
         inside = self.engine.inside(place)
         layout.prepare(place, values, container, drill is not None and drill.keep)
@@ -231,7 +257,7 @@ class Verifier:
             bound=self.bound,
             memory=self.options.memory,
             watched={} if stop else watched,
-            on_line=self.options.on_line,
+            on_line=self.on_line,
         )
         outcome = self.engine.run(command)
         after = {root: snapshot.take(root, skip) for root, skip in roots.items()}
@@ -330,7 +356,10 @@ class Verifier:
         return replace(check, seconds=time.monotonic() - clock)
 
     def _clean(self, found: list[Check]) -> None:
-        """Remove the scratch folder; the logs stay where a check has failed."""
+        """Remove the scratch folder. The logs go where they are to be kept; else those stay where a check has failed."""
+        if self.options.logs is not None and self._moved(self.options.logs):
+            layout.remove(self.scratch)
+            return
         keep = any(check.verdict in ("fail", "not run") and check.style for check in found)
         logs = tuple(Path(run.log).name for run in self.runs if run.log)
         for child in list(self.scratch.iterdir()):
@@ -338,6 +367,23 @@ class Verifier:
         if not keep:
             layout.discard(self.scratch)
             self.runs = [replace(run, log=None) for run in self.runs]
+
+    def _moved(self, folder: Path) -> bool:
+        """Put the logs into ``folder``, made anew; False where that cannot be written."""
+        try:
+            layout.remove(folder)
+            folder.mkdir(parents=True)
+            for number, run in enumerate(self.runs):
+                log = Path(run.log) if run.log else None
+                if log is not None and log.exists():
+                    target = folder / f"{log.parent.name}-{log.name}"
+                    shutil.move(log, target)
+                    self.runs[number] = replace(run, log=str(target))
+                elif log is not None:  # an earlier run under the same name, whose log was written over
+                    self.runs[number] = replace(run, log=str(folder / f"{log.parent.name}-{log.name}"))
+        except OSError:
+            return False
+        return True
 
 
 def _events(path: Path) -> tuple[Mapping[str, Any], ...]:

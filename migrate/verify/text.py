@@ -1,9 +1,8 @@
-"""The report for a person, and the progress while it is made."""
+"""The report for a person."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from migrate.verify.interpreter import style_note
@@ -64,7 +63,7 @@ def _table(report: Report) -> object:
 def _explain(check: Check, console: Console) -> None:
     from rich.text import Text
 
-    if check.verdict == "pass" or not (check.evidence or check.advice):
+    if check.verdict == "pass" or not (check.evidence or check.advice or check.rule):
         return
     line = Text(f"{check.name} ({check.style or 'both'})", style="bold")
     console.print(line)
@@ -73,6 +72,8 @@ def _explain(check: Check, console: Console) -> None:
         console.print(Text(f"    {where}{evidence.text}"), soft_wrap=True)
     if len(check.evidence) > _MOST_LINES:
         console.print(f"    ... and {len(check.evidence) - _MOST_LINES} more")
+    if check.rule:
+        console.print(Text(f"    rule {check.rule} (migrate rules {check.rule.split()[0]})"), soft_wrap=True)
     if check.advice:
         console.print(Text(f"    -> {check.advice}"), soft_wrap=True)
 
@@ -90,20 +91,3 @@ def _verdict(report: Report) -> str:
     if report.exit_code == 1:
         return f"[bold red]{failed} check{'s' * (failed > 1)} failed[/bold red]"
     return "[yellow]not verified[/yellow]"
-
-
-@contextmanager
-def progress(console: Console) -> Iterator[Callable[[str, str], None]]:
-    """A status line with the entry point and the child's last line; silent where the console is no terminal."""
-    from rich.markup import escape
-
-    if not console.is_terminal:
-        yield lambda entry, line: None
-        return
-    with console.status("verifying") as status:
-
-        def tell(entry: str, line: str) -> None:
-            room = max(20, console.width - len(entry) - 16)
-            status.update(f"{escape(entry)}: {escape(line[:room])}")
-
-        yield tell

@@ -25,7 +25,7 @@ reports = cli.run(
     channels={"training": data},
     styles=("toolkit",),
     engine=sys.argv[3],
-    tell=lambda entry, line: print(line, flush=True),
+    tell=lambda entry, step, line: print(line, flush=True),
 )
 """
 WAIT = """

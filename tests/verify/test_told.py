@@ -63,16 +63,6 @@ def test_no_color_is_kept(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "\x1b[3" in shown(repo, GOOD, force_terminal=True)
 
 
-def test_progress_is_silent_where_there_is_no_terminal() -> None:
-    out = io.StringIO()
-    with text.progress(Console(file=out)) as tell:
-        tell("train.py", "epoch 1")
-    assert out.getvalue() == ""
-    with text.progress(Console(file=out, force_terminal=True, width=60)) as tell:
-        tell("train.py", "epoch [1]")
-    assert "train.py: epoch [1]" in out.getvalue()
-
-
 def test_json_holds_no_nan() -> None:
     from dataclasses import replace
 

@@ -53,6 +53,7 @@ def run(
 ) -> Outcome:
     """Run ``words``. ``cwd`` is as the program sees it; ``more`` goes into its environment. The log is ``on.log``."""
     place, inside = on.place, on.inside
+    verifier.step(place.top.name)
     shims.write(place.watch / "bin", inside.watch / "calls.txt")
     probe = verifier.probe(place, {}, code=on.seen)
     environment = interpreter.bare_environment(inside, verifier.python) | dict(more or {})
@@ -69,6 +70,6 @@ def run(
             bound={},
             memory=verifier.options.memory,
             watched={},
-            on_line=verifier.options.on_line,
+            on_line=verifier.on_line,
         )
     )
