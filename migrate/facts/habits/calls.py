@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from typing import cast
 from weakref import WeakKeyDictionary
 
-from migrate.facts.program import Module, Program
+from migrate.facts.program import Module, Program, is_main_guard
 from migrate.facts.reach import is_alive
 
 GUARDS = "SM_"  # how SageMaker's variables begin
@@ -85,6 +86,18 @@ def _name(program: Program, module: Module, call: ast.Call) -> str | None:
     if method in table() and isinstance(call.func, ast.Attribute) and not program.callees(module, call):
         return method
     return None
+
+
+def is_conditional(module: Module, node: ast.AST) -> bool:
+    """Whether it depends on a condition inside its own function, or in an error's handler, that it runs; the block of the start is none."""
+    child, parent = node, module.parent(node)
+    while parent is not None and not isinstance(parent, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+        if isinstance(parent, (ast.If, ast.IfExp)) and child is not parent.test and not is_main_guard(cast(ast.stmt, parent)):
+            return True
+        if isinstance(parent, ast.ExceptHandler) or (isinstance(parent, ast.BoolOp) and child is not parent.values[0]):
+            return True
+        child, parent = parent, module.parent(parent)
+    return False
 
 
 def is_guarded(module: Module, node: ast.AST) -> bool:

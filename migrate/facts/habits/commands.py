@@ -28,6 +28,7 @@ class Command:
     run: HabitCall
     words: tuple[str, ...]
     alone: bool
+    sudo: bool = False
 
     @property
     def name(self) -> str:
@@ -48,9 +49,9 @@ def find_commands(program: Program, arguments: Arguments) -> list[Command]:
 
 def _find(program: Program, arguments: Arguments) -> Iterator[Command]:
     for run in habit_calls(program, "shell"):
-        simple = [words for words in _commands(values_of(program, arguments), run.module, run.call) if words]
-        for words in simple:
-            yield Command(run, words, len(simple) == 1)
+        simple = [(words, bare) for words in _commands(values_of(program, arguments), run.module, run.call) if (bare := _bare(words))]
+        for words, bare in simple:
+            yield Command(run, bare, len(simple) == 1, words[0] == "sudo")
 
 
 def _commands(values: Values, module: Module, call: ast.Call) -> list[tuple[str, ...]]:
@@ -59,10 +60,10 @@ def _commands(values: Values, module: Module, call: ast.Call) -> list[tuple[str,
         return []
     display = _display(module, argument)
     if display is not None:
-        return [_bare(tuple(text_of(values.of(module, element)[0]) for element in display.elts))]
+        return [tuple(text_of(values.of(module, element)[0]) for element in display.elts)]
     found: list[tuple[str, ...]] = []
     for text in dict.fromkeys(text_of(value) for value in values.of(module, _unsplit(module, argument))):
-        found += [_bare(words) for words in split(text)]
+        found += split(text)
     return found
 
 

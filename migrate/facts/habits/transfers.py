@@ -57,7 +57,7 @@ class Transfer:
     def path(self) -> str:
         """The path on EC2 as far as it is known, for people."""
         known, unknown, _ = self.local.partition(UNKNOWN)
-        return f"'{known}{'...' if unknown else ''}'" if known else "something that is not known here"
+        return f"'{known}{'...' if unknown else ''}'" if known else "something"
 
 
 _KNOWN: WeakKeyDictionary[Program, list[Transfer]] = WeakKeyDictionary()  # two rules and the job ask
