@@ -20,6 +20,7 @@ from migrate.rules.model import Finding
 if TYPE_CHECKING:
     from migrate.facts.program import Program
     from migrate.facts.redirects import Paths
+    from migrate.job.wanted import Wanted
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class Context:
     arguments: Arguments
     paths: Paths
     as_module: bool = False  # started as `python -m package.module`
+    wanted: Wanted | None = None  # of the image; None where nothing is known of what stands around the script
 
 
 @dataclass(frozen=True)
