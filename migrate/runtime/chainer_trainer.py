@@ -58,6 +58,7 @@ class _TrainerState:
         found = {"updater": self.trainer.updater, "stop_trigger": self.stop_trigger}
         for name, entry in self.trainer._extensions.items():
             found.update({"extension " + name: entry.extension, "trigger " + name: entry.trigger})
+            found.update({"iterator %s of %s" % (key, name): one for key, one in _evaluated(entry.extension).items()})
         found.update({"iterator " + name: iterator for name, iterator in self.iterators().items()})
         return {name: part for name, part in found.items() if not isinstance(part, _FUNCTIONS + (type,))}
 
@@ -103,6 +104,25 @@ class _TrainerState:
             self._set(found)
 
 
+def _evaluated(extension: Any) -> Dict[str, Any]:
+    """The iterators of the script's own that an evaluator copies at each time; what copies share, such as an order, is in no snapshot."""
+    iterators = getattr(extension, "_iterators", None)
+    if not isinstance(iterators, dict):
+        return {}
+    return {key: _Copied(one) for key, one in iterators.items() if hasattr(one, "__dict__") and not _is_chainers(one)}
+
+
+def _is_chainers(iterator: Any) -> bool:
+    return type(iterator).__module__.startswith("chainer.")
+
+
+class _Copied:
+    """All attributes of an iterator but its data, as those of a part that does not serialize itself."""
+
+    def __init__(self, iterator: Any) -> None:
+        self.__dict__ = vars(iterator)  # the very same: what is set here is set there
+
+
 def _simple(part: Any) -> Dict[str, Any]:
     """Those attributes that hold plain values, as bytes; of what serializes itself only triggers and means of its own, which some leave
     out, but for updaters, which are derived from."""
@@ -110,7 +130,8 @@ def _simple(part: Any) -> Dict[str, Any]:
     nothing = (None, chainer.training.Extension.serialize, chainer.dataset.Iterator.serialize)
     itself = getattr(type(part), "serialize", None) not in nothing and not isinstance(part, chainer.training.Updater)
     wanted = _is_small if itself else _is_simple
-    return {name: pickle.dumps(_held(value), 4) for name, value in vars(part).items() if wanted(value)}
+    own = {name: value for name, value in vars(part).items() if not (isinstance(part, _Copied) and name == "dataset")}
+    return {name: pickle.dumps(_held(value), 4) for name, value in own.items() if wanted(value)}
 
 
 def _is_simple(value: Any) -> bool:
