@@ -100,6 +100,7 @@ def apply_command(
     from migrate.edits.diff import diff as patch
     from migrate.edits.journal import write
     from migrate.edits.state import dirty_paths, prefix
+    from migrate.hidden import patch_without
     from migrate.report.text import show_applied
 
     with _progress("reading"):
@@ -108,7 +109,9 @@ def apply_command(
     check_parses(planned.changes)
     _no_entry_point(planned.scan.entry_points, planned.scan.unreadable)
     if diff:
-        content = patch(planned.changes, prefix(root))
+        content, incomplete = patch_without(patch(planned.changes, prefix(root)), planned.changes)
+        if incomplete:
+            print("migrate: secrets are left out of the patch, so git does not take it: migrate apply makes the change", file=sys.stderr)
         if output is not None:
             output.write_bytes(content)
         else:

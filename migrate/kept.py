@@ -11,7 +11,7 @@ from typing import Any
 
 from migrate.facts.model import Place, Span
 from migrate.facts.processes import Processes
-from migrate.job.model import Channel, EntryPoint, Hyperparameter, MetricDefinition, Needs, Output
+from migrate.job.model import Channel, EntryPoint, Hyperparameter, MetricDefinition, Output
 from migrate.repo.cache import Cache
 from migrate.repo.ec2.rebuilt import rebuilt
 from migrate.repo.tree import Tree
@@ -57,6 +57,7 @@ def _written(found: Scan) -> dict[str, Any]:
         "findings": [[*_flat(finding.place), *_said(finding)] for finding in found.findings],
         "unreadable": [[each.path, each.reason] for each in found.unreadable],
         "lines": found.lines,
+        "hidden": [_flat(place) for place in found.hidden],
         "dangerous": {path: list(writes) for path, writes in found.dangerous.items()},
     }
 
@@ -88,6 +89,7 @@ def _read(value: Any, tree: Tree) -> Scan | None:
             tree,
             value["lines"],
             {path: tuple(writes) for path, writes in value["dangerous"].items()},
+            tuple(Place(path, Span(*span)) for path, *span in value["hidden"]),
         )
     except (KeyError, TypeError, ValueError, AttributeError):
         return None
@@ -102,12 +104,12 @@ def _point(value: dict[str, Any]) -> EntryPoint:
         "channels": channels,
         "outputs": outputs,
         "closure": tuple(value["closure"]),
+        "secrets": tuple(value["secrets"]),
         "ec2": rebuilt(value["ec2"]),
         "metrics": tuple(MetricDefinition(**each) for each in value["metrics"]),
         "processes": None if value["processes"] is None else _processes(value["processes"]),
     }
-    needs: Any = {name: tuple(each) if isinstance(each, list) else each for name, each in value["needs"].items()}
-    return EntryPoint(**{**value, **lists, "needs": Needs(**needs)})
+    return EntryPoint(**{**value, **lists})
 
 
 def _processes(value: dict[str, Any]) -> Processes:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from migrate.errors import UserError
+from migrate.facts.model import Place
 from migrate.job.model import EntryPoint
 from migrate.repo.spread import no_collection, processors
 from migrate.repo.tree import Tree, find_files
@@ -42,6 +43,7 @@ class Scan:
     tree: Tree | None = field(default=None, repr=False)
     lines: int = 0  # of the modules that were looked at
     dangerous: dict[str, tuple[str, ...]] = field(default_factory=dict)  # by entry point: absolute paths that it writes or removes
+    hidden: tuple[Place, ...] = ()  # where secrets stand, which are not to be shown
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,7 @@ def scan_tree(tree: Tree, request: Request, processes: int | None = None) -> Sca
 
 
 def _scan(tree: Tree, request: Request, processes: int) -> Scan:
+    from migrate.hidden import finding_without, point_without, secrets_beside
     from migrate.repo.commands import commands_of
     from migrate.repo.ec2.read import read_ec2
     from migrate.repo.entries import find_entries
@@ -80,7 +83,10 @@ def _scan(tree: Tree, request: Request, processes: int) -> Scan:
     tree.memory.clear()  # what the files that are no entry points say is not asked for again
     entries = _chosen(tree, found.entries, request)
     ec2 = read_ec2(tree, entries)
-    looks = study(tree, entries, commands_of(ec2, entries), partial(_wanted, request), request.calls, processes)
+    beside = secrets_beside(tree)
+    looks = study(tree, entries, commands_of(ec2, entries), partial(_wanted, request), request.calls, processes, beside)
+    secrets = list(dict.fromkeys([*beside, *(secret for look in looks for secret in look.secrets)]))
+    values = frozenset(secret.value for secret in secrets)
     unreadable = [Unreadable(path, reason) for path, reason in [*tree.unreadable, *found.unreadable]]
     unreadable += [Unreadable(look.entry.path, look.reason) for look in looks if look.reason is not None]
     unreadable += [Unreadable(entry.path, CAPPED) for entry in entries if is_capped(tree, entry.closure)]
@@ -89,10 +95,11 @@ def _scan(tree: Tree, request: Request, processes: int) -> Scan:
         lines.update(look.lines)
     findings = agreed([f for look in looks for f in look.findings], frozenset().union(*(look.objections for look in looks)))
     excuses = _Excuses(tree)
-    kept = [finding for finding in findings if not excuses.hold(finding)]
+    kept = [finding_without(finding, values) for finding in findings if not excuses.hold(finding)]
     kept.sort(key=lambda f: (f.place.path, f.place.span, f.rule))
-    points = tuple(replace(look.point, ec2=ec2.of(look.entry.path)) for look in looks if look.point is not None)
-    return Scan(str(tree.root), points, tuple(kept), tuple(unreadable), tree, sum(lines.values()))
+    points = tuple(point_without(replace(look.point, ec2=ec2.of(look.entry.path)), values) for look in looks if look.point is not None)
+    hidden = tuple(secret.place for secret in secrets)
+    return Scan(str(tree.root), points, tuple(kept), tuple(unreadable), tree, sum(lines.values()), hidden=hidden)
 
 
 def _chosen(tree: Tree, entries: Collection[Entry], request: Request) -> list[Entry]:

@@ -13,9 +13,9 @@ from migrate.facts.calls import table
 from migrate.facts.model import Place
 from migrate.facts.paths import find_paths
 from migrate.facts.program import Module, Program, load_program
+from migrate.facts.secrets import Secret, secrets_of
 from migrate.job.describe import describe
 from migrate.job.model import EntryPoint
-from migrate.job.wanted import wanted
 from migrate.repo.commands import Command
 from migrate.repo.entries import Entry
 from migrate.repo.imports import resolve
@@ -41,6 +41,7 @@ class Look:
     objections: frozenset[tuple[str, Place]] = frozenset()
     lines: dict[str, int] = field(default_factory=dict)
     reason: str | None = None
+    secrets: tuple[Secret, ...] = ()  # what must not be told
 
 
 def study(
@@ -50,11 +51,13 @@ def study(
     wanted: Callable[[str], bool],
     calls: tuple[str, ...] = (),
     processes: int = 1,
+    beside: tuple[Secret, ...] = (),
 ) -> list[Look]:
-    """Looks at every entry point. ``wanted`` says whether a rule is asked, by its code; ``calls`` are further tables of calls."""
+    """Looks at every entry point. ``wanted`` says whether a rule is asked, by its code; ``calls`` are further tables of calls;
+    ``beside`` are the secrets in files that are no Python."""
     rules = [rule for rule in all_rules() if wanted(rule.code)]
     table(calls)  # read before any process is forked
-    student = _Student(tree, rules, calls)
+    student = _Student(tree, rules, calls, beside)
     parts = [entries[start : start + TOGETHER] for start in range(0, len(entries), TOGETHER)]
     few = sum(len(entry.closure) for entry in entries) < ALONE
 
@@ -71,8 +74,8 @@ def study(
 class _Student:
     """Keeps modules parsed between entry points that share them, as many as memory should hold."""
 
-    def __init__(self, tree: Tree, rules: Sequence[Rule], calls: tuple[str, ...]) -> None:
-        self.tree, self.rules, self.calls = tree, rules, calls
+    def __init__(self, tree: Tree, rules: Sequence[Rule], calls: tuple[str, ...], beside: tuple[Secret, ...]) -> None:
+        self.tree, self.rules, self.calls, self.beside = tree, rules, calls, beside
         self.parsed: dict[str, Module] = {}
         self.dropped = 0  # bytes of source since garbage was last collected
 
@@ -92,13 +95,13 @@ class _Student:
     def _look(self, entry: Entry, program: Program, commands: tuple[Command, ...]) -> Look:
         arguments = find_arguments(program)
         paths = find_paths(program, arguments, table(self.calls), self.tree.names)
-        needs = wanted(self.tree, entry, program)
-        context = Context(program, arguments, paths, entry.as_module, needs)
+        context = Context(program, arguments, paths, entry.as_module, self.beside)
         findings = tuple(finding for rule in self.rules for finding in rule.check(context))
         objections = frozenset((rule.code, place) for rule in self.rules if rule.objections for place in rule.objections(context))
-        point = describe(entry, program, arguments, paths, commands, needs.told)
+        point = describe(entry, program, arguments, paths, commands)
         lines = {path: module.source.count(b"\n") for path, module in program.modules.items()}
-        return Look(entry, point, findings, objections, lines)
+        secrets = tuple(secret for module in program.modules.values() for secret in secrets_of(module))
+        return Look(entry, point, findings, objections, lines, secrets=secrets)
 
     def _program(self, entry: Entry) -> Program:
         def resolver(from_path: str, module: str | None, level: int) -> str | None:

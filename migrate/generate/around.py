@@ -11,6 +11,7 @@ from migrate.job.infer import name_of
 
 if TYPE_CHECKING:
     from migrate.job.job import Job
+    from migrate.job.model import EntryPoint
 
 ALWAYS = ("notify.yaml",)
 # What --with takes, and the file that it adds. A file that is there is kept up to date without being asked for again.
@@ -22,13 +23,13 @@ def wanted(folder: Path, extras: Collection[str]) -> list[str]:
     return [*ALWAYS, *(name for extra, name in EXTRAS.items() if extra in extras or (folder / name).is_file())]
 
 
-def values_of(file: str, jobs: Sequence[Job], project: str) -> dict[str, Any]:
+def values_of(file: str, jobs: Sequence[Job], entries: Sequence[EntryPoint], project: str) -> dict[str, Any]:
     """What the template of ``file`` is given."""
     values = {"jobs": jobs, "project": project, "prefix": prefix_of(jobs, project)}
     if file == "iam.yaml":
         from migrate.generate import iam
 
-        values |= iam.values_of(jobs)
+        values |= iam.values_of(jobs, {name for entry in entries for name in entry.secrets})
     return values
 
 

@@ -108,7 +108,7 @@ def generate(
     made = [
         *_launchers(templates, root, entries, jobs, name),
         *_images(templates, jobs),
-        *(_file(templates, file, around.values_of(file, jobs, name)) for file in around.wanted(root / FOLDER, extras)),
+        *(_file(templates, file, around.values_of(file, jobs, entries, name)) for file in around.wanted(root / FOLDER, extras)),
         _page(templates, root, jobs, name, findings, done),
     ]
     return _against(root, made, jobs)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -26,8 +26,8 @@ class Key:
     alias: str | None
 
 
-def values_of(jobs: Sequence[Job]) -> dict[str, Any]:
-    """The rights of all ``jobs``, for the template."""
+def values_of(jobs: Sequence[Job], secrets: Collection[str] = ()) -> dict[str, Any]:
+    """The rights of all ``jobs``, which read ``secrets`` by these names, for the template."""
     rights = rights_of(request_of(job, bucket=_BUCKET) for job in jobs)
     return {
         "sub": _sub,
@@ -39,7 +39,8 @@ def values_of(jobs: Sequence[Job]) -> dict[str, Any]:
         "volume_keys": [_key(key) for key in rights.volume_keys],
         "file_systems": [{"actions": _actions(system), "arn": _file_system(system)} for system in rights.file_systems],
         "in_vpc": rights.in_vpc,
-        "secrets": [],
+        # Six characters that Secrets Manager adds to the name.
+        "secrets": [f"arn:${{AWS::Partition}}:secretsmanager:{_HERE}:secret:{_text(name)}-??????" for name in sorted(secrets)],
         "job_names": sorted({name for job in jobs for name in (job.name, job.name.lower())}),  # ARNs of jobs are in lower case
     }
 

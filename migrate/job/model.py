@@ -71,23 +71,6 @@ class MetricDefinition:
 
 
 @dataclass(frozen=True)
-class Needs:
-    """What a script needs of its image, as its code and the files around it say.
-
-    ``bounds`` are those of the framework that chooses the image (``>=1.4,<2``); ``modules`` the libraries that are imported, by the first
-    name; ``declared`` lines for pip from files other than requirements.txt; ``conda`` those of conda's lists; ``python`` a specifier;
-    ``apt`` what Dockerfiles add to the system.
-    """
-
-    bounds: str = ""
-    modules: tuple[str, ...] = ()
-    declared: tuple[str, ...] = ()
-    conda: tuple[str, ...] = ()
-    python: str = ""
-    apt: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
 class EntryPoint:
     """One training script and the job it would be."""
 
@@ -108,4 +91,4 @@ class EntryPoint:
     ec2: Ec2Side = field(default_factory=Ec2Side)  # how it runs on EC2, each fact with its file and line
     metrics: tuple[MetricDefinition, ...] = ()
     processes: Processes | None = None  # how it comes to be one of several
-    needs: Needs = Needs()
+    secrets: tuple[str, ...] = ()  # the names of those that it reads, or should: the job's role may read them

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from migrate.facts.secrets import hidden_in, shown_lines
 from migrate.job.model import EntryPoint
 from migrate.rules.model import Finding
 
@@ -60,7 +61,7 @@ def _entry(point: EntryPoint, console: Console) -> None:
 def _findings(found: Scan, console: Console) -> None:
     for path, group in groupby(found.findings, key=lambda f: f.place.path):
         console.print(f"[bold]{escape(path)}[/]")
-        lines = found.tree.read(path).split(b"\n") if found.tree is not None else []
+        lines = shown_lines(found.tree.read(path), [p.span for p in found.hidden if p.path == path]) if found.tree is not None else []
         for finding in group:
             _finding(finding, lines, console)
         console.print()
@@ -99,7 +100,7 @@ def show_applied(planned: Plan, console: Console, only_check: bool = False) -> N
     if not planned.changes:
         console.print("nothing to change")
     for path, note in planned.kept:
-        console.print(f"[yellow]kept[/] {escape(path)}: a person has edited it; what it would be now:\n{escape(note)}")
+        console.print(f"[yellow]kept[/] {escape(path)}: a person has edited it; what it would be now:\n{escape(hidden_in(path, note))}")
     for finding in planned.left[:MOST_LEFT]:
         place = f"{finding.place.path}:{finding.place.span.line}"
         console.print(

@@ -20,7 +20,7 @@ from migrate.rules.model import Finding
 if TYPE_CHECKING:
     from migrate.facts.program import Program
     from migrate.facts.redirects import Paths
-    from migrate.job.wanted import Wanted
+    from migrate.facts.secrets import Secret
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Context:
     arguments: Arguments
     paths: Paths
     as_module: bool = False  # started as `python -m package.module`
-    wanted: Wanted | None = None  # of the image; None where nothing is known of what stands around the script
+    beside: tuple[Secret, ...] = ()  # the secrets in files that are no Python
 
 
 @dataclass(frozen=True)

@@ -220,6 +220,17 @@ def test_what_the_request_asks_for_is_allowed(full: Path) -> None:
     assert allows(policy, "ec2:DescribeVpcs", "*")
 
 
+def test_the_secrets_that_the_script_reads(tmp_path: Path) -> None:
+    write(tmp_path, [entry_point(secrets=("DB_PASSWORD",))], extras=["iam"])
+    path = tmp_path / "sagemaker_job" / "iam.yaml"
+    assert lint(path) == ""
+    policy = policies(path)["role"]
+    assert parliament(policy) == []
+    secret = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:DB_PASSWORD"
+    assert allows(policy, "secretsmanager:GetSecretValue", f"{secret}-aBcDeF")
+    assert not allows(policy, "secretsmanager:GetSecretValue", f"{secret}_OLD-aBcDeF")
+
+
 def test_signs_in_a_location_are_no_wildcards(tmp_path: Path) -> None:
     entry = entry_point(channels=(Channel("training", "./data", "train.py", 3, "s3://data/odd*${x}/t?"),))
     write(tmp_path, [entry], extras=["iam"])

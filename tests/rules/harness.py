@@ -10,6 +10,7 @@ from migrate.facts.arguments import find_arguments
 from migrate.facts.calls import table
 from migrate.facts.paths import find_paths
 from migrate.facts.program import Program, load_program
+from migrate.facts.secrets import secrets_in_lines
 from migrate.rules.base import Context, Rule
 from migrate.rules.model import Finding
 
@@ -17,6 +18,7 @@ SUPPORT = """
 def sagemaker_argv(parser, argv=None): ...
 def parse_args(parser, method="parse_args"): ...
 def script_argv(parser, name): ...
+def get_secret(name, *default): ...
 """
 
 
@@ -41,7 +43,7 @@ def resolver_of(sources: dict[str, str], entry: str) -> Callable[[str, str | Non
 
 def program_of(sources: dict[str, str], entry: str = "train.py") -> Program:
     """The program of ``entry`` with every other source in its closure."""
-    closure = (entry, *(path for path in sources if path != entry))
+    closure = (entry, *(path for path in sources if path != entry and path.endswith(".py")))
     return load_program(entry, closure, lambda path: sources[path].encode(), resolver_of(sources, entry))
 
 
@@ -49,7 +51,8 @@ def context_of(sources: dict[str, str], entry: str = "train.py", as_module: bool
     """What a rule is given for ``entry``."""
     program = program_of(sources, entry)
     arguments = find_arguments(program)
-    return Context(program, arguments, find_paths(program, arguments, table(())), as_module)
+    beside = tuple(secret for path, text in sources.items() if not path.endswith(".py") for secret in secrets_in_lines(path, text))
+    return Context(program, arguments, find_paths(program, arguments, table(())), as_module, beside)
 
 
 def check(rule: Rule, sources: dict[str, str], entry: str = "train.py", as_module: bool = False) -> list[Finding]:
