@@ -153,7 +153,13 @@ def verify_command(
     channel: Annotated[
         list[str] | None, typer.Option("--channel", metavar="NAME=DIR", help="Local data for a channel (repeatable).")
     ] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="One epoch or step, through the script's own hyperparameters.")] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="One epoch or step, through the script's own hyperparameters, on a sample of the data.")
+    ] = False,
+    sample: Annotated[
+        int | None,
+        typer.Option("--sample", metavar="N", min=0, help="So many files, or rows of a table, of each channel (0: all; 64 with --quick)."),
+    ] = None,
     timeout: Annotated[float, typer.Option("--timeout", metavar="SECONDS", help="For each run.")] = 3600.0,
     python: Annotated[str | None, typer.Option("--python", metavar="FILE", help="The interpreter that has the script's packages.")] = None,
     trust: Annotated[bool, typer.Option("--trust", help="Run it although it writes or deletes absolute paths of this machine.")] = False,
@@ -203,6 +209,7 @@ def verify_command(
             found.entry_points,
             channels={name: Path(value) for name, value in (_pair(c, "--channel") for c in channel or [])},
             quick=quick,
+            sample=sample,
             timeout=timeout,
             python=python,
             trust=trust,

@@ -21,6 +21,8 @@ from migrate.verify import pipeline, record
 from migrate.verify.drill.model import WAYS, Wish
 from migrate.verify.model import Options, Report
 
+_SAMPLE = 64  # files of a kind, or rows of a table
+
 
 def run(
     root: Path,
@@ -40,6 +42,7 @@ def run(
     memory: int | None = None,
     drill: Wish | None = None,
     ec2_command: str | None = None,
+    sample: int | None = None,
     fail_fast: bool = False,
     findings: Mapping[str, str] | None = None,
     unresumed: Mapping[str, Sequence[str]] | None = None,
@@ -52,7 +55,8 @@ def run(
     names, and the ones that no entry point declares. ``dangerous`` maps an entry point's path to what its facts say of
     absolute paths, ``unresumed`` to what the scan says of going on after an interruption. With ``drill``, the interruptions are
     drilled instead of the ordinary runs. ``ec2_command`` starts the script on EC2, where the repo does not say how. ``findings`` are
-    the codes of the scan's rules by ``path:line``; ``fail_fast`` stops at an entry point's first proof that fails. ``tell`` is called with
+    the codes of the scan's rules by ``path:line``; ``sample`` is how many files or rows of each channel a run has (0: all; without it, 64
+    where it is to be ``quick``); ``fail_fast`` stops at an entry point's first proof that fails. ``tell`` is called with
     the entry point, the step, and a line of its output or nothing. ``timeout`` is in
     seconds of one run, ``memory`` in bytes of all its processes. Without ``engine``, it is the best that this machine has.
     Raises UserError for what no entry point could be run with (no such Python, no such engine, no such channel folder).
@@ -71,6 +75,7 @@ def run(
         memory=memory,
         drill=drill,
         ec2_command=ec2_command,
+        sample=_rows(sample, quick),
         fail_fast=fail_fast,
         findings=dict(findings or {}),
     )
@@ -114,6 +119,11 @@ def exit_code(reports: Sequence[Report]) -> int:
     """0 all pass, 1 a check failed, 2 something could not be run at all and nothing failed."""
     codes = {report.exit_code for report in reports}
     return 1 if 1 in codes else max(codes, default=2)
+
+
+def _rows(sample: int | None, quick: bool) -> int | None:
+    """How much of each channel a run has: what is asked for, where 0 is all of it; else a sample where it is to be quick."""
+    return (_SAMPLE if quick else None) if sample is None else sample or None
 
 
 def _logs(root: Path, entry: EntryPoint, drill: bool) -> Path:

@@ -46,6 +46,7 @@ class Options:
     drill: Wish | None = None
     unresumed: tuple[str, ...] = ()
     ec2_command: str | None = None
+    sample: int | None = None  # files, or rows of a table, that each channel has at most
     fail_fast: bool = False
     findings: Mapping[str, str] = field(default_factory=dict)
     logs: Path | None = None
