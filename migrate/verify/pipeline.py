@@ -16,6 +16,7 @@ from migrate.errors import UserError
 from migrate.job.model import EntryPoint
 from migrate.job.serialise import Container, Style, argv, problems
 from migrate.verify import checks, interpreter, launched, layout, mends, settings, shims, snapshot
+from migrate.verify.data import synthetic
 from migrate.verify.data.sample import sample
 from migrate.verify.drill.model import Drill, Start
 from migrate.verify.engine import Command, Outcome, choose
@@ -63,6 +64,7 @@ class Verifier:
         self.drill: Drill | None = None
         self._step = ""
         self.sampled = False
+        self.made_up: list[str] = []
         self.idle: str | None = None  # why the drill could interrupt nothing
         self.bound: dict[str, Path] = {}  # channels that the engine shows as they lie here
         self._filled: dict[str, Path] = {}
@@ -148,11 +150,33 @@ class Verifier:
         told = problems(self.values, [*self.channels, *(name for name in self.job.channels if name not in self.channels)])
         for name in sorted(set(self.channels) - set(self.options.channels)):
             self.notes.append(f"channel {name}: {self.channels[name]}, as {launched.JOB_FILE} or the script says")
+        if self.options.synthetic:
+            self._make_up()
         if self.options.sample is not None:
             self._sample(self.options.sample)
         literal = None if self.engine.contained else checks.literal_paths(self.root, self.entry)
         out = [compiles.check(self.root, self.entry, self.python), checks.serialisers(told)]
         return [*out, literal] if literal else out
+
+    def _make_up(self) -> None:
+        """Data in the shape that the program expects, for each channel that has none, and say so; a lone header gets its rows."""
+        defaults = {channel.name: channel.default for channel in self.entry.channels}
+        for name, there in self.declared().items():
+            target = self.scratch / "synthetic" / name
+            made: str | None
+            source = self.channels.get(name)
+            if source is not None and source.is_file() and synthetic.rows_for(source, target / source.name):
+                made, missing = f"rows below the header of {source.name}", ""
+            elif not there:
+                made, missing = synthetic.make(target, checks.sources(self.root, self.entry), defaults.get(name))
+            else:
+                continue
+            if made is not None:
+                self.channels[name] = target
+                self.made_up.append(name)
+                self.notes.append(f"channel {name}: made up, {made}")
+            if missing:
+                self.notes.append(f"channel {name}: {'not all' if made else 'nothing'} could be made up ({missing}): --channel {name}=DIR")
 
     def _sample(self, count: int) -> None:
         """A sample in place of each channel's data, and say so."""
@@ -163,6 +187,13 @@ class Verifier:
                 self.channels[name] = target
                 self.sampled = True
                 self.notes.append(f"channel {name}: a sample, {words}")
+
+    def _of_less_data(self, check: Check) -> Check:
+        """A run that failed, told of what its data are."""
+        if check.name != "run" or check.verdict != "fail" or check.advice:
+            return check
+        made = f"the data of {', '.join(self.made_up)} are made up: --channel NAME=DIR gives real ones"
+        return replace(check, advice=made if self.made_up else "it had a sample of the data: --sample 0 gives all of it")
 
     def _style(self, style: Style) -> list[Check]:
         place = Layout(self.scratch / style, style)
@@ -179,8 +210,8 @@ class Verifier:
                 self.notes.append(text)
         seen = self.start(place, values, stop=False, timeout=self.options.timeout)
         out += checks.judge(seen, self.entry, self.root, self.options, values, self.declared())
-        if self.sampled:
-            out = [_of_a_sample(check) for check in out]
+        if self.sampled or self.made_up:
+            out = [self._of_less_data(check) for check in out]
         if all(check.verdict != "not run" for check in out if check.name == "run"):
             out += [network.check(seen, self.job.isolated)]
             out += [check for check in (metrics.check(seen.run, self.job.metrics),) if check is not None]
@@ -400,12 +431,6 @@ class Verifier:
         except OSError:
             return False
         return True
-
-
-def _of_a_sample(check: Check) -> Check:
-    if check.name != "run" or check.verdict != "fail" or check.advice:
-        return check
-    return replace(check, advice="it had a sample of the data: --sample 0 gives all of it")
 
 
 def _events(path: Path) -> tuple[Mapping[str, Any], ...]:
