@@ -188,6 +188,7 @@ def verify_command(
         list[str] | None, typer.Option("--only", metavar="WAY", help="Only this way: term, kill, save, twice, limit (repeatable).")
     ] = None,
     synthetic: Annotated[bool, typer.Option("--synthetic", help="Make data up for channels that have none.")] = False,
+    install: Annotated[bool, typer.Option("--install", help="Make an environment of the job's packages for it, and keep it.")] = False,
     fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop at an entry point's first proof that fails.")] = False,
     format: Annotated[str, typer.Option("--format", metavar="text|json")] = "text",
     output: Output = None,
@@ -222,6 +223,7 @@ def verify_command(
             drill=wish,
             ec2_command=ec2_command,
             synthetic=synthetic,
+            install=install,
             fail_fast=fail_fast,
             findings={f"{finding.place.path}:{finding.place.span.line}": f"{finding.rule} {finding.name}" for finding in found.findings},
             unresumed=_unresumed(found),

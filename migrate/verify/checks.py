@@ -26,6 +26,7 @@ _HINTS = {
     "the following arguments are required": "the launchers pass what has no default only where it is given: --hp NAME=VALUE",
     "CUDA": "no GPU is used here: choose the device by torch.cuda.is_available() or SM_NUM_GPUS, or give --hp",
 }
+_OTHER_PYTHON = "--install makes an environment of the job's packages for it; --python FILE takes another one"
 _MOST = 50  # lines of evidence that one check carries
 
 
@@ -173,10 +174,12 @@ def ended(seen: Seen, options: Options, channels: Mapping[str, bool]) -> Check:
     failure = trace.read(seen.outcome.tail, seen.inside.code)
     how = f"killed by signal {run.signal}" if run.signal else f"exit code {run.exit_code}"
     if failure and failure.missing and not _local(failure.missing, seen.layout):
-        return Check("run", run.style, "not run", _missing(failure.missing), _at(failure), run.seconds)
+        return Check("run", run.style, "not run", _missing(failure.missing), _at(failure), run.seconds, _OTHER_PYTHON)
     refused = settings.refused(seen.events)
     message = refused or (failure.message if failure else next((line for line in reversed(run.tail)), ""))
     advice = _without_data(message, channels) or next((hint for text, hint in _HINTS.items() if text in message), None)
+    if advice is None and refused:
+        advice = "run migrate apply: its hook translates what SageMaker sends"
     if advice is None and not seen.network and network.calls(seen):
         advice = "the sandbox has no network: --network gives it; on SageMaker, data come as a channel, and pretrained weights can too"
     if failure and failure.missing:

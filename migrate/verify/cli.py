@@ -44,6 +44,7 @@ def run(
     ec2_command: str | None = None,
     sample: int | None = None,
     synthetic: bool = False,
+    install: bool = False,
     fail_fast: bool = False,
     findings: Mapping[str, str] | None = None,
     unresumed: Mapping[str, Sequence[str]] | None = None,
@@ -57,7 +58,8 @@ def run(
     absolute paths, ``unresumed`` to what the scan says of going on after an interruption. With ``drill``, the interruptions are
     drilled instead of the ordinary runs. ``ec2_command`` starts the script on EC2, where the repo does not say how. ``findings`` are
     the codes of the scan's rules by ``path:line``. ``sample`` is how many files or rows of each channel a run has (0: all; without it,
-    64 where it is to be ``quick``); ``synthetic`` makes data up for channels that have none. ``fail_fast`` stops at an entry point's
+    64 where it is to be ``quick``); ``synthetic`` makes data up for channels that have none; ``install`` has an environment made of the
+    job's packages. ``fail_fast`` stops at an entry point's
     first proof that fails. ``tell`` is called with the entry point, the step, and a line of its output or nothing. ``timeout`` is in
     seconds of one run, ``memory`` in bytes of all its processes. Without ``engine``, it is the best that this machine has.
     Raises UserError for what no entry point could be run with (no such Python, no such engine, no such channel folder).
@@ -78,6 +80,7 @@ def run(
         ec2_command=ec2_command,
         sample=_rows(sample, quick),
         synthetic=synthetic,
+        install=install,
         fail_fast=fail_fast,
         findings=dict(findings or {}),
     )

@@ -24,8 +24,9 @@ class Options:
     launcher gives by itself; /opt/ml in its values is rebased. ``dangerous`` says in words what the facts know of changes to
     absolute paths. ``unresumed`` says in words what the scan found about going on after an interruption. ``ec2_command`` starts the
     script on EC2, at the repo's root; without it, the one that the repo itself says. ``findings`` are the rules' codes by ``path:line``.
-    ``synthetic`` makes data up for channels that have none. ``fail_fast`` stops at the first rung that fails. ``logs`` is where all logs
-    are kept; without it, those of failed runs stay in the scratch folder.
+    ``synthetic`` makes data up for channels that have none; ``install`` makes an environment of the job's packages for the run.
+    ``fail_fast`` stops at the first rung that fails. ``logs`` is where all logs are kept; without it, those of failed runs stay in the
+    scratch folder.
     """
 
     channels: Mapping[str, Path] = field(default_factory=dict)
@@ -48,6 +49,7 @@ class Options:
     ec2_command: str | None = None
     sample: int | None = None  # files, or rows of a table, that each channel has at most
     synthetic: bool = False
+    install: bool = False
     fail_fast: bool = False
     findings: Mapping[str, str] = field(default_factory=dict)
     logs: Path | None = None

@@ -15,7 +15,7 @@ from typing import Any
 from migrate.errors import UserError
 from migrate.job.model import EntryPoint
 from migrate.job.serialise import Container, Style, argv, problems
-from migrate.verify import checks, interpreter, launched, layout, mends, settings, shims, snapshot
+from migrate.verify import checks, install, interpreter, launched, layout, mends, settings, shims, snapshot
 from migrate.verify.data import synthetic
 from migrate.verify.data.sample import sample
 from migrate.verify.drill.model import Drill, Start
@@ -52,17 +52,19 @@ class Verifier:
         self.root = root.resolve()
         self.entry = entry
         self.options = options
+        self.runs: list[Run] = []
+        self.notes: list[str] = []
+        self._step = ""
         self.python: Interpreter = interpreter.find(options.python)
+        if options.install:
+            self._install()
         self.engine, self.why = choose(options.engine, network=options.network, shown=self.python.shown(self.root))
         self.files = layout.repo_files(self.root)
         self.job = launched.of(self.root, entry)
         self.environment = options.environment if options.environment is not None else self.job.environment
         self.values = settings.merged(entry, self.job.hyperparameters, options.hyperparameters)
         self.channels = {**self.job.local, **options.channels}
-        self.runs: list[Run] = []
-        self.notes: list[str] = []
         self.drill: Drill | None = None
-        self._step = ""
         self.sampled = False
         self.made_up: list[str] = []
         self.idle: str | None = None  # why the drill could interrupt nothing
@@ -157,6 +159,15 @@ class Verifier:
         literal = None if self.engine.contained else checks.literal_paths(self.root, self.entry)
         out = [compiles.check(self.root, self.entry, self.python), checks.serialisers(told)]
         return [*out, literal] if literal else out
+
+    def _install(self) -> None:
+        """Another Python in place of the one there is: with the job's packages alone."""
+        lines, left_out = install.wanted(self.root, self.entry, checks.imported(self.root, self.entry))
+        self.step("pip install")
+        self.python = interpreter.find(install.environment(lines, self.python, self.on_line))
+        self.notes.append(f"installed for this run: {', '.join(lines) or 'nothing'}")
+        if left_out:
+            self.notes.append(f"not installed, since that writes into the repo: {', '.join(left_out)}")
 
     def _make_up(self) -> None:
         """Data in the shape that the program expects, for each channel that has none, and say so; a lone header gets its rows."""
