@@ -20,6 +20,7 @@ from migrate.edits.guards import If, as_if, conditional
 from migrate.edits.imports import import_code, import_place
 from migrate.edits.locate import Found, Nodes, offsets, parse
 from migrate.edits.model import AddArgument, AddImport, Edit, Guard, Insert, Replace
+from migrate.edits.quotes import in_style
 from migrate.edits.same import same
 from migrate.edits.statements import Block, Placed, Placer, hang
 from migrate.facts.model import Span
@@ -85,6 +86,16 @@ def rewrite(source: bytes, edits: Sequence[Edit]) -> bytes:
         return source
     path = edits[0].path
     text = decode(source, path)
+    styled = in_style(edits, text.text)
+    try:
+        return _rewrite(text, styled, path)
+    except EditError as error:
+        if error.edit is not None:
+            error.edit = dict(zip(styled, edits, strict=True))[error.edit]  # as it was asked for
+        raise
+
+
+def _rewrite(text: Text, edits: Sequence[Edit], path: str) -> bytes:
     tree = parse(text.text, path)
     nodes = Nodes(tree, [span for edit in edits if (span := span_of(edit))])
     every = _pieces(text, nodes, edits, path)
