@@ -11,7 +11,7 @@ from typing import Any
 
 from migrate.facts.model import Place, Span
 from migrate.facts.processes import Processes
-from migrate.job.model import Channel, EntryPoint, Hyperparameter, MetricDefinition, Output
+from migrate.job.model import Channel, EntryPoint, Hyperparameter, MetricDefinition, Needs, Output
 from migrate.repo.cache import Cache
 from migrate.repo.ec2.rebuilt import rebuilt
 from migrate.repo.tree import Tree
@@ -109,7 +109,8 @@ def _point(value: dict[str, Any]) -> EntryPoint:
         "metrics": tuple(MetricDefinition(**each) for each in value["metrics"]),
         "processes": None if value["processes"] is None else _processes(value["processes"]),
     }
-    return EntryPoint(**{**value, **lists})
+    needs: Any = {name: tuple(each) if isinstance(each, list) else each for name, each in value["needs"].items()}
+    return EntryPoint(**{**value, **lists, "needs": Needs(**needs)})
 
 
 def _processes(value: dict[str, Any]) -> Processes:

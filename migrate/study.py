@@ -16,6 +16,7 @@ from migrate.facts.program import Module, Program, load_program
 from migrate.facts.secrets import Secret, secrets_of
 from migrate.job.describe import describe
 from migrate.job.model import EntryPoint
+from migrate.job.wanted import wanted
 from migrate.repo.commands import Command
 from migrate.repo.entries import Entry
 from migrate.repo.imports import resolve
@@ -95,10 +96,11 @@ class _Student:
     def _look(self, entry: Entry, program: Program, commands: tuple[Command, ...]) -> Look:
         arguments = find_arguments(program)
         paths = find_paths(program, arguments, table(self.calls), self.tree.names)
-        context = Context(program, arguments, paths, entry.as_module, self.beside)
+        needs = wanted(self.tree, entry, program)
+        context = Context(program, arguments, paths, entry.as_module, self.beside, needs)
         findings = tuple(finding for rule in self.rules for finding in rule.check(context))
         objections = frozenset((rule.code, place) for rule in self.rules if rule.objections for place in rule.objections(context))
-        point = describe(entry, program, arguments, paths, commands)
+        point = describe(entry, program, arguments, paths, commands, needs.told)
         lines = {path: module.source.count(b"\n") for path, module in program.modules.items()}
         secrets = tuple(secret for module in program.modules.values() for secret in secrets_of(module))
         return Look(entry, point, findings, objections, lines, secrets=secrets)

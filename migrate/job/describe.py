@@ -17,7 +17,7 @@ from migrate.facts.program import Module, Program
 from migrate.facts.redirects import Paths, Redirect
 from migrate.facts.secrets import secret_names
 from migrate.facts.training.own import own_checkpoints
-from migrate.job.model import Channel, EntryPoint, Hyperparameter, MetricDefinition, Output
+from migrate.job.model import Channel, EntryPoint, Hyperparameter, MetricDefinition, Needs, Output
 from migrate.repo.commands import Command
 from migrate.repo.entries import Entry
 
@@ -25,9 +25,12 @@ TRAINING_CALLS = {"backward", "step", "update", "fit", "train_on_batch", "minimi
 FRAMEWORK_LOOPS = {"chainer", "lightning", "transformers"}
 FLAGS = {"store_true": False, "store_false": True}
 NO_VALUE = {"help", "version"}
+NOTHING = Needs()
 
 
-def describe(entry: Entry, program: Program, arguments: Arguments, paths: Paths, commands: Sequence[Command]) -> EntryPoint:
+def describe(
+    entry: Entry, program: Program, arguments: Arguments, paths: Paths, commands: Sequence[Command], needs: Needs = NOTHING
+) -> EntryPoint:
     """The entry point as ``scan`` tells it."""
     return EntryPoint(
         path=entry.path,
@@ -48,6 +51,7 @@ def describe(entry: Entry, program: Program, arguments: Arguments, paths: Paths,
             MetricDefinition(metric.name, metric.regex, metric.sample, metric.place.path, metric.place.span.line)
             for metric in find_metrics(program)
         ),
+        needs=needs,
     )
 
 

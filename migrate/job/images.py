@@ -9,8 +9,14 @@ from __future__ import annotations
 import functools
 import importlib.resources
 import json
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+from migrate.job.contents import Contents, contents_of
 
 PROCESSORS = ("cpu", "gpu")
 
@@ -33,16 +39,14 @@ _PACKAGES = {
 # Their version, as the repo's files tell it, is that of the host's framework (migrate.repo.requirements).
 _TOLD_BY_HOST = ("lightning", "accelerate")
 
-# What an image brings, by the first word of a requirement; read off the public Dockerfiles of aws/deep-learning-containers and of the
-# sagemaker-xgboost and sagemaker-scikit-learn containers. Rough on purpose: a package named twice is only installed again.
+# What an image of a framework brings at the least, for those whose Dockerfile is not public (migrate.job.contents). A package named
+# twice is only installed again.
 _COMMON = frozenset({"boto3", "numpy", "pip", "sagemaker-training", "setuptools", "wheel"})
 _SCIENCE = frozenset({"pandas", "scipy", "scikit-learn"})
 _PRESENT = {
-    "pytorch": _COMMON | _SCIENCE | {"torch", "torchvision", "torchaudio", "pillow", "opencv-python", "pyyaml", "requests"},
-    "tensorflow": _COMMON
-    | _SCIENCE
-    | {"tensorflow", "tensorflow-cpu", "tensorflow-gpu", "keras", "h5py", "pillow", "tensorboard", "pyyaml"},
-    "mxnet": _COMMON | _SCIENCE | {"mxnet", "gluonnlp", "gluoncv", "h5py"},
+    "pytorch": _COMMON | {"torch", "torchvision", "pillow"},
+    "tensorflow": _COMMON | {"tensorflow", "tensorflow-cpu", "tensorflow-gpu", "h5py", "pillow", "tensorboard"},
+    "mxnet": _COMMON | {"mxnet"},
     "chainer": _COMMON | {"chainer", "cupy", "scipy", "pillow"},
     "xgboost": _COMMON | _SCIENCE | {"xgboost", "pyyaml"},
     "sklearn": _COMMON | _SCIENCE | {"joblib"},
@@ -91,7 +95,20 @@ class Image:
     @property
     def present(self) -> frozenset[str]:
         """The packages that the image is known to bring."""
-        return _PRESENT[self.framework]
+        known = self.contents
+        return frozenset(known.packages) | {"pip", "setuptools", "wheel"} if known is not None else _PRESENT[self.framework]
+
+    @property
+    def contents(self) -> Contents | None:
+        """What its public Dockerfile says that it holds; None where there is none."""
+        return contents_of(self.framework, self.version)
+
+    @property
+    def python(self) -> str | None:
+        """The Python that it runs, such as ``3.10``; None where neither the tag nor the Dockerfile says it."""
+        match = re.fullmatch(r"py(3)(\d+)", self.py_version or "")
+        known = self.contents
+        return f"{match.group(1)}.{match.group(2)}" if match else known.python if known is not None else None
 
     def uri(self, region: str, processor: str = "gpu") -> str:
         """The whole URI in ``region``.
@@ -123,11 +140,20 @@ def processor_of(instance_type: str) -> str:
     return "gpu" if family[:1] in ("g", "p") else "cpu"
 
 
-def choose(framework: str, version: str | None = None, py_version: str | None = None, host_version: str | None = None) -> Image:
-    """The image for ``framework`` at ``version``: exactly it, else the nearest (see :func:`nearest`), with a note that says so.
+def choose(
+    framework: str,
+    version: str | None = None,
+    py_version: str | None = None,
+    host_version: str | None = None,
+    *,
+    bounds: str = "",
+    suits: Callable[[str | None], int] | None = None,
+) -> Image:
+    """The image for ``framework`` at ``version``: exactly it, else the nearest (see :func:`nearest`), with a note that says so. Without a
+    version, the newest one within ``bounds`` (``>=1.4,<2``) whose Python ``suits`` best.
 
     Transformers, JAX and others without an image of their own take the host framework's, at ``host_version``; Lightning's and Accelerate's
-    ``version`` is PyTorch's.
+    ``version`` is PyTorch's, and ``bounds`` are the host's.
 
     Raises:
         NoImage: the framework is unknown.
@@ -136,9 +162,10 @@ def choose(framework: str, version: str | None = None, py_version: str | None = 
     tables = _tables()["frameworks"]
     if base not in tables or base == "huggingface":
         raise NoImage(f"there is no official training image for {framework}")
-    table = tables[base]
+    table = tables[base] if py_version == "py2" else _of_today(tables[base])
     asked = _asked(framework, base, version) or (host_version if base != framework else None)
-    found = nearest(asked, table["versions"], table["aliases"])
+    within = "" if asked else bounds
+    found = nearest(asked, table["versions"], table["aliases"]) if asked else newest(base, table, within, suits)
     raw, python = _of_python(table["versions"][found], py_version)
     processors = tuple(raw.get("processors") or table["processors"] or ())
     prefix = raw.get("tag_prefix", found)
@@ -152,9 +179,36 @@ def choose(framework: str, version: str | None = None, py_version: str | None = 
         processors=processors,
         registries=_registries(raw["registries"]),
         wanted=version,
-        note=_note(framework, base, asked, found),
-        extra=_extra(framework, version),
+        note=_note(framework, base, asked, found, within, newest(base, table, within, None) == found),
+        extra=() if _brings(base, found, framework, version) else _extra(framework, version),
     )
+
+
+def _of_today(table: dict[str, Any]) -> dict[str, Any]:
+    """The table without the versions that have no image with Python 3."""
+    return {**table, "versions": {version: raw for version, raw in table["versions"].items() if raw.get("py_versions") != ["py2"]}}
+
+
+def newest(base: str, table: dict[str, Any], bounds: str, suits: Callable[[str | None], int] | None) -> str:
+    """The newest version of the table within ``bounds`` of those whose Python (``3.10``, None: unknown) ``suits`` best; of all versions
+    where none is within."""
+    ordered = sorted(table["versions"], key=_numbers, reverse=True)
+    allowed = [version for version in ordered if _within(version, bounds)] or ordered
+
+    def rank(version: str) -> int:
+        told = re.fullmatch(r"py3(\d+)", _of_python(table["versions"][version], None)[1] or "")
+        known = contents_of(base, version)
+        return suits(f"3.{told.group(1)}" if told else known.python if known is not None else None) if suits else 0
+
+    found: str = max(allowed, key=rank)
+    return found
+
+
+def _within(version: str, bounds: str) -> bool:
+    try:
+        return SpecifierSet(bounds).contains(".".join(map(str, _numbers(version))))
+    except InvalidSpecifier:
+        return True
 
 
 def choose_huggingface(transformers: str, base: str | None = None) -> Image:
@@ -246,17 +300,27 @@ def _asked(framework: str, base: str, version: str | None) -> str | None:
     return version if framework == base or framework in _TOLD_BY_HOST else None
 
 
-def _note(framework: str, base: str, asked: str | None, found: str) -> str | None:
+def _note(framework: str, base: str, asked: str | None, found: str, bounds: str, is_newest: bool) -> str | None:
     notes = []
     if framework in _PACKAGES:
-        notes.append(f"{framework} has no image of its own: pip adds it to the {base} {found} image")
+        how = f"the {base} {found} image has it" if _brings(base, found, framework, None) else f"pip adds it to the {base} {found} image"
+        notes.append(f"{framework} has no image of its own: {how}")
     if asked is None:
-        notes.append(f"the repo does not say which {base} it needs: {found} is the newest official image")
+        which = "official image" if is_newest else "official image whose Python suits what the repo asks for"
+        said = f"the repo needs {base} {bounds}" if bounds else f"the repo does not say which {base} it needs"
+        notes.append(f"{said}: {found} is the newest {which}" if _within(found, bounds) else f"{said}, which no official image has")
     elif not _same(asked, found):
         notes.append(f"the repo asks for {base} {asked}; the nearest official image has {found}")
     if framework == "chainer":
         notes.append("the last official Chainer images are of 2018 and may be gone from their registry: try a short job first")
     return "; ".join(notes) or None
+
+
+def _brings(base: str, found: str, framework: str, version: str | None) -> bool:
+    """Whether the host's image has the package of ``framework``, in no version of its own that the repo asks for."""
+    known = contents_of(base, found)
+    free = version is None or framework in _TOLD_BY_HOST
+    return free and known is not None and _PACKAGES.get(framework) in known.packages
 
 
 def _extra(framework: str, version: str | None) -> tuple[str, ...]:

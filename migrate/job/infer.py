@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
 from migrate.facts.metrics import MOST as MOST_METRICS
 from migrate.facts.model import FOREIGN
 from migrate.facts.secrets import HIDDEN, is_secret, names_a_secret
@@ -15,8 +17,9 @@ from migrate.job.distribution import Spread, spread_of
 from migrate.job.images import Image, NoImage, choose, processor_of
 from migrate.job.instances import choose_instance, machine_of, with_gpus
 from migrate.job.job import CHECKPOINTS, JSON, Distribution, Job, JobChannel, LeftOut
-from migrate.job.model import EntryPoint, Hyperparameter
-from migrate.job.requirements import missing, pinned
+from migrate.job.model import EntryPoint, Hyperparameter, Needs
+from migrate.job.requirements import bounds_of, package_of, pin_of, pinned, split
+from migrate.job.wheels import why_no_wheel
 
 # Five days is what an account may run a job without asking for more quota. You pay for what runs, not for what is allowed.
 MAX_RUN = 432_000
@@ -45,12 +48,16 @@ def infer(entry: EntryPoint, *, project: str = "training", key: str | None = Non
     slug = name_of(f"{project}-{stem}")
     notes: list[str] = []
     reasons: dict[str, str] = {}
-    image = _image(entry, pinned(requirements, "torch"), notes)
+    requirements = tuple(requirements) or entry.needs.declared
+    image = image_of(entry.framework, entry.framework_version, entry.needs, requirements, notes)
     spread = spread_of(entry.ec2.starts, entry.processes)
     notes += [spread.note] if spread.note else []
     instance = _instance(entry, image, spread, reasons, notes)
     values, left_out = hyperparameters(entry.hyperparameters, entry.cli)
-    needed, dropped = missing(requirements, image)
+    needs = split(requirements, image, entry.needs.modules, (*entry.needs.declared, *entry.needs.conda))
+    notes += needs.notes
+    if needs.unknown:
+        notes.append(f"imported, and nothing says which package brings it: {', '.join(needs.unknown)}")
     reasons["max_run"] = "5 days: the longest that an account may run without asking for more quota (the SDK's own default is 1 hour)"
     reasons["spot"] = "found in the repo" if entry.spot is not None else "not found in the repo: on demand; --spot asks for spot"
     reasons["instance_count"] = spread.why if spread.instances > 1 else "the default: one machine"
@@ -74,8 +81,8 @@ def infer(entry: EntryPoint, *, project: str = "training", key: str | None = Non
         environment=_environment(entry, module),
         tags={"project": name_of(project), "entry": _tag(entry.path)},
         module=module,
-        requirements=needed,
-        dropped=dropped,
+        requirements=needs.needed,
+        dropped=needs.dropped,
         notes=tuple(notes),
         reasons=reasons,
         metrics=_metrics(entry),
@@ -167,15 +174,42 @@ def _is_toml(value: object) -> bool:
     return False
 
 
-def _image(entry: EntryPoint, torch: str | None, notes: list[str]) -> Image | None:
+def image_of(framework: str, version: str | None, needs: Needs, requirements: Sequence[str], notes: list[str]) -> Image | None:
+    """The official image for a framework, with what is to be known of the choice added to ``notes``; None where there is none."""
+    requirements = tuple(requirements) or needs.declared
+    hosted = framework in ("transformers", "jax")  # their own version says nothing of the host's
     try:
-        image = choose(entry.framework, entry.framework_version, host_version=torch if entry.framework != "keras" else None)
+        image = choose(
+            framework,
+            version,
+            host_version=pinned(requirements, "torch") if framework != "keras" else None,
+            bounds=bounds_of(requirements, "torch") or needs.bounds if hosted else needs.bounds,
+            suits=lambda python: _suits(python, requirements, needs.python),
+        )
     except NoImage as error:
         notes.append(f"{error}: write the whole address of one of your own as image in job.toml")
         return None
     if image.note:
         notes.append(image.note)
     return image
+
+
+def _suits(python: str | None, requirements: Sequence[str], asked: str) -> int:
+    """How well a Python suits: 2 for one that is asked for and has wheels for all that is pinned, 1 for the wheels alone."""
+    pins = ((package_of(line), pin_of(line)) for line in requirements)
+    if any(package and version and why_no_wheel(package, version, python) for package, version in pins):
+        return 0
+    return 1 + allows(asked, python)
+
+
+def allows(asked: str, python: str | None) -> bool:
+    """Whether a Python such as ``3.10`` is within a specifier; ``==3.6`` takes every patch of it. What is not known is."""
+    if python is None or not asked:
+        return True
+    try:
+        return SpecifierSet(re.sub(r"==(\d+\.\d+)(?![.\d*])", r"==\1.*", asked)).contains(f"{python}.0")
+    except InvalidSpecifier:
+        return True
 
 
 def _instance(entry: EntryPoint, image: Image | None, spread: Spread, reasons: dict[str, str], notes: list[str]) -> str:

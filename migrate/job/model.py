@@ -71,6 +71,23 @@ class MetricDefinition:
 
 
 @dataclass(frozen=True)
+class Needs:
+    """What a script needs of its image, as its code and the files around it say.
+
+    ``bounds`` are those of the framework that chooses the image (``>=1.4,<2``); ``modules`` the libraries that are imported, by the first
+    name; ``declared`` lines for pip from files other than requirements.txt; ``conda`` those of conda's lists; ``python`` a specifier;
+    ``apt`` what Dockerfiles add to the system.
+    """
+
+    bounds: str = ""
+    modules: tuple[str, ...] = ()
+    declared: tuple[str, ...] = ()
+    conda: tuple[str, ...] = ()
+    python: str = ""
+    apt: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class EntryPoint:
     """One training script and the job it would be."""
 
@@ -92,3 +109,4 @@ class EntryPoint:
     metrics: tuple[MetricDefinition, ...] = ()
     processes: Processes | None = None  # how it comes to be one of several
     secrets: tuple[str, ...] = ()  # the names of those that it reads, or should: the job's role may read them
+    needs: Needs = Needs()

@@ -1,4 +1,5 @@
-"""What a repository says that it needs: requirements files, environment.yml, setup.py, setup.cfg, pyproject.toml. Nothing is run."""
+"""What a repository says that it needs: requirements files, environment.yml, setup.py, setup.cfg, pyproject.toml, Pipfile, lock files,
+Dockerfiles. Nothing is run."""
 
 from __future__ import annotations
 
@@ -6,9 +7,10 @@ import ast
 import posixpath
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
+from migrate.repo import dockerfile
 from migrate.repo.parsing import parse
 from migrate.repo.tree import Tree
 
@@ -26,6 +28,19 @@ DISTRIBUTIONS: Mapping[str, tuple[str, ...]] = {
     "sklearn": ("scikit-learn", "sklearn"),
     "xgboost": ("xgboost",),
     "lightgbm": ("lightgbm",),
+}
+# conda's name -> PyPI's, where they differ and scripts use it
+CONDA_NAMES: Mapping[str, str] = {
+    "pytorch": "torch",
+    "pytorch-cpu": "torch",
+    "pytorch-gpu": "torch",
+    "opencv": "opencv-python",
+    "py-opencv": "opencv-python",
+    "matplotlib-base": "matplotlib",
+    "pytables": "tables",
+    "tensorflow-base": "tensorflow",
+    "msgpack-python": "msgpack",
+    "py-xgboost": "xgboost",
 }
 _LINE = re.compile(r"^([A-Za-z0-9][\w.-]*)\s*(\[[^\]]*\])?\s*(?:@\s*(\S+)|([=<>!~][^;#]*))?\s*(;.*)?$")
 _VERSION = re.compile(r"(===?|~=|>=|<=|>|<|!=)\s*v?([\w.*+!-]+)")
@@ -47,15 +62,31 @@ class Requirement:
     extras: tuple[str, ...] = ()
     url: str | None = None
     marker: str | None = None
+    conda: bool = False  # a package of conda's, whose names are not all those of PyPI
 
     @property
     def version(self) -> str | None:
-        """The pinned version, else the lowest one asked for, else None."""
+        """The version that is pinned, or the one that ``~=`` names; None where only a bound is given."""
         found = dict(reversed(_VERSION.findall(self.specifier)))
-        for operator in ("==", "===", "~=", ">=", "<="):
+        for operator in ("==", "===", "~="):
             if operator in found:
                 return found[operator].removesuffix(".*").rstrip(".*") or None
         return None
+
+    @property
+    def bounds(self) -> str:
+        """The specifier where it pins nothing (``>=1.4,<2``), as PEP 440 writes it; else empty."""
+        return "" if self.version is not None else ",".join(f"{o}{v.rstrip('.*')}" for o, v in _VERSION.findall(self.specifier))
+
+    @property
+    def plain(self) -> str:
+        """The line as pip takes it, with PyPI's name."""
+        if self.url is not None:
+            return self.text
+        name = CONDA_NAMES.get(self.name, self.name) if self.conda else self.name
+        extras = f"[{','.join(self.extras)}]" if self.extras else ""
+        spec = f"{self.specifier}.*" if self.conda and re.fullmatch(r"==\d+(\.\d+)?", self.specifier) else self.specifier
+        return f"{name}{extras}{spec}" + (f"; {self.marker}" if self.marker else "")
 
 
 def normal(name: str) -> str:
@@ -87,14 +118,15 @@ def declared(tree: Tree, entry_path: str) -> list[Requirement]:
     found: list[Requirement] = []
     folder = posixpath.dirname(entry_path)
     while True:
-        for path in _files_in(tree, folder):
+        for path in files_in(tree, folder):
             found += read(tree, path)
         if not folder:
             return found
         folder = posixpath.dirname(folder)
 
 
-def _files_in(tree: Tree, folder: str) -> list[str]:
+def files_in(tree: Tree, folder: str) -> list[str]:
+    """The files of one folder that declare packages, those that do so most plainly first."""
     prefix = f"{folder}/" if folder else ""
     names = cast("dict[str, list[str]]", tree.memory.setdefault("declaring", {}))
     if not names:
@@ -106,12 +138,16 @@ def _files_in(tree: Tree, folder: str) -> list[str]:
                 names.setdefault(posixpath.dirname(base), []).append(path)
             elif _FILE.search(name) or _CONDA.match(name) or name in {"setup.py", "setup.cfg", "pyproject.toml", "Pipfile"}:
                 names.setdefault(base, []).append(path)
+            elif dockerfile.is_one(name):
+                names.setdefault(base, []).append(path)
     found = names.get(prefix.rstrip("/"), [])
     return sorted(found, key=lambda path: (bool(_NOT_MAIN.search(posixpath.basename(path))), _rank(path), len(path), path))
 
 
 def _rank(path: str) -> int:
     name = posixpath.basename(path)
+    if dockerfile.is_one(name):
+        return 3
     return 0 if name.endswith((".txt", ".in", ".pip")) else 1 if name.endswith((".yml", ".yaml")) else 2
 
 
@@ -135,6 +171,8 @@ def _read(path: str, text: str) -> list[Requirement]:
         return _lines(path, match.group(1), text.count("\n", 0, match.start()) + 1) if match else []
     if name in {"pyproject.toml", "Pipfile"}:
         return _toml(path, text)
+    if dockerfile.is_one(name):
+        return _docker(path, text)
     if name.endswith((".yml", ".yaml")):
         return _conda(path, text)
     return _lines(path, text, 1)
@@ -146,16 +184,31 @@ def _lines(path: str, text: str, first: int) -> list[Requirement]:
 
 
 def _conda(path: str, text: str) -> list[Requirement]:
-    """The list below ``dependencies:``; a small reader is enough for what conda writes."""
+    """The list below ``dependencies:`` and the one below ``pip:`` in it; a small reader is enough for what conda writes."""
     found: list[Requirement] = []
-    inside = False
+    inside, pip = False, -1  # how far the list of pip's lines is indented
     for number, line in enumerate(text.splitlines(), 1):
         if re.match(r"^\w", line):
             inside = line.startswith("dependencies")
-        item = re.match(r"^\s*-\s+[\"']?([^\"'#]+)", line)
-        if inside and item is not None and not item.group(1).strip().endswith(":"):
-            each = parse_line(item.group(1).strip().rpartition("::")[2], path, number)
-            found += [each] if each is not None else []
+        item = re.match(r"^(\s*)-\s+[\"']?([^\"'#]+)", line)
+        if not inside or item is None:
+            continue
+        indent, word = len(item.group(1)), item.group(2).strip()
+        if word == "pip:":
+            pip = indent
+        elif not word.endswith(":"):
+            pip = -1 if indent <= pip else pip
+            each = parse_line(word.rpartition("::")[2] if pip < 0 else word, path, number)
+            found += [replace(each, conda=pip < 0)] if each is not None else []
+    return found
+
+
+def _docker(path: str, text: str) -> list[Requirement]:
+    """What a Dockerfile installs by name with pip or conda, and the framework of the image that it starts from."""
+    found: list[Requirement] = []
+    for each in dockerfile.installed(text):
+        read = parse_line(each.word, path, each.line)
+        found += [replace(read, conda=each.tool == "conda")] if read is not None and each.tool in ("pip", "conda") else []
     return found
 
 
@@ -189,11 +242,25 @@ def _toml(path: str, text: str) -> list[Requirement]:
         found += _lines(path, str(item), _line_of(text, str(item)))
     for name, value in [*poetry.items(), *_table(data, "packages").items()]:
         version = value if isinstance(value, str) else value.get("version", "") if isinstance(value, dict) else ""
-        spec = re.sub(r"^\^", ">=", str(version)).replace("*", "") if version != "*" else ""
-        spec = f"=={spec}" if spec and spec[0].isdigit() else spec
+        spec = poetry_specifier(str(version))
         if name != "python":
             found.append(Requirement(normal(name), spec, f"{name}{spec}", path, _line_of(text, name)))
     return found
+
+
+def poetry_specifier(version: str) -> str:
+    """Poetry's and Pipenv's way to write a version as PEP 440 has it: ``^1.4`` is ``>=1.4,<2``, ``~1.4`` is ``>=1.4,<1.5``."""
+    parts = []
+    for part in re.split(r"\s*,\s*", version.strip()):
+        caret = re.fullmatch(r"([\^~])\s*(\d+(?:\.\d+)*)", part)
+        if caret is not None:
+            numbers = [int(number) for number in caret.group(2).split(".")]
+            place = next((i for i, n in enumerate(numbers) if n), len(numbers) - 1) if caret.group(1) == "^" else min(1, len(numbers) - 1)
+            upper = [*numbers[:place], numbers[place] + 1]
+            parts.append(f">={caret.group(2)},<{'.'.join(map(str, upper))}")
+        elif part not in ("", "*"):
+            parts.append(f"=={part}" if part[0].isdigit() else part)
+    return ",".join(parts)
 
 
 def load_toml(text: str) -> dict[str, Any] | None:
@@ -220,15 +287,67 @@ def _line_of(text: str, part: str) -> int:
 
 
 def framework_version(tree: Tree, entry_path: str, framework: str) -> str | None:
-    """The version of ``framework`` that the files near the entry declare, as text (``1.4.0``); None when they do not say."""
-    return version_of(declared(tree, entry_path), DISTRIBUTIONS.get(framework, (framework,)))
+    """The version of ``framework`` that the files near the entry pin, as text (``1.4.0``), those that are locked first; None where they
+    give no more than a bound."""
+    names = DISTRIBUTIONS.get(framework, (framework,))
+    found = locked(tree, entry_path)
+    return next((found[name] for name in names if name in found), None) or version_of(declared(tree, entry_path), names)
+
+
+def framework_bounds(tree: Tree, entry_path: str, framework: str) -> str:
+    """The bounds that the files near the entry give ``framework`` (``>=1.4,<2``); empty where there are none."""
+    return bounds_of(declared(tree, entry_path), DISTRIBUTIONS.get(framework, (framework,)))
 
 
 def version_of(requirements: Iterable[Requirement], names: Iterable[str]) -> str | None:
-    """The version of the first of ``names`` that is declared with one."""
-    known = list(requirements)
+    """The version of the first of ``names`` that is declared with one, where it is pinned."""
+    found = asked(requirements, names)
+    return found.version if found is not None else None
+
+
+def bounds_of(requirements: Iterable[Requirement], names: Iterable[str]) -> str:
+    """The bounds of the first of ``names`` that is declared with some; empty where it is pinned, or free."""
+    found = asked(requirements, names)
+    return found.bounds if found is not None else ""
+
+
+def asked(requirements: Iterable[Requirement], names: Iterable[str]) -> Requirement | None:
+    """What is declared of the first of ``names`` that is asked for in a version: in the nearest folder, and a pin before a bound there."""
+    known = [each for each in requirements if each.specifier]
     for name in names:
-        for requirement in known:
-            if requirement.name == name and requirement.version is not None:
-                return requirement.version
+        own = [each for each in known if each.name == name]
+        if own:
+            folder = posixpath.dirname(own[0].path)
+            beside = [each for each in own if posixpath.dirname(each.path) == folder]
+            return next((each for each in beside if each.version is not None), own[0])
     return None
+
+
+def locked(tree: Tree, entry_path: str) -> dict[str, str]:
+    """What the lock files (of Poetry, uv, PDM, Pipenv) nearest to the entry say: package to version."""
+    folder = posixpath.dirname(entry_path)
+    while True:
+        found: dict[str, str] = {}
+        for name in ("poetry.lock", "uv.lock", "pdm.lock", "Pipfile.lock"):
+            path = posixpath.join(folder, name)
+            if path in tree.names:
+                found.update(_locked(tree, path))
+        if found or not folder:
+            return found
+        folder = posixpath.dirname(folder)
+
+
+_LOCKED = re.compile(r'^name = "([^"]+)"\nversion = "([^"]+)"', re.MULTILINE)
+_LOCKED_PIPENV = re.compile(r'"([\w.-]+)": \{[^{}]*?"version": "==([^"]+)"', re.DOTALL)
+
+
+def _locked(tree: Tree, path: str) -> dict[str, str]:
+    known = cast("dict[str, dict[str, str]]", tree.memory.setdefault("locked", {}))
+    if path not in known:
+        try:
+            text = tree.read(path).decode("utf-8", "replace").replace("\r\n", "\n")
+        except OSError:
+            text = ""
+        pattern = _LOCKED_PIPENV if path.endswith("Pipfile.lock") else _LOCKED
+        known[path] = {normal(name): version for name, version in pattern.findall(text)}
+    return known[path]

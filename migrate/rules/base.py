@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from migrate.facts.program import Program
     from migrate.facts.redirects import Paths
     from migrate.facts.secrets import Secret
+    from migrate.job.wanted import Wanted
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ class Context:
     paths: Paths
     as_module: bool = False  # started as `python -m package.module`
     beside: tuple[Secret, ...] = ()  # the secrets in files that are no Python
+    wanted: Wanted | None = None  # of the image; None where nothing is known of what stands around the script
 
 
 @dataclass(frozen=True)

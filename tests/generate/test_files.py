@@ -111,9 +111,9 @@ def test_no_dockerfile_where_the_image_has_it_all(tmp_path: Path) -> None:
 
 
 def test_several_entry_points_have_one_folder_and_a_job_each(tmp_path: Path) -> None:
-    (tmp_path / "requirements.txt").write_text("tqdm\n")
+    (tmp_path / "requirements.txt").write_text("einops\n")
     (tmp_path / "b").mkdir()
-    (tmp_path / "b" / "requirements.txt").write_text("pandas==1\n")
+    (tmp_path / "b" / "requirements.txt").write_text("timm==0.9\n")
     write(tmp_path, [entry_point("a/train.py"), entry_point("b/train.py"), entry_point("c/main.py")])
     assert list(document(tmp_path)["job"]) == ["a-train", "b-train", "main"]
     assert job(tmp_path, "b-train")["entry"] == "b/train.py"
@@ -128,7 +128,7 @@ def test_a_module_has_a_runner(tmp_path: Path) -> None:
 
 def test_code_that_gitignore_names_but_the_job_needs_is_sent(tmp_path: Path) -> None:
     (tmp_path / ".gitignore").write_text("lib/\n*.txt\ndata\n")
-    (tmp_path / "requirements.txt").write_text("tqdm\n")
+    (tmp_path / "requirements.txt").write_text("einops\n")
     write(tmp_path, [entry_point(closure=("train.py", "lib/model.py"))])
     assert document(tmp_path)["ignore"][-2:] == ["!/lib/", "!/sagemaker_job/requirements.txt"]
 

@@ -61,7 +61,7 @@ def repo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (root / "input").mkdir()
     (root / "input" / "precious.txt").write_text("x")
     (root / "data" / "big.bin").write_text("x")
-    (root / "requirements.txt").write_text("torch==2.1.0\ntqdm\n")
+    (root / "requirements.txt").write_text("torch==2.1.0\neinops\n")
     (root / ".gitignore").write_text("/data\n*.pth\n")
     other = entry_point("other.py", hyperparameters=(setting("arch", None, required=True),), channels=())
     write(root, [entry_point("tools/train.py"), other])

@@ -113,7 +113,7 @@ def repo(folder: str, text: str) -> dict[str, bytes]:
     """Everything that is generated for a repo in which ``text`` stands wherever a repo's string can stand."""
     root = Path(folder)
     safe = clean(text).replace("\x00", "")
-    (root / "requirements.txt").write_text(f"tqdm\n{safe}\n", encoding="utf-8")
+    (root / "requirements.txt").write_text(f"einops\n{safe}\n", encoding="utf-8")
     (root / ".gitignore").write_text(f"{safe}\n*.pth\n", encoding="utf-8")
     place = Place(f"{text}.py", Span(1, 0, 1, 1))
     entry = entry_point(

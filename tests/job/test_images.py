@@ -41,7 +41,7 @@ def cases() -> tuple[list[dict[str, str | None]], list[str]]:
                     asked.append(case(framework, "eu-west-1", version, image.py_version, "gpu", base))
                     ours.append(image.uri("eu-west-1", "gpu"))
                 continue
-            image = choose(framework, version)
+            image = choose(framework, version, "py2" if table["versions"][version].get("py_versions") == ["py2"] else None)
             newest = version == list(table["versions"])[-1]
             for region in dict(image.registries) if newest else ("eu-west-1",):
                 for processor in image.processors or ("cpu",):
@@ -97,6 +97,7 @@ def test_the_extract_is_that_of_the_sdk(tmp_path: Path, monkeypatch: pytest.Monk
         ("tensorflow", "2.15.0", "tensorflow-training:2.16.2-{processor}-py310"),
         ("keras", "2.12.0", "tensorflow-training:2.12.0-{processor}-py310"),
         ("keras", "3.15.0", "tensorflow-training:2.21.0-{processor}-py312"),
+        ("tensorflow", "1.7.0", "sagemaker-tensorflow-scriptmode:1.11.0-{processor}-py3"),
         ("chainer", "7.8.1", "sagemaker-chainer:5.0.0-{processor}-py3"),
         ("sklearn", "1.2.2", "sagemaker-scikit-learn:1.2-1-cpu-py3"),
         ("xgboost", "1.7.6", "sagemaker-xgboost:1.7-1"),
@@ -160,3 +161,37 @@ def test_processors() -> None:
         "local_cpu": "cpu",
     }
     assert {name: processor_of(name) for name in types} == types
+
+
+@pytest.mark.parametrize(
+    ("bounds", "version"),
+    [(">=1.4", "2.10.0"), (">=1.4,<2", "1.13.1"), ("<1.8", "1.7.1"), ("~=1.9.0", "1.9.1"), (">=99", "2.10.0"), ("no specifier", "2.10.0")],
+)
+def test_a_bound_is_no_pin(bounds: str, version: str) -> None:
+    image = choose("pytorch", bounds=bounds)
+    assert image.version == version
+    assert "no official image" in str(image.note) if bounds == ">=99" else version in str(image.note)
+
+
+def test_the_newest_image_whose_python_suits() -> None:
+    assert choose("pytorch", suits=lambda python: python == "3.8").version == "1.12.1"
+    assert choose("pytorch", suits=lambda python: 0).version == "2.10.0"
+    assert choose("sklearn", suits=lambda python: python == "3.9").version == "1.2-1"
+    assert choose("pytorch", "2.1.0", suits=lambda python: 0).version == "2.1.0"
+
+
+def test_what_an_image_holds_is_known_for_nearly_all() -> None:
+    tables = _tables()["frameworks"]
+    images = [choose(name, version) for name, table in tables.items() if name != "huggingface" for version in table["versions"]]
+    known = [image for image in images if image.contents is not None]
+    assert len(known) > 0.9 * len(images)
+    assert {image.framework for image in known} == set(tables) - {"huggingface"}
+    image = choose("pytorch", "2.6.0")
+    assert image.python == "3.12"
+    assert image.contents is not None
+    assert (image.contents.cuda, image.contents.system) == ("12.6", "ubuntu22.04")
+    assert image.contents.packages["torchvision"] == "0.21.0"
+    assert {"scikit-learn", "joblib", "pyyaml", "opencv-python"} <= image.present
+    assert "build-essential" in image.contents.system_packages
+    assert choose("pytorch", "1.4.0").python == "3.6"
+    assert "tensorflow" in choose("tensorflow", "2.16.2").present

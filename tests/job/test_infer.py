@@ -160,27 +160,27 @@ def test_what_the_image_has_is_not_installed_again() -> None:
         "torchvision",
         "numpy",
         "numpy==1.16.4",
-        "tqdm",
+        "einops",
         "git+https://example.com/x.git",
         "-e .",
         "Pillow",
         "nvidia-cudnn-cu11",
     )
     needed, dropped = missing(lines, choose("pytorch", "2.1.0"))
-    assert needed == ("numpy==1.16.4", "tqdm", "git+https://example.com/x.git", "-e .")
+    assert needed == ("numpy==1.16.4", "einops", "git+https://example.com/x.git", "-e .")
     assert dropped == ("torch==1.1.0", "torchvision", "numpy", "Pillow", "nvidia-cudnn-cu11")
     assert missing(lines, None) == (lines, ())
-    assert missing(("tqdm",), choose("lightning", "2.1.0"))[0] == ("lightning", "tqdm")
+    assert missing(("einops",), choose("lightning", "2.1.0"))[0] == ("lightning", "einops")
     assert missing(("pytorch_lightning==1.4",), choose("lightning", "2.1.0"))[0] == ("pytorch_lightning==1.4",)
 
 
 def test_the_host_of_a_framework_without_image_is_the_one_that_the_repo_pins() -> None:
     job = infer(
-        entry_point(framework="transformers", framework_version="4.28.0"), requirements=("torch==1.13.1 ; python_version > '3'", "tqdm")
+        entry_point(framework="transformers", framework_version="4.28.0"), requirements=("torch==1.13.1 ; python_version > '3'", "einops")
     )
     assert job.image is not None
     assert job.image.version == "1.13.1"
-    assert job.requirements == ("transformers==4.28.0", "tqdm")
+    assert job.requirements == ("transformers==4.28.0", "einops")
 
 
 def test_package_names() -> None:

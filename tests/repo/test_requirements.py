@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from migrate.repo.requirements import declared, framework_version, parse_line
+from migrate.repo.requirements import declared, framework_bounds, framework_version, parse_line
 from migrate.repo.tree import find_files
 
 
@@ -10,7 +10,7 @@ from migrate.repo.tree import find_files
     ("line", "name", "specifier", "version"),
     [
         ("torch==1.4.0", "torch", "==1.4.0", "1.4.0"),
-        ("Scikit_Learn >= 1.0 , < 2  # why", "scikit-learn", ">=1.0,<2", "1.0"),
+        ("Scikit_Learn >= 1.0 , < 2  # why", "scikit-learn", ">=1.0,<2", None),
         ("torch[extra]~=2.1; python_version > '3.8'", "torch", "~=2.1", "2.1"),
         ("torch==1.4.*", "torch", "==1.4.*", "1.4"),
         ("torch==1.7.1+cu110", "torch", "==1.7.1+cu110", "1.7.1+cu110"),
@@ -44,7 +44,13 @@ def test_lines_that_name_no_package(line: str) -> None:
         ("setup.py", "import setuptools\nneeds = ['torch==1.4.0']\nsetuptools.setup(install_requires=needs)\n"),
         ("setup.cfg", "[options]\ninstall_requires =\n    torch==1.4.0\n"),
         ("pyproject.toml", '[project]\ndependencies = ["torch==1.4.0"]\n'),
-        ("pyproject.toml", '[tool.poetry.dependencies]\npython = "^3.8"\ntorch = "^1.4.0"\n'),
+        ("Pipfile", '[packages]\ntorch = "==1.4.0"\n'),
+        ("poetry.lock", '[[package]]\nname = "six"\nversion = "1.0"\n\n[[package]]\nname = "torch"\nversion = "1.4.0"\n'),
+        ("uv.lock", 'version = 1\n[[package]]\nname = "torch"\nversion = "1.4.0"\nsource = { registry = "https://pypi.org/simple" }\n'),
+        ("Pipfile.lock", '{"default": {"torch": {"hashes": ["sha256:0"], "version": "==1.4.0"}}}'),
+        ("Dockerfile", "FROM pytorch/pytorch:1.4.0-cuda10.1-cudnn7-devel\n"),
+        ("Dockerfile", "FROM python:3.8\nARG TORCH=1.4.0\nRUN apt-get update && pip install -U \\\n  torch==${TORCH} six\n"),
+        ("Dockerfile.gpu", "FROM a AS b\nRUN conda install -y -c pytorch pytorch=1.4.0\n"),
         ("pyproject.toml", '[tool.poetry.dependencies]\ntorch = {version = "1.4.0", optional = true}\n'),
     ],
 )
@@ -65,4 +71,40 @@ def test_the_nearest_comes_first_with_its_place(make) -> None:
     assert [(r.path, r.line, r.version) for r in declared(find_files(root), "x/train.py") if r.name == "torch"] == [
         ("x/requirements.txt", 1, "2.0"),
         ("requirements.txt", 3, "1.0"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "bounds"),
+    [
+        ("requirements.txt", "torch>=1.4\n", ">=1.4"),
+        ("requirements.txt", "torch >= 1.4, < 2 # old\n", ">=1.4,<2"),
+        ("pyproject.toml", '[tool.poetry.dependencies]\ntorch = "^1.4.0"\n', ">=1.4.0,<2"),
+        ("pyproject.toml", '[tool.poetry.dependencies]\ntorch = "~1.4"\n', ">=1.4,<1.5"),
+        ("pyproject.toml", '[tool.poetry.dependencies]\ntorch = "^0.4.1"\n', ">=0.4.1,<0.5"),
+        ("setup.py", "from setuptools import setup\nsetup(install_requires=['torch>=1.4'])\n", ">=1.4"),
+        ("environment.yml", "dependencies:\n- pytorch>=1.4\n", ">=1.4"),
+    ],
+)
+def test_a_bound_is_no_pin(make, path: str, text: str, bounds: str) -> None:
+    tree = find_files(make({path: text, "train.py": ""}))
+    assert framework_version(tree, "train.py", "pytorch") is None
+    assert framework_bounds(tree, "train.py", "pytorch") == bounds
+
+
+def test_a_pin_beside_a_bound_wins_and_a_lock_beats_both(make) -> None:
+    files = {"setup.py": "setup(install_requires=['torch>=1.2'])", "requirements.txt": "torch==1.7.1\n", "train.py": ""}
+    assert framework_version(find_files(make(files)), "train.py", "pytorch") == "1.7.1"
+    files["poetry.lock"] = '[[package]]\nname = "torch"\nversion = "1.8.0"\n'
+    assert framework_version(find_files(make(files)), "train.py", "pytorch") == "1.8.0"
+
+
+def test_conda_lists_are_told_from_those_of_pip(make) -> None:
+    text = "dependencies:\n  - python=3.8\n  - opencv=4.5\n  - pip:\n    - tqdm==4.60\n  - scipy=1.7.1=py38\n"
+    found = declared(find_files(make({"environment.yml": text, "train.py": ""})), "train.py")
+    assert [(each.plain, each.conda) for each in found] == [
+        ("python==3.8.*", True),
+        ("opencv-python==4.5.*", True),
+        ("tqdm==4.60", False),
+        ("scipy==1.7.1", True),
     ]

@@ -1,0 +1,112 @@
+"""What a script wants of its image, from its code and the files around it, and the official image that this comes to."""
+
+from __future__ import annotations
+
+import functools
+import importlib.resources
+import re
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, cast
+
+from migrate.facts.libraries import Library, libraries
+from migrate.facts.used import Use, uses
+from migrate.job.images import Image
+from migrate.job.model import Needs
+from migrate.job.requirements import Split, read_requirements, split
+from migrate.repo.requirements import DISTRIBUTIONS, bounds_of
+from migrate.repo.surroundings import Surroundings, look_around
+
+if TYPE_CHECKING:
+    from migrate.facts.program import Program
+    from migrate.repo.entries import Entry
+    from migrate.repo.tree import Tree
+
+_CHOOSES = {"keras": "tensorflow", "transformers": "pytorch", "lightning": "pytorch", "accelerate": "pytorch", "jax": "pytorch"}
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What one entry point wants. ``requirements`` are the lines of its requirements.txt; ``versions`` the uses of names that only some
+    versions of the framework have, each with these versions."""
+
+    framework: str
+    version: str | None
+    surroundings: Surroundings = Surroundings()
+    libraries: dict[str, Library] = field(default_factory=dict)
+    requirements: tuple[str, ...] = ()
+    versions: tuple[tuple[Use, str], ...] = ()
+
+    @cached_property
+    def told(self) -> Needs:
+        """The same as plain data, as the entry point carries it."""
+        around = self.surroundings
+        return Needs(
+            bounds=self._bounds(),
+            modules=tuple(sorted(self.libraries)),
+            declared=tuple(dict.fromkeys(each.plain for each in around.declared if _is_for_pip(each.name, each.conda))),
+            conda=tuple(dict.fromkeys(each.plain for each in around.declared if each.conda)),
+            python=around.python.value if around.python is not None else "",
+            apt=around.apt,
+        )
+
+    @cached_property
+    def image(self) -> Image | None:
+        """The official image; None where there is none for the framework."""
+        from migrate.job.infer import image_of
+
+        return image_of(self.framework, self.version, self.told, self.requirements, [])
+
+    @cached_property
+    def split(self) -> Split:
+        """What the image lacks, and what it has."""
+        needs = self.told
+        return split(self.requirements or needs.declared, self.image, needs.modules, (*needs.declared, *needs.conda))
+
+    def _bounds(self) -> str:
+        """The bounds that are declared; where there are none and no version either, those that the code gives by what it uses."""
+        declared = bounds_of(self.surroundings.declared, DISTRIBUTIONS.get(_CHOOSES.get(self.framework, self.framework), ()))
+        if self.version is not None:
+            return declared
+        lowest = max((versions for _, versions in self.versions if versions.startswith(">=")), key=_numbers, default="")
+        below = next((versions for _, versions in self.versions if versions.startswith("<")), "")
+        if not declared:
+            return below  # the newest image has what is new
+        known = re.search(r">=\s*([\d.]+)", declared)
+        return declared if known is not None and _numbers(known.group(1)) >= _numbers(lowest) else f"{declared},{lowest}".rstrip(",")
+
+
+def _is_for_pip(name: str, conda: bool) -> bool:
+    return not conda and name not in ("python", "pip")
+
+
+def _numbers(versions: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in versions.lstrip("<>=").split(".") if part.isdigit())
+
+
+def wanted(tree: Tree, entry: Entry, program: Program) -> Wanted:
+    """What ``entry`` wants of its image. Reads the files around it, each once."""
+    known = cast("dict[str, tuple[str, ...]]", tree.memory.setdefault("requirements.txt", {}))
+    folder = entry.path.rpartition("/")[0]
+    if folder not in known:
+        known[folder] = read_requirements(tree.root, entry.path)
+    found = {name: each for name, each in libraries(program).items() if not _may_be_local(tree, name)}
+    chooses = _CHOOSES.get(entry.framework, entry.framework)
+    table = {name: versions for name, (framework, versions) in api().items() if framework == chooses}
+    versions = tuple((use, table[use.name]) for use in uses(program, table)) if table else ()
+    return Wanted(entry.framework, entry.framework_version, look_around(tree, entry.path), found, known[folder], versions)
+
+
+def _may_be_local(tree: Tree, name: str) -> bool:
+    """Whether a file of the repository has that name, wherever it stands: a script may find it by a path that it puts together."""
+    from migrate.job.distributions import distributions_of
+
+    return name in tree.modules and not distributions_of(name)
+
+
+@functools.cache
+def api() -> dict[str, tuple[str, str]]:
+    """name -> (framework, versions that have it)."""
+    text = importlib.resources.files("migrate.job").joinpath("data/api.txt").read_text("utf-8")
+    lines = [line.split() for line in text.splitlines() if line and not line.startswith("#")]
+    return {name: (framework, versions) for name, framework, versions in lines}
