@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from migrate.repo.ec2.machines import INSTANCE_TYPE, Leaf, Settings, machine, shorthand
 from migrate.repo.ec2.model import Fact, Habit, Machine, Transfer
+from migrate.repo.ec2.starts import is_hollow
 from migrate.repo.ec2.words import Word
 
 Said = Transfer | Machine | Habit | tuple[str, Fact[str]]
@@ -69,7 +70,8 @@ def transfer(first: Word, second: Word, by: str, path: str, line: int, folder: s
     s3, local = (first, second) if into else (second, first)
     if local.text == "-":
         return None
-    return Transfer(s3.text, local.text, into, recursive, path, line, by, not (s3.open or local.open), folder)
+    complete = not (s3.open or local.open or is_hollow(s3.text) or is_hollow(local.text))
+    return Transfer(s3.text, local.text, into, recursive, path, line, by, complete, folder)
 
 
 def _is_bucket(word: Word) -> bool:
@@ -102,6 +104,8 @@ def _machine(options: Mapping[str, list[Word]], by: str, path: str, line: int, s
             user_data = _user_data(values, by, path, line)
             continue
         settings[name] = [_setting(value, line, read) for value in values]
+    if "--instance-market-options" in settings:
+        spot = True  # there is no other market; where its file is not at hand, nothing else says so
     made = machine(settings, by, path, line, spot=spot, user_data=user_data)
     types = tuple(fact for fact in made.instance_types if INSTANCE_TYPE.fullmatch(fact.value) or "$" in fact.value)
     return replace(made, instance_types=types)

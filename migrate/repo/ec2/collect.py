@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import posixpath
 import re
 from collections.abc import Collection, Sequence
@@ -73,6 +74,8 @@ class Collector:
     order: list[Command | Transfer] = field(default_factory=list)
     """Starts and transfers of the text that is being followed, in the order in which it comes to them."""
     texts: int = 0
+    panes: dict[str, State] = field(default_factory=dict)
+    """Windows of tmux and screen that it types into."""
     called: set[object] = field(default_factory=set)
     """Scripts that were followed for it already, with all that they depend on."""
 
@@ -80,11 +83,12 @@ class Collector:
         """The text of a file of the tree, read once; None where it cannot be read or is none."""
         if path not in self.sources:
             try:
-                data = self.tree.read(path)
+                long = os.path.getsize(os.path.join(self.tree.root, path)) > LONGEST
+                data = b"\0" if long else self.tree.read(path)
             except OSError as error:
                 self.problems.append(Problem(path, 1, f"cannot be read: {error.strerror}"))
                 data = b"\0"
-            text = None if b"\0" in data[:4096] or len(data) > LONGEST else data.decode("utf-8", "replace")
+            text = None if b"\0" in data[:4096] else data.decode("utf-8", "replace")
             self.sources[path] = text.removeprefix("\ufeff") if text is not None else None
         return self.sources[path]
 
@@ -108,15 +112,29 @@ class Collector:
     def follow(self, path: str, text: str, line: int = 1, state: State | None = None, around: Around | None = None) -> None:
         """Follows shell text that stands in ``path`` from ``line`` on, as a whole of its own: what it moves out after a start is that
         start's."""
-        self.order, self.texts, self.called = [], 0, set()
+        self.begin()
         self.shell(path, text, line, state or State(), around or Around())
-        self._join()
+        self.end()
+
+    def begin(self) -> None:
+        """Texts that are followed from now on are run one after the other, until :meth:`end`."""
+        self.order, self.texts, self.called, self.panes = [], 0, set(), {}
+
+    def end(self) -> None:
+        """What was followed stands together: says of each transfer which starts stand before and after it."""
+        for at, moved in enumerate(self.order):
+            if isinstance(moved, Transfer):
+                earlier = tuple(dict.fromkeys(each.entry for each in self.order[:at] if isinstance(each, Command)))
+                later = tuple(dict.fromkeys(each.entry for each in self.order[at:] if isinstance(each, Command)))
+                place = self.transfers.index(moved)
+                self.transfers[place] = replace(moved, after=earlier, before=later)
+        self.order = []
 
     def follow_script(self, path: str) -> None:
         """Follows a shell script of the tree from its beginning."""
-        self.order, self.texts, self.called = [], 0, set()
+        self.begin()
         self.script(path, State(), Around())
-        self._join()
+        self.end()
 
     def shell(self, path: str, text: str, line: int, state: State, around: Around) -> None:
         """The same as a part of what is being followed."""
@@ -152,6 +170,8 @@ class Collector:
     # One command
 
     def _command(self, ran: Ran, path: str, around: Around) -> None:
+        if path.lower().rpartition("/")[2].startswith("readme"):
+            ran = replace(ran, words=tuple(map(_readers, ran.words)))
         inner = unwrap(ran.words)
         around = _within(around, ran, inner)
         state = ran.state.copy()
@@ -164,6 +184,8 @@ class Collector:
         if inner.text is not None:
             if not inner.text.text.strip():
                 return
+            if inner.pane is not None:  # what was typed into this window before still holds
+                state = self.panes.setdefault(inner.pane, state)
             state.arguments = inner.words[1:] or None
             self.shell(path, inner.text.text, ran.line, state, around)
         elif inner.script is not None:
@@ -195,7 +217,7 @@ class Collector:
             self._aws(words, ran, path, state)
         elif name in {"s5cmd", "s3cmd"}:
             moved = aws.other_transfers(words, path, ran.line, state.folder)
-            self._add_transfer(moved)
+            self.add_transfer(moved)
         elif name in {"echo", "printf"}:
             self._echo(words, ran, path, state, around)
         elif (mounted := mounts.mount(words, path, ran.line)) is not None:
@@ -216,10 +238,10 @@ class Collector:
         unset = dict.fromkeys(name for word in start.argv for name in word.open)
         made = Command(
             filled(hidden(ran.text)),
-            tuple(filled(word) for word in _shown(start.argv)),
+            tuple(_shown(start.argv)),
             path,
             ran.line,
-            not unset and not any(is_hollow(filled(word.text)) for word in start.argv),
+            not unset and not any(is_hollow(word.text) for word in start.argv),
             tuple((name, "" if is_secret(name, value) else value) for name, value in environment.items()),
             launcher,
             start.as_module,
@@ -243,7 +265,7 @@ class Collector:
 
         for said in aws.aws(words, path, ran.line, state.folder, hidden(ran.text), read):
             if isinstance(said, Transfer):
-                self._add_transfer(said)
+                self.add_transfer(said)
             elif isinstance(said, Machine):
                 self.machines.append(said)
             elif isinstance(said, Habit):
@@ -251,7 +273,7 @@ class Collector:
             else:
                 (self.regions if said[0] == "region" else self.roles).append(said[1])
 
-    def _add_transfer(self, moved: Transfer | None) -> None:
+    def add_transfer(self, moved: Transfer | None) -> None:
         if moved is not None:
             self.transfers.append(moved)
             self.order.append(moved)
@@ -286,14 +308,11 @@ class Collector:
             self.schedules.append(Schedule(found[1].strip(), hidden(command), path, number))
             self.shell(path, command, number, state.copy(), replace(around, detached="cron", depth=around.depth + 1))
 
-    def _join(self) -> None:
-        """Says of each transfer which starts stand before and after it."""
-        for at, moved in enumerate(self.order):
-            if isinstance(moved, Transfer):
-                earlier = tuple(dict.fromkeys(each.entry for each in self.order[:at] if isinstance(each, Command)))
-                later = tuple(dict.fromkeys(each.entry for each in self.order[at:] if isinstance(each, Command)))
-                place = self.transfers.index(moved)
-                self.transfers[place] = replace(moved, after=earlier, before=later)
+
+def _readers(word: Word) -> Word:
+    """A word of a README, with what its reader has to fill in as it stands there, and open."""
+    text = filled(word.text)
+    return word if text == word.text else Word(text, (*word.open, text))
 
 
 def _seen_from(folder: str, path: str, inside: str) -> str:

@@ -12,13 +12,21 @@ from migrate.repo.ec2.secrets import is_secret
 
 INSTANCE_TYPE = re.compile(r"[a-z][a-z0-9-]{0,8}\d[a-z0-9-]*\.(?:\d{0,3}x?large|metal(?:-\d+xl)?|nano|micro|small|medium)")
 
+_COUNTS = ("maxcount", "instancecount", "totaltargetcapacity", "targetcapacity", "desiredcapacity", "count", "mincount")
+
 
 @dataclass(frozen=True)
 class Leaf:
-    """A plain value on a line. ``text`` is as it is written where nothing gives its value."""
+    """A plain value on a line. ``text`` is as it is written where nothing gives its value; ``path`` is empty for the file that is read.
+
+    ``offset`` is the number of lines after which a text of several lines begins; ``known`` the variables given with a ``file://``.
+    """
 
     text: str
     line: int
+    path: str = ""
+    offset: int = 0
+    known: tuple[tuple[str, str], ...] = ()
 
 
 Settings = Union[Leaf, "Mapping[str, Settings]", "Sequence[Settings]"]
@@ -62,7 +70,7 @@ def machine(settings: Settings, by: str, path: str, line: int, *, spot: bool | N
 
     def every(*names: str) -> tuple[Fact[str], ...]:
         found = (leaf for value in find(settings, *names) for leaf in leaves(value))
-        return tuple(dict.fromkeys(Fact(leaf.text, path, leaf.line, by) for leaf in found))
+        return tuple(dict.fromkeys(Fact(leaf.text, leaf.path or path, leaf.line, by) for leaf in found))
 
     price = first("spotprice", "maxprice", "spotmaxprice", "spotmaxpricepercentageoverlowestprice")
     return Machine(
@@ -70,7 +78,7 @@ def machine(settings: Settings, by: str, path: str, line: int, *, spot: bool | N
         path,
         line,
         instance_types=every("instancetype", "instancetypes"),
-        count=_whole(first("maxcount", "instancecount", "totaltargetcapacity", "targetcapacity", "desiredcapacity", "count", "mincount")),
+        count=next((found for name in _COUNTS if (found := _whole(first(name))) is not None), None),
         ami=first("imageid", "ami"),
         spot=_spot(settings, by, path, line, spot, price),
         max_price=price,
@@ -89,13 +97,13 @@ def machine(settings: Settings, by: str, path: str, line: int, *, spot: bool | N
 def _spot(settings: Settings, by: str, path: str, line: int, said: bool | None, price: Fact[str] | None) -> Fact[bool] | None:
     for value in find(settings, "markettype", "instancelifecycle", "capacitytype"):
         for leaf in leaves(value):
-            return Fact(leaf.text.lower() == "spot", path, leaf.line, by)
+            return Fact(leaf.text.lower() == "spot", leaf.path or path, leaf.line, by)
     for value in find(settings, "defaulttargetcapacitytype"):
         for leaf in leaves(value):
-            return Fact(leaf.text.lower() == "spot", path, leaf.line, by)
+            return Fact(leaf.text.lower() == "spot", leaf.path or path, leaf.line, by)
     for value in find(settings, "ondemandpercentageabovebasecapacity"):
         for leaf in leaves(value):
-            return Fact(leaf.text == "0", path, leaf.line, by)
+            return Fact(leaf.text == "0", leaf.path or path, leaf.line, by)
     if said is not None:
         return Fact(said, path, line, by)
     asked = next(iter(find(settings, "spotoptions", "spotmarketoptions", "spotspecification")), None)
@@ -109,7 +117,7 @@ def _profile(settings: Settings, by: str, path: str) -> Fact[str] | None:
         inner = [*find(value, "name", "arn")] if not isinstance(value, Leaf) else [value]
         for each in inner or [value]:
             for leaf in leaves(each):
-                return Fact(leaf.text, path, leaf.line, by)
+                return Fact(leaf.text, leaf.path or path, leaf.line, by)
     return None
 
 
@@ -130,7 +138,7 @@ def _tags(settings: Settings, by: str, path: str) -> Iterator[tuple[str, Fact[st
         for name, leaf in _pairs(value):
             if name and name not in seen and not is_secret(name, leaf.text):
                 seen.add(name)
-                yield name, Fact(leaf.text, path, leaf.line, by)
+                yield name, Fact(leaf.text, leaf.path or path, leaf.line, by)
 
 
 def _pairs(value: Settings) -> Iterator[tuple[str, Leaf]]:

@@ -289,7 +289,7 @@ class Ec2Side:
             ("instance type", first_types),
             ("spot", (Fact(str(fact.value).lower(), fact.path, fact.line, fact.by) for fact in self.spot)),
             ("region", self.all_regions),
-            ("role", self.all_roles),
+            ("role", _there(machine.profile for machine in self.machines)),
             ("volume size", (Fact(str(fact.value), fact.path, fact.line, fact.by) for fact in self.volumes)),
             ("image", _there(machine.ami for machine in self.machines)),
         ]

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 from migrate.repo.ec2.collect import SHELL, Around, Collector
-from migrate.repo.ec2.model import Command, Ec2Side, Fact, Schedule
+from migrate.repo.ec2.model import Command, Ec2Side, Fact, Schedule, Transfer
 from migrate.repo.ec2.secrets import is_secret
 from migrate.repo.ec2.words import State, Word
 from migrate.repo.entries import Entry
 from migrate.repo.tree import Tree
 
 T = TypeVar("T")
+_PYTHON = re.compile(rb"boto3|run-instances|aws[ '\",]+(?:s3|ec2)\b|hooks\.slack\.com|SLACK_|slack_sdk|slackclient|request-spot")
+_STACK = re.compile(r"cfn|cloudformation|stack|template|infra|fleet|launch|ec2|instance|deploy|aws")  # names of JSON that may be a template
 
 
 def read_ec2(tree: Tree, entries: Iterable[Entry] = ()) -> Ec2Side:
@@ -24,6 +27,8 @@ def read_ec2(tree: Tree, entries: Iterable[Entry] = ()) -> Ec2Side:
         reader = _reader(path)
         if reader is not None:
             reader(collector, path)
+    _python(collector)
+    _terraform(collector, sorted(path for path in tree.files if path.endswith((".tf", ".tfvars")) and _is_loaded(path)))
     return _side(collector)
 
 
@@ -50,6 +55,14 @@ def _reader(path: str) -> Callable[[Collector, str], None] | None:
         return _crontab
     if extension in {".service", ".timer"}:
         return _unit
+    if name.startswith("dockerfile") or extension == ".dockerfile":
+        return _dockerfile
+    if extension in {".yml", ".yaml"} and re.match(r"(?:docker-)?compose\b", name):
+        return _compose
+    if extension in {".yml", ".yaml", ".template", ".cfn"} or (extension == ".json" and _STACK.search(path.lower())):
+        return _template
+    if re.search(r"user-?_?data|cloud-?init", name) and extension in {".txt", ".tpl", ".tftpl", ".cfg"}:
+        return _user_data
     if "fstab" in name and extension in {"", ".txt", ".conf", ".fstab"}:
         return _fstab
     return None
@@ -69,6 +82,9 @@ def _readme(collector: Collector, path: str) -> None:
 def _script(collector: Collector, path: str) -> None:
     text = collector.source(path)
     if text is None or not collector.is_worth(text):
+        return
+    if re.match(r"#cloud-config|MIME-Version|Content-Type", text):
+        _user_data(collector, path)
         return
     head = text.split("\n", 1)[0]
     if head.startswith("#!") and re.search(r"python|perl|ruby|node|awk", head):
@@ -112,6 +128,40 @@ def _unit(collector: Collector, path: str) -> None:
         collector.schedules.append(Schedule(when, found.starts or posixpath.splitext(posixpath.basename(path))[0] + ".service", path, line))
 
 
+def _dockerfile(collector: Collector, path: str) -> None:
+    text = collector.source(path)
+    if text is not None:
+        from migrate.repo.ec2 import docker
+
+        docker.dockerfile(collector, path, text)
+
+
+def _compose(collector: Collector, path: str) -> None:
+    text = collector.source(path)
+    if text is not None:
+        from migrate.repo.ec2 import docker
+
+        docker.compose(collector, path, text)
+
+
+def _template(collector: Collector, path: str) -> None:
+    text = collector.source(path)
+    if text is not None and "AWS::" in text and "Resources" in text:
+        from migrate.repo.ec2 import cloudformation
+
+        cloudformation.read(collector, path, text)
+    elif text is not None and text.startswith("#cloud-config"):
+        _user_data(collector, path)
+
+
+def _user_data(collector: Collector, path: str) -> None:
+    text = collector.source(path)
+    if text is not None:
+        from migrate.repo.ec2 import userdata
+
+        userdata.follow(collector, path, text)
+
+
 def _fstab(collector: Collector, path: str) -> None:
     from migrate.repo.ec2 import mounts
 
@@ -120,10 +170,36 @@ def _fstab(collector: Collector, path: str) -> None:
         collector.mounts += mounts.fstab(text, path)
 
 
+def _python(collector: Collector) -> None:
+    """Modules with a word of boto3 or the AWS CLI: the others are not parsed for this."""
+    for path in collector.tree.python_files:
+        try:
+            source = collector.tree.read(path)
+        except OSError:
+            continue  # told where modules are looked for
+        if _PYTHON.search(source):
+            from migrate.repo.ec2 import python
+
+            python.read(collector, path, source)
+
+
+def _is_loaded(path: str) -> bool:
+    """Whether Terraform reads the file without being told."""
+    name = posixpath.basename(path)
+    return name.endswith((".tf", ".auto.tfvars")) or name == "terraform.tfvars"
+
+
+def _terraform(collector: Collector, paths: Sequence[str]) -> None:
+    if any(path.endswith(".tf") for path in paths):
+        from migrate.repo.ec2 import terraform
+
+        terraform.read(collector, paths)
+
+
 def _side(collector: Collector) -> Ec2Side:
     return Ec2Side(
         starts=_best(collector.starts),
-        transfers=_once(collector.transfers),
+        transfers=_joined(collector.transfers),
         mounts=_once(collector.mounts),
         machines=_once(collector.machines),
         images=_once(collector.images),
@@ -138,6 +214,17 @@ def _side(collector: Collector) -> Ec2Side:
 
 def _once(facts: Iterable[T]) -> tuple[T, ...]:
     return tuple(dict.fromkeys(facts))
+
+
+def _joined(transfers: Iterable[Transfer]) -> tuple[Transfer, ...]:
+    """Each transfer once, with all starts that were met around it, from whichever script it was come to."""
+    found: dict[tuple[object, ...], Transfer] = {}
+    for each in transfers:
+        key = (each.s3, each.local, each.into, each.path, each.line)
+        other = found.get(key, each)
+        before, after = (dict.fromkeys((*other.before, *each.before)), dict.fromkeys((*other.after, *each.after)))
+        found[key] = replace(other, before=tuple(before), after=tuple(after), folder=other.folder or each.folder)
+    return tuple(found.values())
 
 
 def _best(starts: Iterable[Command]) -> tuple[Command, ...]:
