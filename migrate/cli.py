@@ -240,6 +240,27 @@ def verify_command(
     raise typer.Exit(verifying.exit_code(reports))
 
 
+@app.command("doctor")
+def doctor_command(
+    path: Where = Path("."),
+    format: Annotated[str, typer.Option("--format", metavar="text|json")] = "text",
+    output: Output = None,
+) -> None:
+    """Is this machine, and this AWS account, ready for the job? Changes nothing."""
+    from migrate.doctor.examine import as_json, examine, exit_code, show
+    from migrate.repo.tree import find_files
+
+    if format not in ("text", "json"):
+        raise UserError(f"--format {format}: text or json")
+    found = examine(find_files(path).root)
+    if format == "json":
+        text, checks = as_json(found)
+        _write(text, output)
+    else:
+        checks = show(found, _console(output=output))
+    raise typer.Exit(exit_code(checks))
+
+
 @app.command("rules")
 def rules_command(
     code: Annotated[str | None, typer.Argument(metavar="[CODE]", help="A rule's code or name.", show_default=False)] = None,
@@ -343,10 +364,14 @@ def _write(text: str, output: Path | None) -> None:
         raise UserError(f"--output {output}: {error.strerror}") from error
 
 
-def _console(stderr: bool = False) -> Console:
+def _console(stderr: bool = False, output: Path | None = None) -> Console:
     from rich.console import Console
 
-    return Console(soft_wrap=True, highlight=False, stderr=stderr)
+    try:
+        file = None if output is None else output.open("w", encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"--output {output}: {error.strerror}") from error
+    return Console(soft_wrap=True, highlight=False, stderr=stderr, file=file)
 
 
 def _progress(what: str) -> Any:

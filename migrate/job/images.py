@@ -124,6 +124,24 @@ class Image:
         return f"{account}.dkr.{host(region)}/{self.name.replace('{processor}', processor)}"
 
 
+def address(name: str, region: str, processor: str) -> str:
+    """The whole address of an official image that is named as job.toml has it: ``repository:tag``, maybe with ``{processor}``.
+
+    Raises:
+        NoImage: there is no official image of that repository, or none in that region.
+    """
+    repository = name.partition(":")[0]
+    for framework in _tables()["frameworks"].values():
+        for version in framework["versions"].values():
+            for entry in version.get("by_base", {"": version}).values():
+                if entry.get("repository") == repository:
+                    account = dict(_registries(entry["registries"])).get(region)
+                    if account is None:
+                        raise NoImage(f"{repository} is not published in {region}")
+                    return f"{account}.dkr.{host(region)}/{name.replace('{processor}', processor)}"
+    raise NoImage(f"{repository} is no official image")
+
+
 def host(region: str) -> str:
     """The registry's host name in ``region``, after the account: ``ecr.us-east-1.amazonaws.com``."""
     suffix = next((suffix for prefix, suffix in SUFFIXES if region.startswith(prefix)), "amazonaws.com")

@@ -1,0 +1,1 @@
+"""Whether this machine, and this AWS account, is ready for the job."""
