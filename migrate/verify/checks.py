@@ -27,6 +27,7 @@ _HINTS = {
     "CUDA": "no GPU is used here: choose the device by torch.cuda.is_available() or SM_NUM_GPUS, or give --hp",
 }
 _OTHER_PYTHON = "--install makes an environment of the job's packages for it; --python FILE takes another one"
+_MUCH_OUTPUT = 100 << 20  # bytes
 _MOST = 50  # lines of evidence that one check carries
 
 
@@ -147,6 +148,7 @@ def judge(
         _outside(seen),
         artifacts.check(seen),
         _survivors(seen),
+        _output(seen),
         _habits(seen),
     ]
     return [check for check in out if check.message]
@@ -270,6 +272,17 @@ def _told(event: Mapping[str, Any]) -> str:
     if event["kind"] == "metadata":
         return f"asks the EC2 metadata address {event['path']}"
     return f"{event['verb']} stopped: {event['path']}"
+
+
+def _output(seen: Seen) -> Check:
+    """How much it prints: CloudWatch keeps it all, and a job that fails for want of disk says nothing at all."""
+    size = seen.run.output_bytes
+    if size < _MUCH_OUTPUT:
+        return Check("output", seen.run.style, "pass", "")
+    text = f"{size / 2**30:.1f} GiB were printed; the log here has the beginning and the end"
+    return Check(
+        "output", seen.run.style, "note", text, advice="print less: CloudWatch takes and bills every line, and a reader finds none"
+    )
 
 
 def _survivors(seen: Seen) -> Check:

@@ -276,7 +276,7 @@ def test_a_child_that_ends_with_its_parent(repo: Repo, engine: str) -> None:
 
 @BOTH
 def test_a_flood_of_output(repo: Repo, engine: str) -> None:
-    script = GOOD + "block = b'x' * 999 + b'\\n'\nfor _ in range(100_000):\n    os.write(1, block)\nprint('the last line')\nsys.exit(1)\n"
+    script = GOOD + "block = b'x' * 999 + b'\\n'\nfor _ in range(110_000):\n    os.write(1, block)\nprint('the last line')\nsys.exit(1)\n"
     report = repo.verify(script, engine=engine)
     run = contract_run(report)
     assert run.output_bytes > 100_000_000 and run.tail[-1] == "the last line" and run.log is not None

@@ -13,6 +13,7 @@ _CLASSES = {"ImageFolder": "root", "flow_from_directory": "directory", "image_da
 _IDX = ("MNIST", "FashionMNIST", "KMNIST")  # torchvision keeps each below NAME/raw, and checks no digest of them
 _DIGESTS = ("CIFAR10", "CIFAR100", "SVHN", "STL10", "Caltech101")  # torchvision takes only the real ones
 IMAGES = (".png", ".jpg", ".jpeg", ".ppm", ".bmp")
+_TABLES = ("read_csv", "read_table", "DictReader", "scan_csv")  # readers that know columns by their names
 _KNOWN = (".csv", ".tsv", ".txt", *IMAGES)
 
 
@@ -29,6 +30,7 @@ class Shape:
     header: bool = True
     suffix: str = ".png"  # of images
     refused: list[str] = field(default_factory=list)
+    named: bool = False  # whether anything reads a table by the names of its columns
 
 
 def shape_of(sources: Iterable[tuple[str, bytes]], default: str | None) -> Shape:
@@ -40,6 +42,8 @@ def shape_of(sources: Iterable[tuple[str, bytes]], default: str | None) -> Shape
         except (SyntaxError, ValueError):
             continue
         _Reader(out, default or "").read(tree)
+    if not out.named:
+        out.columns = []  # then what looks like one is the key of a dictionary
     for name in ("classes", "idx", "cifar", "files", "columns", "refused"):
         setattr(out, name, list(dict.fromkeys(getattr(out, name))))
     return out
@@ -80,6 +84,7 @@ class _Reader:
                 self.shape.columns += [
                     item.value for item in word.value.elts if isinstance(item, ast.Constant) and isinstance(item.value, str)
                 ]
+        self.shape.named = self.shape.named or name in _TABLES
         if name in ("loadtxt", "genfromtxt"):
             self.shape.header = any(word.arg in ("skiprows", "skip_header", "names") for word in node.keywords)
 

@@ -80,6 +80,12 @@ def test_a_table_without_names(tmp_path: Path) -> None:
     assert {len([float(cell) for cell in row]) for row in csv.reader((tmp_path / "part1.csv").read_text().splitlines())} == {5}
 
 
+def test_keys_of_dictionaries_are_no_columns(tmp_path: Path) -> None:
+    source = "table = np.loadtxt(os.path.join(args.data, 'roads.csv'), delimiter=',', skiprows=1)\nstate['model'] = table[:, 3]"
+    made(tmp_path, source)
+    assert (tmp_path / "roads.csv").read_text().splitlines()[0] == "column0,column1,column2,column3"
+
+
 def test_texts(tmp_path: Path) -> None:
     assert made(tmp_path, "words(os.path.join(args.data, 'wiki/train.txt'))") == ["wiki/train.txt"]
     assert len((tmp_path / "wiki" / "train.txt").read_text().splitlines()) == 96
