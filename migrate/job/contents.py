@@ -28,6 +28,7 @@ _BROUGHT = {
     "torchvision": "numpy pillow",
     "torch": "filelock jinja2 networkx sympy typing-extensions",
 }
+_OWN = {"pytorch": "torch", "sklearn": "scikit-learn"}
 _SAME = {"tensorflow-gpu": "tensorflow", "tensorflow-cpu": "tensorflow"}
 
 
@@ -56,6 +57,7 @@ def contents_of(framework: str, version: str) -> Contents | None:
         packages[_SAME.get(name, name)] = packages.get(name) or number or None
         if name.startswith("mxnet-"):
             packages["mxnet"] = number or None
+    packages.setdefault(_OWN.get(framework, framework), None)
     for name in list(packages):
         for brought in _BROUGHT.get(name, "").split():
             packages.setdefault(brought, None)

@@ -90,18 +90,21 @@ def wanted(tree: Tree, entry: Entry, program: Program) -> Wanted:
     folder = entry.path.rpartition("/")[0]
     if folder not in known:
         known[folder] = read_requirements(tree.root, entry.path)
-    found = {name: each for name, each in libraries(program).items() if not _may_be_local(tree, name)}
+    found = {name: each for name, each in libraries(program).items() if not _may_be_local(tree, each)}
     chooses = _CHOOSES.get(entry.framework, entry.framework)
     table = {name: versions for name, (framework, versions) in api().items() if framework == chooses}
     versions = tuple((use, table[use.name]) for use in uses(program, table)) if table else ()
     return Wanted(entry.framework, entry.framework_version, look_around(tree, entry.path), found, known[folder], versions)
 
 
-def _may_be_local(tree: Tree, name: str) -> bool:
-    """Whether a file of the repository has that name, wherever it stands: a script may find it by a path that it puts together."""
+def _may_be_local(tree: Tree, library: Library) -> bool:
+    """Whether a file of the repository may be meant, wherever it stands: a script may find it by a path that it puts together."""
     from migrate.job.distributions import distributions_of
 
-    return name in tree.modules and not distributions_of(name)
+    if library.name not in tree.modules:
+        return False
+    ends = tuple(f"/{path}{end}" for dotted in library.dotted if (path := dotted.replace(".", "/")) for end in (".py", "/__init__.py"))
+    return not distributions_of(library.name) or any(f"/{path}".endswith(ends) for path in tree.python_files)
 
 
 @functools.cache

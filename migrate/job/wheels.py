@@ -29,6 +29,12 @@ def why_no_wheel(package: str, version: str, python: str | None) -> str | None:
     return f"{package} {version} has no wheel for Python {python}: there are {first} to {last}"
 
 
+def last_wheel(package: str, python: str | None) -> str | None:
+    """The last version of ``package`` that pip finds a wheel of for ``python``; None where the table has none."""
+    found: str | None = _extract()["packages"].get(package, {}).get(python, [None, None])[1]
+    return found
+
+
 @functools.cache
 def _extract() -> Any:
     return json.loads(importlib.resources.files("migrate.job").joinpath("data/wheels.json").read_text("utf-8"))

@@ -46,7 +46,7 @@ def look_around(tree: Tree, entry_path: str) -> Surroundings:
         every,
         Told(python.specifier, python.path, python.line) if python is not None else _python_of_files(tree, entry_path),
         next(_cuda(every, bases), None),
-        next((told for base in bases if (told := _system(*base)) is not None), None),
+        next((told for base in bases if (told := system_of(*base)) is not None), None),
         tuple(dict.fromkeys(each.word for _, text in files for each in dockerfile.installed(text) if each.tool == "apt")),
     )
 
@@ -106,6 +106,7 @@ def _cuda(every: tuple[Requirement, ...], bases: list[tuple[str, str, int]]) -> 
             yield Told(match.group(1), path, line)
 
 
-def _system(path: str, image: str, line: int) -> Told | None:
+def system_of(path: str, image: str, line: int) -> Told | None:
+    """The operating system that the name of a base image tells."""
     match = re.search(r"ubuntu:?(\d\d\.\d\d)", image)
     return Told(f"ubuntu{match.group(1)}", path, line) if match else None

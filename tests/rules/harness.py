@@ -8,12 +8,19 @@ from collections.abc import Callable, Sequence
 from migrate.edits.rewrite import rewrite
 from migrate.facts.arguments import find_arguments
 from migrate.facts.calls import table
+from migrate.facts.libraries import libraries
 from migrate.facts.paths import find_paths
 from migrate.facts.program import Program, load_program
 from migrate.facts.secrets import secrets_in_lines
+from migrate.facts.used import uses
+from migrate.job.wanted import Wanted, api
+from migrate.repo import dockerfile
+from migrate.repo.requirements import DISTRIBUTIONS, parse_line, version_of
+from migrate.repo.surroundings import Surroundings, system_of
 from migrate.rules.base import Context, Rule
 from migrate.rules.model import Finding
 
+FRAMEWORKS = {"torch": "pytorch", "tensorflow": "tensorflow", "keras": "keras", "chainer": "chainer", "sklearn": "sklearn"}
 SUPPORT = """
 def sagemaker_argv(parser, argv=None): ...
 def parse_args(parser, method="parse_args"): ...
@@ -52,7 +59,22 @@ def context_of(sources: dict[str, str], entry: str = "train.py", as_module: bool
     program = program_of(sources, entry)
     arguments = find_arguments(program)
     beside = tuple(secret for path, text in sources.items() if not path.endswith(".py") for secret in secrets_in_lines(path, text))
-    return Context(program, arguments, find_paths(program, arguments, table(())), as_module, beside)
+    return Context(program, arguments, find_paths(program, arguments, table(())), as_module, beside, wanted_of(program, sources))
+
+
+def wanted_of(program: Program, sources: dict[str, str]) -> Wanted:
+    """What the program wants of its image: its framework by what it imports, its versions by the requirements.txt among ``sources``."""
+    found = libraries(program)
+    framework = next((name for module, name in FRAMEWORKS.items() if module in found), "pytorch")
+    lines = sources.get("requirements.txt", "").splitlines()
+    declared = tuple(each for number, line in enumerate(lines, 1) if (each := parse_line(line, "requirements.txt", number)) is not None)
+    docker = sources.get("Dockerfile", "FROM scratch")
+    base = dockerfile.base(docker)
+    around = Surroundings(declared, system=system_of("Dockerfile", *base) if base is not None else None)
+    names = {name: versions for name, (chooses, versions) in api().items() if chooses == framework}
+    used = tuple((use, names[use.name]) for use in uses(program, names))
+    version = version_of(declared, DISTRIBUTIONS.get(framework, ()))
+    return Wanted(framework, version, around, found, tuple(line for line in lines if line), used)
 
 
 def check(rule: Rule, sources: dict[str, str], entry: str = "train.py", as_module: bool = False) -> list[Finding]:
