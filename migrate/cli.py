@@ -165,8 +165,9 @@ def verify_command(
     trust: Annotated[bool, typer.Option("--trust", help="Run it although it writes or deletes absolute paths of this machine.")] = False,
     engine: Annotated[
         str | None,
-        typer.Option("--engine", metavar="sandbox|process", help="How to run it: sandbox where bubblewrap works, else process."),
+        typer.Option("--engine", metavar="sandbox|process|docker", help="How to run it: sandbox where bubblewrap works, else process."),
     ] = None,
+    image: Annotated[str | None, typer.Option("--image", metavar="NAME", help="With docker: another image than the job's.")] = None,
     network: Annotated[bool, typer.Option("--network", help="Let it have the network in the sandbox.")] = False,
     memory: Annotated[
         float | None, typer.Option("--memory", metavar="GIB", min=0.001, help="Kill it where it has more memory, as the instance would.")
@@ -216,6 +217,7 @@ def verify_command(
             python=python,
             trust=trust,
             engine=engine,
+            image=image,
             network=network,
             memory=None if memory is None else int(memory * 2**30),
             hyperparameters={_key(found, name): _value(value) for name, value in (_pair(h, "--hp") for h in hp or [])},

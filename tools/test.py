@@ -1,21 +1,24 @@
 #!/usr/bin/env python3
 """Set up everything and run every check: `python3 tools/test.py`.
 
-Needs Python 3.10 or later and PyPI, nothing else; bubblewrap, where it is installed, lets more tests run. The environments are made in
-`.envs/` once, and again when a file in `tests/requirements/` changes. MIGRATE_ENVS names another folder: what is there is used as it is.
+Needs Python 3.10 or later and PyPI, nothing else; bubblewrap, where it is installed, lets more tests run, and so does root on a Debian
+system: a Docker engine of the tests' own is then started, and ended afterwards. The environments are made in `.envs/` once, and again when
+a file in `tests/requirements/` changes. MIGRATE_ENVS names another folder: what is there is used as it is.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
@@ -44,8 +47,18 @@ def main() -> int:
         return tell(failures, ["environments"], {})
     if "main" in failures:
         return tell(failures, [], {})
+    with docker_engine(folder, arguments.pytest_arguments) as (reason, variables):
+        os.environ.update(variables)
+        status = run_all(checks(folder, arguments.pytest_arguments), failures)
+    if reason is not None:
+        print(f"  NOT RUN the tests with Docker: {reason}")
+    return 1 if reason is not None and IN_CI else status
+
+
+def run_all(found: list[Check], failures: dict[str, str]) -> int:
+    """Run the checks; returns the exit code."""
     passed, seconds = [], {}
-    for name, check in checks(folder, arguments.pytest_arguments):
+    for name, check in found:
         print(f"\n=== {name}", flush=True)
         started = time.monotonic()
         try:
@@ -56,6 +69,28 @@ def main() -> int:
             passed.append(name)
         seconds[name] = time.monotonic() - started
     return tell(failures, passed, seconds)
+
+
+@contextmanager
+def docker_engine(folder: Path, pytest_arguments: list[str]) -> Iterator[tuple[str | None, dict[str, str]]]:
+    """A Docker engine while the tests run: why there is none, or None; and the environment variables for the tests.
+
+    It is not started where the arguments for pytest name tests that have no use for it, or its variables are there already.
+    """
+    command = [str(folder / "main" / "bin" / "python"), "-m", "tests.engines.private"]
+    state = str(folder / "docker")
+    if "MIGRATE_TEST_DOCKER" in os.environ or (pytest_arguments and not any("verify" in word for word in pytest_arguments)):
+        yield None, {}
+        return
+    print("\n=== a Docker engine for the tests", flush=True)
+    made = subprocess.run([*command, "up", state], cwd=ROOT, capture_output=True, text=True)
+    try:
+        if made.returncode:
+            yield (made.stderr.strip().splitlines() or ["it does not start"])[-1], {}
+        else:
+            yield None, json.loads(made.stdout)
+    finally:
+        subprocess.run([*command, "down", state], cwd=ROOT)
 
 
 def make_all(environments: list[Environment], folder: Path, keep: bool) -> dict[str, str]:

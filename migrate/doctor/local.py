@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator
 
 from migrate.doctor.model import Check, note, well
-from migrate.verify.sandbox import SandboxEngine
+from migrate.verify import sandbox
 
 DOCKER, COMPOSE, SDK = "docker", "docker compose", "sagemaker SDK"
 
@@ -20,7 +20,7 @@ def local_checks() -> Iterator[Check]:
     yield well("python", f"{sys.version.split()[0]} ({sys.executable})")
     yield _sdk()
     yield from _docker()
-    reason = SandboxEngine().unavailable()
+    reason = sandbox.unavailable()
     if reason is None:
         yield well("bubblewrap", "migrate verify runs the job in a sandbox")
     else:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import functools
 import os
 import re
-import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,16 +27,6 @@ _HINTS = {
 _OTHER_PYTHON = "--install makes an environment of the job's packages for it; --python FILE takes another one"
 _MUCH_OUTPUT = 100 << 20  # bytes
 _MOST = 50  # lines of evidence that one check carries
-
-
-@functools.cache
-def gpu_count() -> int:
-    """GPUs of this machine, asked as both containers ask: ``nvidia-smi --list-gpus``."""
-    try:
-        told = subprocess.run(["nvidia-smi", "--list-gpus"], capture_output=True, check=True, timeout=30).stdout
-    except (OSError, subprocess.SubprocessError):
-        return 0
-    return sum(line.startswith(b"GPU ") for line in told.splitlines())
 
 
 def files_with_sizes(folder: Path) -> tuple[tuple[str, int], ...]:

@@ -38,6 +38,7 @@ def run(
     environment: Mapping[str, str] | None = None,
     dangerous: Mapping[str, Sequence[str]] | None = None,
     engine: str | None = None,
+    image: str | None = None,
     network: bool = False,
     memory: int | None = None,
     drill: Wish | None = None,
@@ -61,7 +62,8 @@ def run(
     64 where it is to be ``quick``); ``synthetic`` makes data up for channels that have none; ``install`` has an environment made of the
     job's packages. ``fail_fast`` stops at an entry point's
     first proof that fails. ``tell`` is called with the entry point, the step, and a line of its output or nothing. ``timeout`` is in
-    seconds of one run, ``memory`` in bytes of all its processes. Without ``engine``, it is the best that this machine has.
+    seconds of one run, ``memory`` in bytes of all its processes. Without ``engine``, it is the best that this machine has;
+    ``image`` is for the one that runs containers.
     Raises UserError for what no entry point could be run with (no such Python, no such engine, no such channel folder).
     """
     options = Options(
@@ -74,6 +76,7 @@ def run(
         hyperparameters=dict(hyperparameters or {}),
         environment=None if environment is None else dict(environment),
         engine=engine,
+        image=image,
         network=network,
         memory=memory,
         drill=drill,
@@ -86,6 +89,8 @@ def run(
     )
     if drill is not None and quick:
         raise UserError("--quick leaves nothing to interrupt: no --drill with it")
+    if image is not None and engine not in (None, "docker"):
+        raise UserError(f"--image is for the engine docker, not for {engine}")
     for name, folder in options.channels.items():
         if not folder.exists():
             raise UserError(f"channel {name}: no such file or folder: {folder}")

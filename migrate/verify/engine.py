@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from migrate.errors import UserError
 from migrate.verify.layout import Inside, Layout
+
+if TYPE_CHECKING:
+    from migrate.verify.containers import Wanted
+    from migrate.verify.interpreter import Interpreter
+
+NAMES = ("process", "sandbox", "docker")
 
 
 @dataclass(frozen=True)
@@ -58,8 +65,11 @@ class Engine(Protocol):
     does_not: tuple[str, ...]
     contained: bool  # a root file system of its own: /opt/ml is real, and no absolute path leads out
 
-    def unavailable(self) -> str | None:
-        """Why this machine cannot have this engine; None when it can."""
+    def interpreter(self, here: Interpreter) -> Interpreter:
+        """The Python that runs the script; ``here`` is the one of this machine that is to be used where there is a choice."""
+
+    def gpus(self) -> int:
+        """How many GPUs the script gets."""
 
     def inside(self, layout: Layout) -> Inside:
         """Where the script finds the places of the layout."""
@@ -74,25 +84,50 @@ class Engine(Protocol):
         """Start, wait, and leave no process behind, however it ends."""
 
 
-def choose(name: str | None, *, network: bool = False, shown: Sequence[str] = ()) -> tuple[Engine, str]:
-    """The engine of that name, and why it is this one; without a name, the best that this machine can have.
+def choose(
+    name: str | None, *, network: bool = False, shown: Sequence[str] = (), image: Callable[[], Wanted] | None = None
+) -> tuple[Engine, str]:
+    """The engine of that name, and why it is this one; without a name, the best that this machine can have without an image.
 
-    ``network`` lets a sandbox have the network, ``shown`` are the paths that its Python needs.
-    Raises UserError where there is no such engine, or this machine cannot have it.
+    ``network`` lets a contained engine have the network, ``shown`` are the paths that a sandbox's Python needs, ``image`` gets the
+    image of a container. Raises UserError where there is no such engine, or this machine cannot have it.
     """
-    from migrate.verify.process import ProcessEngine
-    from migrate.verify.sandbox import SandboxEngine
-
-    engines: dict[str, Engine] = {"process": ProcessEngine(), "sandbox": SandboxEngine(network, shown)}
-    if name is not None and name not in engines:
-        raise UserError(f"no engine {name!r}; there is: {', '.join(engines)}")
-    engine = engines[name or "sandbox"]
-    reason = engine.unavailable()
+    if name is not None and name not in NAMES:
+        raise UserError(f"no engine {name!r}; there is: {', '.join(NAMES)}")
+    reason = unavailable(name or "sandbox")
     if reason is None:
-        return engine, "asked for" if name else "bubblewrap works here"
+        return _engine(name or "sandbox", network, shown, image), "asked for" if name else "bubblewrap works here"
     if name is not None:
         raise UserError(f"engine {name} cannot run here: {reason}")
-    other = engines["process"]
-    if other.unavailable() is not None:
-        raise UserError(f"no engine can run here: {other.unavailable()}")
-    return other, f"no sandbox: {reason}"
+    other = unavailable("process")
+    if other is not None:
+        raise UserError(f"no engine can run here: {other}")
+    return _engine("process", network, shown, image), f"no sandbox: {reason}"
+
+
+def unavailable(name: str) -> str | None:
+    """Why this machine cannot have the engine of that name, and what to do about it; None when it can."""
+    if name == "docker":
+        from migrate.verify import containers
+
+        return containers.unavailable()
+    if name == "sandbox":
+        from migrate.verify import sandbox
+
+        return sandbox.unavailable()
+    return None if os.name == "posix" else "it needs POSIX process groups"
+
+
+def _engine(name: str, network: bool, shown: Sequence[str], image: Callable[[], Wanted] | None) -> Engine:
+    if name == "docker":
+        from migrate.verify.docker import DockerEngine
+
+        assert image is not None
+        return DockerEngine(image(), network)
+    if name == "sandbox":
+        from migrate.verify.sandbox import SandboxEngine
+
+        return SandboxEngine(network, shown)
+    from migrate.verify.process import ProcessEngine
+
+    return ProcessEngine()

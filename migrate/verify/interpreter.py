@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import platform
@@ -11,6 +12,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from migrate.errors import UserError
 from migrate.job.serialise import Container, Style, environment
@@ -22,7 +24,7 @@ _KEPT_PREFIXES = ("CUDA_", "NVIDIA_", "OMP_", "MKL_", "OPENBLAS_")
 _PROXIES = {"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY"}
 # As the official training images set them.
 _IMAGE = {"LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "PYTHONIOENCODING": "UTF-8", "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"}
-_ASK = (
+ASK = (
     "import json,site,sys,sysconfig;"
     "print(json.dumps({'executable':sys.executable,'version':sys.version.split()[0],'path':[p for p in sys.path if p],"
     "'roots':sorted({sys.prefix,sys.base_prefix,sys.exec_prefix,*sysconfig.get_paths().values()}),'user':site.getuserbase(),"
@@ -50,6 +52,7 @@ class Interpreter:
     roots: tuple[str, ...]
     user_base: str
     editable: tuple[str, ...] = ()  # packages that lie elsewhere, installed for editing
+    environment: Mapping[str, str] | None = None  # what the image sets; None where it is this machine's Python
 
     @property
     def quiet(self) -> tuple[str, ...]:
@@ -74,24 +77,30 @@ def find(python: str | None) -> Interpreter:
     executable = os.path.abspath(executable)  # not resolved: a virtual environment is known by its link
     clean = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP")}
     try:
-        told = subprocess.run([executable, "-c", _ASK], capture_output=True, check=True, timeout=60, env=clean, cwd="/").stdout
+        told = subprocess.run([executable, "-c", ASK], capture_output=True, check=True, timeout=60, env=clean, cwd="/").stdout
         answer = json.loads(told)
     except (OSError, subprocess.SubprocessError, ValueError) as error:
         raise UserError(f"{python or executable} does not run as a Python: {error}") from error
     if answer["executable"] and not os.path.samefile(answer["executable"], executable):
         executable = answer["executable"]  # pyenv's shims and their like start another one
-    return Interpreter(
-        executable, answer["version"], tuple(answer["path"]), tuple(answer["roots"]), answer["user"], tuple(answer["editable"])
-    )
+    return told_by(answer, executable)
+
+
+def told_by(answer: Mapping[str, Any], executable: str, environment: Mapping[str, str] | None = None) -> Interpreter:
+    """The interpreter whose answer to ``ASK`` that is."""
+    path, roots, editable = (tuple(answer[name]) for name in ("path", "roots", "editable"))
+    return Interpreter(executable, answer["version"], path, roots, answer["user"], editable, environment)
 
 
 def bare_environment(inside: Inside, interpreter: Interpreter) -> dict[str, str]:
     """What any program is given here: an image's environment, folders of the run's own, none of your secrets, and programs pretended."""
-    out = {name: value for name, value in os.environ.items() if _goes_along(name)}
-    out |= _IMAGE
+    if interpreter.environment is None:
+        out = {name: value for name, value in os.environ.items() if _goes_along(name)} | _IMAGE
+        out["PYTHONUSERBASE"] = interpreter.user_base
+    else:
+        out = dict(interpreter.environment)
     out |= {"HOME": str(inside.home), "TMPDIR": str(inside.temporary), "TMP": str(inside.temporary), "TEMP": str(inside.temporary)}
     out |= {
-        "PYTHONUSERBASE": interpreter.user_base,
         "AWS_EC2_METADATA_DISABLED": "true",
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
@@ -111,6 +120,16 @@ def versions(python: Interpreter, modules: Iterable[str]) -> dict[str, str]:
         return out | found
     except (OSError, subprocess.SubprocessError, ValueError):
         return out  # a Python without importlib.metadata: before 3.8
+
+
+@functools.cache
+def gpu_count() -> int:
+    """GPUs of this machine, asked as both containers ask: ``nvidia-smi --list-gpus``."""
+    try:
+        told = subprocess.run(["nvidia-smi", "--list-gpus"], capture_output=True, check=True, timeout=30).stdout
+    except (OSError, subprocess.SubprocessError):
+        return 0
+    return sum(line.startswith(b"GPU ") for line in told.splitlines())
 
 
 def child_environment(

@@ -49,6 +49,42 @@ def of(root: Path, entry: EntryPoint) -> Launched:
     return Launched(_mapping(table, "hyperparameters"), environment, channels, _there(root, entry, local), JOB_FILE, metrics, isolated)
 
 
+@dataclass(frozen=True)
+class Recipe:
+    """Where the job's image comes from: its address, and the Dockerfile (relative to the root) that builds on it, if there is one."""
+
+    address: str
+    dockerfile: str | None = None
+
+
+def image(root: Path, entry: EntryPoint, gpus: int) -> Recipe:
+    """The image of the job, for this machine's kind of processor as far as there is one. Raises UserError where none is known."""
+    from migrate.job.images import NoImage, address
+
+    path = root / JOB_FILE
+    table: Mapping[str, Any] = (_table(path, entry.path) if path.is_file() else None) or {}
+    found = infer(entry).image
+    name = str(table.get("image") or (found.name if found else ""))
+    if not name or "REPLACE" in name:
+        raise UserError(f"no image is known for {entry.path}: --image NAME, or image in {JOB_FILE}")
+    try:
+        processor = "gpu" if gpus or name.startswith("huggingface-") else "cpu"
+        whole = name.replace("{processor}", processor) if "/" in name else address(name, _region(path), processor)
+    except NoImage as error:
+        raise UserError(f"{error}: --image NAME gives another one") from error
+    folder, _, file = str(table.get("requirements") or "").rpartition("/")
+    dockerfile = f"{folder}/{file.replace('requirements', 'Dockerfile').removesuffix('.txt')}"
+    return Recipe(whole, dockerfile if file and (root / dockerfile).is_file() else None)
+
+
+def _region(path: Path) -> str:
+    import tomlkit
+
+    from migrate.job.job import REGION
+
+    return str(tomlkit.parse(path.read_text(encoding="utf-8")).unwrap().get("region") or REGION) if path.is_file() else REGION
+
+
 def _table(path: Path, entry: str) -> Mapping[str, Any] | None:
     import tomlkit
     from tomlkit.exceptions import TOMLKitError

@@ -41,6 +41,7 @@ class Options:
     copy_limit: int = 4 << 30
     settings_timeout: float = 300.0
     engine: str | None = "process"  # None for the best that this machine has
+    image: str | None = None  # for containers; None for the job's own
     network: bool = False
     memory: int | None = None  # bytes
     tell: Callable[[str, str], object] | None = None  # called with the step, and a line of its output or nothing

@@ -15,7 +15,7 @@ from typing import Any
 from migrate.errors import UserError
 from migrate.job.model import EntryPoint
 from migrate.job.serialise import Container, Style, argv, problems
-from migrate.verify import checks, install, interpreter, launched, layout, mends, settings, shims, snapshot
+from migrate.verify import checks, containers, install, interpreter, launched, layout, mends, settings, shims, snapshot
 from migrate.verify.data import synthetic
 from migrate.verify.data.sample import sample
 from migrate.verify.drill.model import Drill, Start
@@ -58,8 +58,13 @@ class Verifier:
         self.python: Interpreter = interpreter.find(options.python)
         if options.install:
             self._install()
-        self.engine, self.why = choose(options.engine, network=options.network, shown=self.python.shown(self.root))
         self.files = layout.repo_files(self.root)
+        shown = self.python.shown(self.root)
+        name = options.engine or ("docker" if options.image else None)
+        self.engine, self.why = choose(name, network=options.network, shown=shown, image=self._image)
+        self.inner = self.engine.interpreter(self.python)
+        # what runs a program of this machine's own Python
+        self.here = self.engine if self.inner is self.python else choose(None, network=options.network, shown=shown)[0]
         self.job = launched.of(self.root, entry)
         self.environment = options.environment if options.environment is not None else self.job.environment
         self.values = settings.merged(entry, self.job.hyperparameters, options.hyperparameters)
@@ -72,6 +77,14 @@ class Verifier:
         self._filled: dict[str, Path] = {}
         self._code: tuple[Path, snapshot.Snapshot] | None = None
         self.scratch = Path(tempfile.mkdtemp(prefix="migrate-verify-")).resolve()
+
+    def _image(self) -> containers.Wanted:
+        """The image that the job runs in: the one that was asked for, else the job's own."""
+        given = self.options.image
+        recipe = launched.Recipe(given) if given else launched.image(self.root, self.entry, containers.gpus())
+        image = containers.obtain(recipe, self.root, self.files)
+        self.notes.append(f"image {image.name}")
+        return image
 
     def report(self) -> Report:
         """Run it all. The scratch folder is gone afterwards, but for the logs of runs that failed."""
@@ -92,7 +105,7 @@ class Verifier:
         return Report(
             entry=self.entry.path,
             engine=self.engine.name,
-            python=f"{self.python.version} ({self.python.executable})",
+            python=f"{self.inner.version} ({self.inner.executable})",
             tree=snapshot.tree_digest(self.root, self.files),
             checks=tuple(found),
             runs=tuple(self.runs),
@@ -254,8 +267,8 @@ class Verifier:
             entry=self._script(),
             channels=tuple(sorted(self.declared())),
             base=str(self.engine.inside(place).base),
-            gpus=checks.gpu_count(),
-            python_path=self.python.path,
+            gpus=self.engine.gpus(),
+            python_path=self.inner.path,
         )
 
     def _place_code(self, place: Layout) -> None:
@@ -307,9 +320,9 @@ class Verifier:
         environment = {**self.environment, **drill.environment} if drill else self.environment
         command = Command(
             layout=place,
-            words=(self.python.executable, *self._start(place.style), *arguments),
+            words=(self.inner.executable, *self._start(place.style), *arguments),
             cwd=inside.code,
-            environment=interpreter.child_environment(inside, container, self.python, values, environment, probe),
+            environment=interpreter.child_environment(inside, container, self.inner, values, environment, probe),
             timeout=timeout,
             log=log,
             bound=self.bound,
@@ -361,9 +374,9 @@ class Verifier:
             "code": str(code or inside.code),
             "inside": own if self.engine.contained else [str(self.scratch)],
             "writable": ["/"] if self.engine.contained else [str(self.scratch)],
-            "quiet": list(self.python.quiet),
+            "quiet": list(self.inner.quiet),
             "root": str(self.root),
-            "interpreter": list(self.python.roots),
+            "interpreter": list(self.inner.roots),
             "protected": [str(self.root), *(str(path.resolve()) for path in self.channels.values()), str(Path.home())],
             "temporary": sorted({tempfile.gettempdir(), "/tmp", "/var/tmp"}),
             "channels": {name: str(inside.data / name) for name in self.channels},

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import time
 import uuid
 
 from migrate.verify.engine import Command, Outcome
 from migrate.verify.follow import MARK, Follower
+from migrate.verify.interpreter import Interpreter, gpu_count
 from migrate.verify.layout import Inside, Layout
 from migrate.verify.output import Output
 from migrate.verify.watch import Watch
@@ -33,14 +33,17 @@ class ProcessEngine:
         "shared memory and CPU limits of the instance type, and memory but for --memory",
     )
 
-    def unavailable(self) -> str | None:
-        return None if os.name == "posix" else "it needs POSIX process groups"
-
     def inside(self, layout: Layout) -> Inside:
         return layout.inside
 
     def outside(self, layout: Layout, path: str) -> str:
         return path
+
+    def interpreter(self, here: Interpreter) -> Interpreter:
+        return here
+
+    def gpus(self) -> int:
+        return gpu_count()
 
     def prepare(self, layout: Layout) -> None:
         """Nothing: the run has the machine's own file system."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import glob
-import json
 import os
 import shutil
 import subprocess
@@ -15,9 +14,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from migrate.errors import UserError
-from migrate.verify import follow
+from migrate.verify import supervised
 from migrate.verify.engine import Command, Outcome
 from migrate.verify.follow import MARK, Follower
+from migrate.verify.interpreter import Interpreter, gpu_count
 from migrate.verify.layout import Inside, Layout
 from migrate.verify.output import Output
 from migrate.verify.watch import Watch
@@ -28,7 +28,6 @@ _BASE, _HOME, _TEMPORARY, _WATCH = "/opt/ml", "/root", "/tmp", "/run/migrate"
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/etc", "/nix/store", "/gnu/store", "/run/opengl-driver")
 _EMPTY = ("boot", "home", "media", "mnt", "opt", "proc", "dev", "sys", "run", "srv", "var/log", "var/tmp")
 _DEVICES = ("/dev/nvidia*", "/dev/dri", "/dev/kfd", "/dev/infiniband")
-_ENDED = "ended.json"
 _NAMESPACES = ("--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try")
 _IDENTITY = ("--uid", "0", "--gid", "0", "--hostname", HOST, "--die-with-parent", "--as-pid-1")
 
@@ -55,9 +54,6 @@ class SandboxEngine:
             "shared memory and CPU limits of the instance type, and memory but for --memory",
         )
 
-    def unavailable(self) -> str | None:
-        return _unavailable()
-
     def inside(self, layout: Layout) -> Inside:
         return Inside(Path(_BASE), Path(_HOME), Path(_TEMPORARY), Path(_WATCH), layout.style)
 
@@ -66,6 +62,12 @@ class SandboxEngine:
             if path == seen or path.startswith(seen + "/"):
                 return f"{real}{path[len(seen) :]}"
         return f"{layout.root}{path}"
+
+    def interpreter(self, here: Interpreter) -> Interpreter:
+        return here
+
+    def gpus(self) -> int:
+        return gpu_count()
 
     def prepare(self, layout: Layout) -> None:
         """Make the root file system: empty folders, the links that the system has at its top, places for the files that are shown."""
@@ -84,8 +86,6 @@ class SandboxEngine:
             own = ""
         (layout.watch / "hosts").write_text(f"127.0.0.1 localhost {HOST}\n::1 localhost\n{own}", encoding="utf-8")
         (layout.watch / "hostname").write_text(f"{HOST}\n", encoding="utf-8")
-        shutil.copyfile(Path(__file__).parent / "supervisor.py", layout.watch / "supervisor.py")
-        (layout.watch / _ENDED).unlink(missing_ok=True)
 
     def run(self, command: Command) -> Outcome:
         mark = f"{MARK}={uuid.uuid4().hex}"
@@ -107,20 +107,20 @@ class SandboxEngine:
             finally:
                 follower.end_all()
             touched, saw_all = watch.touched(), watch.complete
-        code, number, survivors = _ended(command.layout.watch / _ENDED, child.returncode)
+        ended = supervised.read(command.layout, child.returncode)
         tail = output.last_lines(60)
-        if code and not number and tail and tail[-1].startswith("bwrap: ") and not (command.layout.watch / _ENDED).exists():
+        if ended.code and not ended.told and tail and tail[-1].startswith("bwrap: "):
             raise UserError(f"the sandbox did not start: {tail[-1]} (--engine process runs it without)")
         return Outcome(
-            exit_code=code,
-            signal=number,
+            exit_code=ended.code,
+            signal=ended.signal,
             timed_out=timed_out,
             out_of_memory=follower.out_of_memory,
             seconds=seconds,
             peak_memory=follower.peak,
             output_bytes=output.total,
             tail=tail,
-            survivors=() if timed_out else survivors,
+            survivors=() if timed_out else ended.survivors,
             touched=touched,
             saw_all=saw_all,
         )
@@ -145,8 +145,7 @@ class SandboxEngine:
         for name in ("hosts", "hostname"):
             if os.path.isfile(f"/etc/{name}"):
                 out += ["--ro-bind", str(layout.watch / name), f"/etc/{name}"]
-        supervisor = (command.words[0], "-I", "-S", f"{_WATCH}/supervisor.py", f"{_WATCH}/{_ENDED}", mark, str(follow.LINGER))
-        return [*out, "--chdir", str(command.cwd), "--", *supervisor, *command.words]
+        return [*out, "--", command.words[0], *supervised.lay(command, self.inside(layout), mark)]
 
     def _files(self) -> list[str]:
         """Files outside the system's folders that are shown by themselves: where the names of hosts are asked for, if anywhere."""
@@ -177,22 +176,8 @@ def _shown(paths: Iterable[str]) -> tuple[str, ...]:
     return tuple(out)
 
 
-def _ended(told: Path, returned: int | None) -> tuple[int | None, int | None, tuple[str, ...]]:
-    """Exit code or signal of the script, and the command lines of what outlived it; of bubblewrap, where it was ended itself."""
-    try:
-        answer = json.loads(told.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        code = returned if returned is not None and 0 <= returned <= 128 else None
-        number = None if code is not None or returned is None else -returned if returned < 0 else returned - 128
-        return code, number, ()
-    status = answer["status"]
-    if os.WIFSIGNALED(status):
-        return None, os.WTERMSIG(status), tuple(answer["left"])
-    return os.WEXITSTATUS(status), None, tuple(answer["left"])
-
-
 @functools.cache
-def _unavailable() -> str | None:
+def unavailable() -> str | None:
     """Found out by a tiny run, since what forbids user namespaces differs from system to system."""
     if not sys.platform.startswith("linux"):
         return "bubblewrap is for Linux alone"

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from migrate.verify import containers
 from migrate.verify.follow import MARK
+from tests.engines import private
 from tests.verify.repos import Repo
 
 
@@ -38,3 +40,25 @@ def left_running(scratch: Path) -> list[str]:
             except OSError:
                 continue
     return out
+
+
+@pytest.fixture(scope="session")
+def image() -> Iterator[str]:
+    """The image of the tests' own Docker engine, which is the one that is talked to. ``tools/test.py`` starts it."""
+    host, name = os.environ.get(private.HOST_VARIABLE), os.environ.get(private.IMAGE_VARIABLE)
+    if not host or not name:
+        reason = f"no Docker engine: `python3 tools/test.py` starts one, or set {private.HOST_VARIABLE} and {private.IMAGE_VARIABLE}"
+        if os.environ.get("CI", "").lower() in ("1", "true", "yes"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DOCKER_HOST", host)
+        yield name
+
+
+def containers_left(scratch: Path) -> list[str]:
+    """The containers (running or not) and networks of the runs that have their folders in ``scratch``."""
+    shown = ["--filter", f"label={containers.LABEL}", "--format", f'{{{{.ID}}}} {{{{.Label "{containers.LABEL}"}}}}']
+    asked = (["docker", "ps", "--all", *shown], ["docker", "network", "ls", *shown])
+    told = "".join(subprocess.run(words, capture_output=True, text=True, check=True).stdout for words in asked)
+    return [line.split(" ", 1)[0] for line in told.splitlines() if f" {scratch}/" in line]

@@ -248,9 +248,9 @@ def without(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.
         (folder / "bwrap").write_text(f"#!/bin/sh\necho 'bwrap: {request.param}' >&2\nexit 1\n")
         (folder / "bwrap").chmod(0o755)
     monkeypatch.setenv("PATH", str(folder))
-    sandbox._unavailable.cache_clear()
+    sandbox.unavailable.cache_clear()
     yield
-    sandbox._unavailable.cache_clear()
+    sandbox.unavailable.cache_clear()
 
 
 @pytest.mark.parametrize(
@@ -271,7 +271,7 @@ def test_where_it_cannot_be_had(told: str) -> None:
 
 
 def test_an_engine_that_there_is_not() -> None:
-    with pytest.raises(UserError, match="no engine 'vm'; there is: process, sandbox"):
+    with pytest.raises(UserError, match="no engine 'vm'; there is: process, sandbox, docker"):
         choose("vm")
 
 

@@ -108,7 +108,7 @@ class _Parity:
         roots = [on.place.home, *([on.place.root] if verifier.engine.contained else [])]
         seen = {root: snapshot.take(root) for root in roots}
         script = ("-m", self._module(command)) if command.as_module else (self._script(command),)
-        words = (verifier.python.executable, *script, *command.argv, *self._brief(command))
+        words = (on.python.executable, *script, *command.argv, *self._brief(command))
         outcome = plain.run(verifier, on, words, on.seen / self._folder(command), verifier.options.timeout, dict(command.environment))
         self._note(words[1:], outcome, on.log)
         folder = verifier.scratch / f"ec2-{name}-results"

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from migrate.verify import interpreter, layout, shims
-from migrate.verify.engine import Command, Outcome
+from migrate.verify.engine import Command, Engine, Outcome
+from migrate.verify.interpreter import Interpreter
 from migrate.verify.layout import Inside, Layout
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ class Machine:
 
     place: Layout
     inside: Inside
+    engine: Engine
+    python: Interpreter
 
     @property
     def code(self) -> Path:
@@ -39,13 +42,14 @@ class Machine:
         return self.place.top / "plain.log"
 
 
-def machine(verifier: Verifier, name: str) -> Machine:
-    """Make the folders anew; the repo's is still to be filled."""
+def machine(verifier: Verifier, name: str, *, here: bool = False) -> Machine:
+    """Make the folders anew; the repo's is still to be filled. ``here`` is for what this machine's Python runs, whatever the job's is."""
     place = Layout(verifier.scratch / name, "toolkit")
     layout.prepare(place, {}, verifier.container(place))
     layout.remove(place.base / "input" / "config")
-    verifier.engine.prepare(place)
-    return Machine(place, verifier.engine.inside(place))
+    engine, python = (verifier.here, verifier.python) if here else (verifier.engine, verifier.inner)
+    engine.prepare(place)
+    return Machine(place, engine.inside(place), engine, python)
 
 
 def run(
@@ -56,10 +60,10 @@ def run(
     verifier.step(place.top.name)
     shims.write(place.watch / "bin", inside.watch / "calls.txt")
     probe = verifier.probe(place, {}, code=on.seen)
-    environment = interpreter.bare_environment(inside, verifier.python) | dict(more or {})
+    environment = interpreter.bare_environment(inside, on.python) | dict(more or {})
     path = [str(probe.parent), *([environment["PYTHONPATH"]] if environment.get("PYTHONPATH") else [])]
     environment |= {"PYTHONPATH": os.pathsep.join(path), "MIGRATE_PROBE": str(probe)}
-    return verifier.engine.run(
+    return on.engine.run(
         Command(
             layout=place,
             words=words,

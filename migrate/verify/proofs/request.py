@@ -49,9 +49,9 @@ def _inferred(verifier: Verifier) -> tuple[Mapping[str, Any], list[Problem], str
 
 def _launched(verifier: Verifier) -> tuple[Mapping[str, Any], list[Problem], str] | Check:
     """``launch_boto3.py --dry-run``, run like the script itself: with what the job's own files say, whoever wrote them."""
-    on = plain.machine(verifier, "request")
+    on = plain.machine(verifier, "request", here=True)
     layout.copy_files(verifier.root, [name for name in verifier.files if name.startswith("sagemaker_job/")], on.code)
-    words = [verifier.python.executable, str(on.seen / LAUNCHER), "--dry-run", "--entry", verifier.entry.path]
+    words = [on.python.executable, str(on.seen / LAUNCHER), "--dry-run", "--entry", verifier.entry.path]
     stand_ins = _placeholders(verifier.root / JOB_FILE)
     for name in stand_ins:
         words += [f"--{name}", {"role": ROLE_SHOWN, "bucket": BUCKET_SHOWN}[name]]
