@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from migrate.facts.locations import words
 from migrate.generate import around, proofs
 from migrate.generate.mark import mark, read_mark
+from migrate.generate.retire import retired
 from migrate.job.images import processor_of
 from migrate.job.infer import infer, keys_of
 from migrate.job.job import BUCKET, REGION, ROLE, Job
@@ -109,7 +110,7 @@ def generate(
         *_launchers(templates, root, entries, jobs, name),
         *_images(templates, jobs),
         *(_file(templates, file, around.values_of(file, jobs, entries, name)) for file in around.wanted(root / FOLDER, extras)),
-        _page(templates, root, jobs, name, findings, done),
+        _page(templates, root, entries, jobs, name, findings, done),
     ]
     return _against(root, made, jobs)
 
@@ -184,9 +185,15 @@ def _suffix(job: Job, jobs: Iterable[Job]) -> str:
 
 
 def _page(
-    templates: jinja2.Environment, root: Path, jobs: Sequence[Job], project: str, findings: Sequence[Finding], done: Sequence[Finding]
+    templates: jinja2.Environment,
+    root: Path,
+    entries: Sequence[EntryPoint],
+    jobs: Sequence[Job],
+    project: str,
+    findings: Sequence[Finding],
+    done: Sequence[Finding],
 ) -> GeneratedFile:
-    """MIGRATION.md. It names no lines: they move with every edit, and the page has to say the same when nothing has changed."""
+    """MIGRATION.md. Of scripts it names no lines: they move with every edit, and the page has to say the same when nothing has changed."""
     told = _told_before(root / FOLDER / "MIGRATION.md")
     changed = dict.fromkeys([*told, *(_told(finding) for finding in done)])
     left = dict.fromkeys(_told(finding, reason=True) for finding in findings)
@@ -195,6 +202,7 @@ def _page(
         "project": project,
         "changed": list(changed),
         "left": list(left),
+        "retired": retired(entries),
         "proofs": _proofs(root / FOLDER / "MIGRATION.md"),
     }
     return _file(templates, "MIGRATION.md", values, comment="<!--")
