@@ -12,6 +12,7 @@ from rich.table import Table
 
 from migrate.facts.secrets import hidden_in, shown_lines
 from migrate.job.model import EntryPoint
+from migrate.report.groups import grouped
 from migrate.rules.model import Finding
 
 if TYPE_CHECKING:
@@ -62,12 +63,12 @@ def _findings(found: Scan, console: Console) -> None:
     for path, group in groupby(found.findings, key=lambda f: f.place.path):
         console.print(f"[bold]{escape(path)}[/]")
         lines = shown_lines(found.tree.read(path), [p.span for p in found.hidden if p.path == path]) if found.tree is not None else []
-        for finding in group:
-            _finding(finding, lines, console)
+        for one in grouped(group):
+            _finding(one.first, lines, console, one.same)
         console.print()
 
 
-def _finding(finding: Finding, lines: list[bytes], console: Console) -> None:
+def _finding(finding: Finding, lines: list[bytes], console: Console, same: str) -> None:
     span = finding.place.span
     colour = COLOURS.get(finding.severity, "white")
     fix = {"safe": "[green]fix[/]", "unsafe": "[yellow]fix with --unsafe-fixes[/]", "none": "by hand"}[finding.fix]
@@ -76,6 +77,8 @@ def _finding(finding: Finding, lines: list[bytes], console: Console) -> None:
         console.print(f"      [dim]{escape(lines[span.line - 1].decode('utf-8', 'replace').strip()[:140])}[/]")
     if finding.reason:
         console.print(f"      {escape(finding.reason)}")
+    if same:
+        console.print(f"      the same: {escape(same)}")
 
 
 def _summary(found: Scan, console: Console) -> None:
@@ -101,14 +104,17 @@ def show_applied(planned: Plan, console: Console, only_check: bool = False) -> N
         console.print("nothing to change")
     for path, note in planned.kept:
         console.print(f"[yellow]kept[/] {escape(path)}: a person has edited it; what it would be now:\n{escape(hidden_in(path, note))}")
-    for finding in planned.left[:MOST_LEFT]:
+    left = grouped(planned.left)
+    for one in left[:MOST_LEFT]:
+        finding = one.first
         place = f"{finding.place.path}:{finding.place.span.line}"
         console.print(
             f"[yellow]left[/] {escape(place)}  {finding.rule} {finding.name}: {escape(finding.message)}"
             + (f" ({escape(finding.reason)})" if finding.reason else "")
+            + (f"; the same: {escape(one.same)}" if one.same else "")
         )
-    if len(planned.left) > MOST_LEFT:
-        console.print(f"... and {len(planned.left) - MOST_LEFT} more: `migrate scan` lists them")
+    if len(left) > MOST_LEFT:
+        console.print(f"... and {len(left) - MOST_LEFT} more: `migrate scan` lists them")
     console.print(f"{len(planned.done)} findings {'would be ' if only_check else ''}mended, {len(planned.left)} left to a person")
 
 
