@@ -17,7 +17,7 @@ LOADER_WORKERS = ("num_workers", "n_workers")
 WORKERS = re.compile(
     r"^(?:(?:num|n|nb|data|loader|dataloader|load|num_data|number_of)_?)?(?:workers?|threads|num_cpus|nthreads|njobs)$|^loaderjob$"
 )
-GPUS = re.compile(r"^(?:num|n|nb|number_of)_?(?:gpus?|devices)$|^(?:ngpus?(?:_per_node)?|gpu_count|nproc_per_node|num_gpus_per_node)$")
+GPUS = re.compile(r"^(?:num|n|nb|number_of)_?(?:gpus?|devices)$|^(?:gpus|ngpus?(?:_per_node)?|gpu_count|nproc_per_node|num_gpus_per_node)$")
 
 
 def variable_of(option: Option) -> str | None:

@@ -10,9 +10,11 @@ def ec2_literal(node: ast.expr | None) -> object:
     """The literal that ``node`` is on EC2: itself, or what stands behind ``os.environ.get("SM_...", literal)``, put together as the
     edits of this project put it. Raises ValueError where it is none.
     """
+    if node is None:
+        raise ValueError("no expression")
+    if isinstance(node, ast.IfExp) and isinstance(node.test, ast.Compare):
+        return _branch(node, node.test)
     if not isinstance(node, ast.Call):
-        if node is None:
-            raise ValueError("no expression")
         return ast.literal_eval(node)
     name = ast.unparse(node.func).rsplit(".", 2)
     first = node.args[0] if node.args else None
@@ -26,4 +28,12 @@ def ec2_literal(node: ast.expr | None) -> object:
         numbers = [ec2_literal(argument) for argument in node.args]
         if all(isinstance(number, int) for number in numbers):
             return min(numbers)  # type: ignore[type-var]
+    raise ValueError("no literal")
+
+
+def _branch(node: ast.IfExp, test: ast.Compare) -> object:
+    """``a if "SM_..." in os.environ else b`` is b, and the other way round."""
+    variable = test.left.value if isinstance(test.left, ast.Constant) else None
+    if isinstance(variable, str) and variable.startswith("SM_") and isinstance(test.ops[0], (ast.In, ast.NotIn)):
+        return ec2_literal(node.orelse if isinstance(test.ops[0], ast.In) else node.body)
     raise ValueError("no literal")

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from migrate.facts.counts import variable_of
+from migrate.facts.devices import index_of
 from migrate.facts.habits.transfers import channel_sources
 from migrate.facts.metrics import find_metrics
 from migrate.facts.migrated import Migrated
@@ -15,6 +16,7 @@ from migrate.facts.model import Arguments, Option
 from migrate.facts.processes import find_processes
 from migrate.facts.program import Module, Program
 from migrate.facts.redirects import Paths, Redirect
+from migrate.facts.rendezvous import is_local_rank, meets_at
 from migrate.facts.secrets import secret_names
 from migrate.facts.training.own import own_checkpoints
 from migrate.job.model import Channel, EntryPoint, Hyperparameter, MetricDefinition, Needs, Output
@@ -87,11 +89,20 @@ def _hyperparameters(arguments: Arguments, paths: Paths) -> tuple[Hyperparameter
             options=option.options,
             nargs=option.nargs,
             choices=option.choices,
-            required=option.required,
+            required=option.required and not is_local_rank(option),
             is_path=option.dest in on_paths,
-            counts=variable_of(option),
+            counts=_follows(option),
         )
     return tuple(found.values())
+
+
+def _follows(option: Option) -> str | None:
+    """The variable of SageMaker's that the default of an option follows: a count, the number of a GPU, or where processes meet."""
+    if is_local_rank(option):
+        return "LOCAL_RANK"
+    if index_of(option) is not None:
+        return "SM_NUM_GPUS"
+    return variable_of(option) or ("SM_HOSTS" if meets_at(option) else None)
 
 
 def _told(paths: Paths) -> list[Redirect | Migrated]:

@@ -56,7 +56,7 @@ class Hyperparameter:
     choices: tuple[object, ...] | None = None
     required: bool = False
     is_path: bool = False  # takes its default from a channel or an output folder: left out of the launcher's hyperparameters
-    counts: str | None = None  # the variable of SageMaker's that its default follows: a count of what the instance has
+    counts: str | None = None  # the variable of SageMaker's that its default follows: what the instance has, where the hosts meet
 
 
 @dataclass(frozen=True)
