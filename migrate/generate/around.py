@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 ALWAYS = ("notify.yaml",)
 # What --with takes, and the file that it adds. A file that is there is kept up to date without being asked for again.
-EXTRAS = {"iam": "iam.yaml"}
+EXTRAS = {"iam": "iam.yaml", "v2": "launch_v2.py"}
 
 
 def wanted(folder: Path, extras: Collection[str]) -> list[str]:

@@ -109,7 +109,10 @@ def generate(
     made = [
         *_launchers(templates, root, entries, jobs, name),
         *_images(templates, jobs),
-        *(_file(templates, file, around.values_of(file, jobs, entries, name)) for file in around.wanted(root / FOLDER, extras)),
+        *(
+            _file(templates, file, around.values_of(file, jobs, entries, name), mode=0o755 if file.startswith("launch") else 0o644)
+            for file in around.wanted(root / FOLDER, extras)
+        ),
         _page(templates, root, entries, jobs, name, findings, done),
     ]
     return _against(root, made, jobs)
@@ -134,17 +137,22 @@ def _launchers(
     values: dict[str, Any] = {
         "jobs": jobs,
         "project": project,
-        "role": ROLE,
+        "role": jobs[0].role or ROLE,
         "bucket": BUCKET,
-        "region": REGION,
+        "region": jobs[0].region,
+        "region_why": jobs[0].reasons.get("region", ""),
         "ignore": ignore_patterns(root, entries, [requirements_path(job, jobs) for job in jobs if job.requirements]),
         "unset": lambda job: [item.name for item in job.left_out if not item.required],
+        "tabled": lambda channel: channel.mode != "File" or channel.access != "ro",
         "table": lambda path, value: _table(path, value, toml, tomlkey),
     }
     files = [
         _file(templates, "launch.py", values, mode=0o755),
         _file(templates, "launch_boto3.py", values, mode=0o755),
-        _file(templates, "job_settings.py", {**values, **_registries(jobs)}),
+        _file(templates, "job_settings.py", values),
+        _file(templates, "job_request.py", {**values, **_registries(jobs)}),
+        _file(templates, "job_source.py", values),
+        _file(templates, "job_run.py", values),
         _file(templates, "job.toml", values),
     ]
     if any(job.module for job in jobs):

@@ -230,11 +230,16 @@ def _instance(entry: EntryPoint, image: Image | None, spread: Spread, reasons: d
 
 
 def _fitting(spread: Spread, instance_type: str) -> Distribution | None:
-    """The distribution without a number of processes that is the number of GPUs: then it follows another instance type too."""
+    """The distribution without a number of processes that is the number of GPUs: then it follows another instance type too.
+
+    MPI needs a number.
+    """
     made, machine = spread.distribution, machine_of(instance_type)
-    if made is not None and machine is not None and made.processes == machine.gpus:
-        return replace(made, processes=None)
-    return made
+    if made is None or machine is None:
+        return made
+    if made.kind == "mpi":
+        return replace(made, processes=made.processes or max(1, machine.gpus))
+    return replace(made, processes=None) if made.processes == machine.gpus else made
 
 
 def _metrics(entry: EntryPoint) -> dict[str, str]:

@@ -10,6 +10,7 @@ ROLE = "REPLACE-WITH-ROLE-ARN"
 BUCKET = "REPLACE-WITH-BUCKET"
 REGION = "us-east-1"
 CHECKPOINTS = "/opt/ml/checkpoints"  # CheckpointConfig.LocalPath's default; there is no SM_ variable for it (CONTRACT)
+FILE_SYSTEMS = {"efs": "EFS", "fsx": "FSxLustre"}  # efs://fs-0123abcd/folder: the scheme, and the service's name for it
 
 JSON = None | bool | int | float | str | list["JSON"] | dict[str, "JSON"]
 

@@ -18,7 +18,17 @@ from migrate.job.model import Channel
 from migrate.rules.model import Finding
 from tests.generate.small import entry_point, setting, write
 
-FILES = {"launch.py", "launch_boto3.py", "job_settings.py", "job.toml", "MIGRATION.md", "notify.yaml"}
+FILES = {
+    "launch.py",
+    "launch_boto3.py",
+    "job_settings.py",
+    "job_request.py",
+    "job_source.py",
+    "job_run.py",
+    "job.toml",
+    "MIGRATION.md",
+    "notify.yaml",
+}
 
 
 def names(root: Path) -> set[str]:

@@ -125,8 +125,8 @@ def test_the_code_goes_without_what_gitignore_names(repo: Path) -> None:
     code = {key.split("/input/code/")[1] for key in keys if "/input/code/" in key}
     assert {"tools/train.py", "sagemaker_job/requirements.txt", "input/precious.txt"} <= code
     assert not any(name.startswith("data/") for name in code)
-    link = next(line for line in done.stdout.splitlines() if line.startswith("https"))
-    assert link.startswith("https://us-east-1.console.aws.amazon.com/sagemaker/home?region=us-east-1#/jobs/demo-train-")
+    link = next(line for line in done.stdout.splitlines() if line.startswith("job:"))
+    assert link.startswith("job:  https://us-east-1.console.aws.amazon.com/sagemaker/home?region=us-east-1#/jobs/demo-train-")
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,13 @@
-"""job_settings.py as generated: job.toml without a TOML parser, the command line, what is uploaded."""
+"""job_settings.py and its neighbours as generated: job.toml without a TOML parser, the command line, what is uploaded."""
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import shutil
 import subprocess
+import sys
 from pathlib import Path
-from types import ModuleType
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,34 +17,41 @@ from hypothesis import strategies as st
 
 from tests.generate.small import SENDABLE, entry_point, setting, write
 
+MODULES = ("job_settings", "job_request", "job_source", "job_run")
 
-def load(root: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location("job_settings_under_test", root / "sagemaker_job" / "job_settings.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+
+def load(root: Path) -> Any:
+    """The names of the modules that the launchers of the repo at ``root`` share, together."""
+    for name in MODULES:
+        sys.modules.pop(name, None)
+    sys.path.insert(0, str(root / "sagemaker_job"))
+    try:
+        return SimpleNamespace(**{key: value for name in MODULES for key, value in vars(importlib.import_module(name)).items()})
+    finally:
+        sys.path.pop(0)
+        for name in MODULES:
+            sys.modules.pop(name, None)
 
 
 @pytest.fixture
-def made(tmp_path: Path) -> ModuleType:
+def made(tmp_path: Path) -> Any:
     write(tmp_path, [entry_point(), entry_point("other.py", hyperparameters=(setting("arch", None, required=True),))])
     return load(tmp_path)
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Any:
     root = tmp_path_factory.mktemp("repo")
     write(root)
     return load(root)
 
 
-def arguments(module: ModuleType, *words: str) -> dict[str, Any]:
+def arguments(module: Any, *words: str) -> dict[str, Any]:
     job: dict[str, Any] = module.arguments("x", list(words))
     return job
 
 
-def refused(module: ModuleType, capsys: pytest.CaptureFixture[str], *words: str) -> str:
+def refused(module: Any, capsys: pytest.CaptureFixture[str], *words: str) -> str:
     with pytest.raises(SystemExit) as caught:
         job = arguments(module, *words)
         module.refuse_problems(job, module.request_of(job))
@@ -53,7 +61,7 @@ def refused(module: ModuleType, capsys: pytest.CaptureFixture[str], *words: str)
     return lines[0]
 
 
-def test_both_readers_read_the_same(made: ModuleType, tmp_path: Path) -> None:
+def test_both_readers_read_the_same(made: Any, tmp_path: Path) -> None:
     text = (tmp_path / "sagemaker_job" / "job.toml").read_text("utf-8")
     assert made.load_without_tomllib(text) == tomllib.loads(text)
 
@@ -65,7 +73,7 @@ def test_both_readers_read_the_same(made: ModuleType, tmp_path: Path) -> None:
     )
 )
 @settings(deadline=None)
-def test_both_readers_read_any_value(shared: ModuleType, values: dict[str, object]) -> None:
+def test_both_readers_read_any_value(shared: Any, values: dict[str, object]) -> None:
     from migrate.generate.environment import toml, tomlkey
 
     text = "\n".join(["[a]", *(f"{tomlkey(key)} = {toml(value)}  # so" for key, value in values.items()), '[a."b.c".d]', "x = 1"])
@@ -73,14 +81,14 @@ def test_both_readers_read_any_value(shared: ModuleType, values: dict[str, objec
 
 
 @pytest.mark.parametrize("line", ["x = 'a'", "x = [", "[[x]]", "x", "x = 1 2", "[a", "x = {a = 1}", "x = 2026-01-01"])
-def test_the_small_reader_refuses_what_it_cannot_read(shared: ModuleType, line: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_small_reader_refuses_what_it_cannot_read(shared: Any, line: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         shared.load_without_tomllib(f"a = 1\n{line}\n")
     assert caught.value.code == 2
     assert "line 2" in capsys.readouterr().err
 
 
-def test_the_command_line_goes_over_the_file(made: ModuleType) -> None:
+def test_the_command_line_goes_over_the_file(made: Any) -> None:
     job = arguments(made, *SENDABLE, "--instance-type", "ml.m5.large", "--spot", "--max-run", "900000", "--region", "eu-west-1")
     request = made.request_of(job)
     assert request["ResourceConfig"]["InstanceType"] == "ml.m5.large"
@@ -115,12 +123,12 @@ def test_the_command_line_goes_over_the_file(made: ModuleType) -> None:
         (["--hp", 'new={"a": 1}'], {"new": {"a": 1}}),
     ],
 )
-def test_settings_of_the_script(made: ModuleType, words: list[str], changed: dict[str, object]) -> None:
+def test_settings_of_the_script(made: Any, words: list[str], changed: dict[str, object]) -> None:
     expected: dict[str, object] = {"lr": 0.1, "epochs": 10, "no_cuda": False, "milestones": [30, 60], "version": "1.10", **changed}
     assert arguments(made, *words)["hyperparameters"] == {name: value for name, value in expected.items() if value is not None}
 
 
-def test_required_settings_are_asked_for(made: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
+def test_required_settings_are_asked_for(made: Any, capsys: pytest.CaptureFixture[str]) -> None:
     assert "--arch VALUE" in refused(made, capsys, "--entry", "other.py", *SENDABLE)
     assert arguments(made, "--entry", "other", "--arch", "resnet")["hyperparameters"] == {"arch": "resnet"}
 
@@ -144,11 +152,11 @@ def test_required_settings_are_asked_for(made: ModuleType, capsys: pytest.Captur
         (["--local"], "give --data training=FOLDER"),
     ],
 )
-def test_refuses_in_one_line(made: ModuleType, words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_refuses_in_one_line(made: Any, words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert said in refused(made, capsys, *words)
 
 
-def test_channels(made: ModuleType, tmp_path: Path) -> None:
+def test_channels(made: Any, tmp_path: Path) -> None:
     assert arguments(made, *SENDABLE)["channels"] == {"training": "s3://some-bucket/demo/training"}
     assert arguments(made, *SENDABLE, "--data", "training=s3://x/y")["channels"] == {"training": "s3://x/y"}
     assert arguments(made, *SENDABLE, "--data", "training=")["channels"] == {}
@@ -157,17 +165,17 @@ def test_channels(made: ModuleType, tmp_path: Path) -> None:
     assert arguments(made, "--local")["channels"] == {"training": str(tmp_path / "data")}
 
 
-def test_no_channel_no_member(made: ModuleType) -> None:
+def test_no_channel_no_member(made: Any) -> None:
     assert "InputDataConfig" not in made.request_of(arguments(made, "--data", "training="))
 
 
-def test_checkpoints_of_an_earlier_job(made: ModuleType) -> None:
+def test_checkpoints_of_an_earlier_job(made: Any) -> None:
     fresh = arguments(made, *SENDABLE)
     assert made.checkpoints_of(fresh) == f"s3://some-bucket/demo-train/{fresh['name']}/checkpoints"
     assert made.checkpoints_of(arguments(made, *SENDABLE, "--checkpoints", "s3://a/b")) == "s3://a/b"
 
 
-def test_an_image_of_ones_own_is_used_as_it_stands(made: ModuleType) -> None:
+def test_an_image_of_ones_own_is_used_as_it_stands(made: Any) -> None:
     job = arguments(made, *SENDABLE)
     job["image"] = "111122223333.dkr.ecr.eu-west-1.amazonaws.com/mine:1"
     assert made.image_of(job) == job["image"]
