@@ -151,6 +151,8 @@ def _across(request: Mapping[str, Any]) -> Iterator[Problem]:
     if spot and resources.get("KeepAlivePeriodInSeconds"):
         yield Problem("ResourceConfig.KeepAlivePeriodInSeconds", "a warm pool cannot be kept for managed spot")
     yield from _resources(resources)
+    yield from _metrics(_listed(_mapping(request.get("AlgorithmSpecification")).get("MetricDefinitions")))
+    yield from _tags(_listed(request.get("Tags")))
     yield from _image(_mapping(request.get("AlgorithmSpecification")))
     yield from _channels(request)
 
@@ -161,6 +163,38 @@ def _resources(resources: Mapping[str, Any]) -> Iterator[Problem]:
     for member in ("InstanceType", "InstanceCount"):
         if resources and member not in resources:
             yield Problem(f"ResourceConfig.{member}", "is required where there are no instance groups")
+    for member in ("InstanceCount", "VolumeSizeInGB"):  # the model's minimum of 0 is for groups, and for disks of the instance's own
+        if resources.get(member) == 0 and resources[member] is not False:
+            yield Problem(f"ResourceConfig.{member}", "is 0")
+
+
+def _metrics(definitions: Sequence[Any]) -> Iterator[Problem]:
+    """CloudWatch gets what the one group of each expression takes."""
+    seen: set[str] = set()
+    for index, definition in enumerate(definitions):
+        where = f"AlgorithmSpecification.MetricDefinitions[{index}]"
+        name, regex = (str(_mapping(definition).get(member, "")) for member in ("Name", "Regex"))
+        if name in seen:
+            yield Problem(f"{where}.Name", f"{_short(name)} is there twice")
+        seen.add(name)
+        try:
+            groups = re.compile(regex).groups
+        except (re.error, RecursionError, OverflowError):
+            yield Problem(f"{where}.Regex", f"{_short(regex)} is no regular expression")
+            continue
+        if groups < 1:
+            yield Problem(f"{where}.Regex", f"{_short(regex)} has no group around the number")
+
+
+def _tags(tags: Sequence[Any]) -> Iterator[Problem]:
+    seen: set[str] = set()
+    for index, tag in enumerate(tags):
+        key = str(_mapping(tag).get("Key", ""))
+        if key in seen:
+            yield Problem(f"Tags[{index}].Key", f"{_short(key)} is there twice")
+        if key.lower().startswith("aws:"):
+            yield Problem(f"Tags[{index}].Key", f"{_short(key)}: aws: is kept for AWS itself")
+        seen.add(key)
 
 
 def _image(algorithm: Mapping[str, Any]) -> Iterator[Problem]:

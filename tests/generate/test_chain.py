@@ -13,6 +13,7 @@ import pytest
 
 from migrate.runtime import support_source
 from tests.generate.small import SENDABLE, entry_point, setting, write
+from tests.generate.templates import lint, read
 from tests.generate.test_launchers import run
 from tests.generate.test_settings import load
 
@@ -44,7 +45,7 @@ def repo(tmp_path: Path) -> Path:
     root.mkdir()
     (root / "train.py").write_text(SCRIPT)
     (root / "sagemaker_support.py").write_bytes(support_source(["keeper", "sagemaker_argv"], words=()))
-    write(root, [entry_point(hyperparameters=(setting("epochs", 40),), channels=())])
+    write(root, [entry_point(hyperparameters=(setting("epochs", 40),), channels=())], extras=("chain",))
     return root
 
 
@@ -117,6 +118,28 @@ def test_a_script_of_a_chain_has_time_left_at_its_end(repo: Path) -> None:
     assert module.max_seconds(432_000) == 432_000 - 8_640
     assert module.max_seconds(3_600) == 3_000
     assert module.max_seconds(600) == 300
+
+
+def test_a_chain_that_goes_on_in_aws(repo: Path, tmp_path: Path) -> None:
+    """The launcher sends the first job and leaves; the Lambda of chain.yaml starts the others."""
+    template = repo / "sagemaker_job" / "chain.yaml"
+    code = read(template)["Resources"]["Function"]["Properties"]["Code"]["ZipFile"]
+    (tmp_path / "index.py").write_text(code)
+    words = (SIMULATED, "sagemaker_job/launch_boto3.py", *SENDABLE, "--hand-over")
+    done = run("main", repo, *words, CHAIN_LAMBDA=str(tmp_path / "index.py"), AWS_DEFAULT_REGION="us-east-1")
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr
+    jobs = lines(done, "JOB")
+    assert [job["name"].split("-")[2] for job in jobs] == ["1", "2", "3", "4", "5"]
+    told = [line for job in jobs for line in job["out"].splitlines() if line.startswith("epoch ")]
+    assert [line.split()[1] for line in told] == [str(epoch) for epoch in range(40)]
+    answers = [json.loads(line.removeprefix("LAMBDA ")) for line in done.stdout.splitlines() if line.startswith("LAMBDA ")]
+    assert answers == [*([job["name"], "already started"] for job in jobs[1:]), ["all done", "all done"]]
+
+
+def test_the_template_of_the_chain_is_clean_and_its_lambda_fits(repo: Path) -> None:
+    template = repo / "sagemaker_job" / "chain.yaml"
+    assert lint(template) == ""
+    assert len(read(template)["Resources"]["Function"]["Properties"]["Code"]["ZipFile"]) <= 4096  # what CloudFormation takes inline
 
 
 def test_a_chain_ends_with_a_job_that_failed(repo: Path) -> None:
