@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 ALWAYS = ("notify.yaml",)
 # What --with takes, and the file that it adds. A file that is there is kept up to date without being asked for again.
-EXTRAS = {"iam": "iam.yaml", "v2": "launch_v2.py"}
+EXTRAS = {"iam": "iam.yaml", "v2": "launch_v2.py", "chain": "chain.yaml"}
 
 
 def wanted(folder: Path, extras: Collection[str]) -> list[str]:
