@@ -204,8 +204,8 @@ class Verifier:
 
     def _sample(self, count: int) -> None:
         """A sample in place of each channel's data, and say so."""
-        for name, source in self.channels.items():
-            target = self.scratch / "sample" / name
+        for name in sorted(set(self.channels) - set(self.made_up)):
+            source, target = self.channels[name], self.scratch / "sample" / name
             words = sample(source, target, count)
             if words is not None:
                 self.channels[name] = target

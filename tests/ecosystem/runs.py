@@ -23,6 +23,7 @@ import zipfile
 import zlib
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 if str(ROOT) not in sys.path:
@@ -70,6 +71,7 @@ class Seen:
     same_artifacts: bool | None = None
     same_output: bool | None = None
     verify: str = "not run"
+    parity: str = "not run"  # the verdict of verify's own comparison with the original
     drill: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
     faults: list[str] = field(default_factory=list)
@@ -233,6 +235,8 @@ def _words(recipe: Recipe, target: Path, python: Path) -> list[str]:
         str(python),
         "--timeout",
         str(SECONDS),
+        "--ec2-command",
+        f"python {recipe.entry} {recipe.options}".strip(),
         "--format",
         "json",
     ]
@@ -261,31 +265,40 @@ def _drill(recipe: Recipe, target: Path, python: Path, seen: Seen, ways: list[st
 def _verify(recipe: Recipe, target: Path, python: Path, seen: Seen) -> None:
     ran = _migrate("verify", *_words(recipe, target, python))
     seen.verify = {0: "passed", 1: "failed", 2: "could not"}.get(ran.returncode, f"exit {ran.returncode}")
+    told = [check for check in _all_checks(ran.stdout) if check["name"] == "EC2 parity"]
+    seen.parity = told[0]["verdict"] if told else "not run"
+    if seen.parity == "not run" and told:
+        seen.faults.append(f"EC2 parity not run: {told[0]['message']}")
     if ran.returncode and recipe.verify:
         seen.verify = f"{seen.verify}, as it has to: {recipe.verify}"
     if ran.returncode:
         seen.faults.append(f"verify {seen.verify}: {_checks(ran.stdout) or ran.stderr[-600:]}")
 
 
+def _all_checks(text: str) -> list[dict[str, Any]]:
+    try:
+        return [check for report in json.loads(text)["reports"] for check in report["checks"]]
+    except ValueError:
+        return []
+
+
 def _checks(text: str) -> str:
     """The checks that did not pass, as far as the report's JSON tells them."""
-    try:
-        told = json.loads(text)
-    except ValueError:
+    checks = _all_checks(text)
+    if not checks:
         return text[-600:]
-    failed = [
-        check for report in told["reports"] for check in report["checks"] if check["verdict"] not in ("pass", "ok", "not run", "skip")
-    ]
+    failed = [check for check in checks if check["verdict"] not in ("pass", "ok", "not run", "skip")]
     rows = [f"{c['name']} ({c['style']}): {c['message']} {[e['text'] for e in c.get('evidence') or []][:3]}" for c in failed]
     return " | ".join(dict.fromkeys(rows))
 
 
 def table(rows: list[Seen], command: str) -> str:
     """The recipes as a section of the report, in Markdown."""
-    head = ["| script | trains | artifacts | same artifacts | same output | verify | drill | commit |", "|---" * 8 + "|"]
+    head = ["| script | trains | artifacts | same artifacts | same output | verify | parity | drill | commit |", "|---" * 9 + "|"]
     lines = [
         f"| {r.script} | {_yes(r.trains)} | {r.artifacts} | {_yes(r.same_artifacts)} | {_yes(r.same_output)} | "
-        f"{r.verify} | {', '.join(f'{way}: {result}' if way else result for way, result in r.drill.items()) or '-'} | {r.commit} |"
+        f"{r.verify} | {r.parity} | "
+        f"{', '.join(f'{way}: {result}' if way else result for way, result in r.drill.items()) or '-'} | {r.commit} |"
         for r in rows
     ]
     faults = [f"- {r.script}: {fault}".replace("\n", " ")[:1200] for r in rows for fault in r.faults]
@@ -307,6 +320,7 @@ def _counts(rows: list[Seen]) -> list[str]:
         "migrated, on EC2's command line: same artifacts": (sum(row.same_artifacts is True for row in trained), len(trained)),
         "migrated, on EC2's command line: same output": (sum(row.same_output is True for row in trained), len(trained)),
         "pass `migrate verify`": (sum(row.verify == "passed" for row in trained), len(trained)),
+        "of these, seen by it to be the same on EC2": (sum(row.parity == "pass" for row in trained), len(trained)),
         "fail `migrate verify` as they have to": (sum("as it has to" in row.verify for row in trained), len(trained)),
         "deterministic ones that pass the drill": (len(passed), len(drilled)),
     }

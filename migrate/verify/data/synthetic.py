@@ -65,7 +65,10 @@ def _file(path: Path, shape: Shape) -> None:
 def _table(columns: list[str], separator: str, numbers: bool = False) -> bytes:
     dice = random.Random(",".join(columns))
     lines = [separator.join(columns)]
-    lines += [separator.join(_cell(name, number, dice, numbers) for name in columns) for number in range(_ROWS)]
+    for number in range(_ROWS):
+        cells = [_cell(name, number, dice, numbers) for name in columns]
+        # of numbers alone, the last is most often what is learnt: 0 and 1 do for classes as for values
+        lines.append(separator.join([*cells[:-1], str(number % 2)] if numbers else cells))
     return ("\n".join(lines) + "\n").encode()
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 import shutil
 import time
 from collections.abc import Mapping
@@ -14,13 +13,14 @@ from typing import TYPE_CHECKING
 
 from migrate.errors import UserError
 from migrate.job.model import Channel
-from migrate.repo.commands import Command, command_of
-from migrate.verify import layout, losses, settings, snapshot, trace
+from migrate.repo.commands import command_of
+from migrate.verify import layout, losses, snapshot, trace
 from migrate.verify.drill import lines, results
 from migrate.verify.engine import Outcome
 from migrate.verify.model import Check, Evidence, Run
 from migrate.verify.packages import package_of
 from migrate.verify.proofs import original, plain
+from migrate.verify.proofs.starting import Starting
 
 if TYPE_CHECKING:
     from migrate.verify.pipeline import Verifier
@@ -56,23 +56,24 @@ class _Parity:
         # of several entry points, the command that is given starts one
         self.text = next((text for text, command in commands.items() if command is not None), given or self.entry.command)
         self.command = commands.get(self.text) if self.text else None
+        self.starting = Starting(self.entry, self.command, verifier.options.quick) if self.command is not None else None
 
     def check(self) -> Check:
         before = original.find(self.verifier.root)
         if before is None:
             return _not_run("no original to hold it against: neither an apply's journal nor another HEAD in git")
         reason = self._obstacle()
-        if reason or self.command is None:
+        if reason or self.starting is None:
             return _not_run(reason or "no command")
-        first = self._start("original", before, self.command)
+        first = self._start("original", before, self.starting)
         if problem := self._problem(first):
             return _not_run(f"the original does not come to its end here, started as {self._words()}: {problem}")
-        second = self._start("migrated", None, self.command)
+        second = self._start("migrated", None, self.starting)
         if problem := self._problem(second):
             failure = trace.read(second.outcome.tail, second.code)
             where = failure.where if failure else None
             return Check(NAME, None, "fail", f"the migrated script no longer runs on EC2: {problem}", (Evidence(problem, where),))
-        return self._compared(before, first, second, self.command)
+        return self._compared(before, first, second, self.starting)
 
     def _obstacle(self) -> str | None:
         """Why it cannot be started here as on EC2."""
@@ -93,10 +94,10 @@ class _Parity:
         return None
 
     def _words(self) -> str:
-        assert self.command is not None
-        return f"`{self.text}`" + (" and as briefly as --quick asks for" if self._brief(self.command) else "")
+        brief = self.starting is not None and self.starting.brief
+        return f"`{self.text}`" + (" and as briefly as --quick asks for" if brief else "")
 
-    def _start(self, name: str, before: original.Original | None, command: Command) -> _Done:
+    def _start(self, name: str, before: original.Original | None, starting: Starting) -> _Done:
         verifier = self.verifier
         on = plain.machine(verifier, f"ec2-{name}")
         if before is None:
@@ -104,12 +105,12 @@ class _Parity:
         else:
             before.lay_out(verifier.root, verifier.files, on.code)
         for channel in self.entry.channels:
-            self._place_data(on, channel, command)
+            self._place_data(on, channel, starting)
         roots = [on.place.home, *([on.place.root] if verifier.engine.contained else [])]
         seen = {root: snapshot.take(root) for root in roots}
-        script = ("-m", self._module(command)) if command.as_module else (self._script(command),)
-        words = (on.python.executable, *script, *command.argv, *self._brief(command))
-        outcome = plain.run(verifier, on, words, on.seen / self._folder(command), verifier.options.timeout, dict(command.environment))
+        words = (on.python.executable, *starting.argv(on.inside.home))
+        environment = dict(starting.command.environment)
+        outcome = plain.run(verifier, on, words, on.seen / starting.folder, verifier.options.timeout, environment)
         self._note(words[1:], outcome, on.log)
         folder = verifier.scratch / f"ec2-{name}-results"
         layout.remove(folder)
@@ -119,41 +120,12 @@ class _Parity:
         printed = tuple(line for line in lines.read(on.log) if not _LINE_NUMBER.search(line))
         return _Done(outcome, folder, printed, on.seen)
 
-    def _folder(self, command: Command) -> str:
-        """Where it is started, relative to the root: what the script's path has before the words of the command."""
-        words = [word.removeprefix("./") for word in shlex.split(command.text)]
-        paths = [word.replace(".", "/") for word in words] if command.as_module else words
-        for path in paths:
-            for ending in (path, f"{path}.py", f"{path}/__main__.py") if command.as_module else (path,):
-                if f"/{self.entry.path}".endswith(f"/{ending}"):
-                    return self.entry.path.removesuffix(ending).rstrip("/")
-        return ""
-
-    def _script(self, command: Command) -> str:
-        return os.path.relpath(self.entry.path, self._folder(command) or ".")
-
-    def _module(self, command: Command) -> str:
-        return self._script(command).removesuffix(".py").removesuffix("/__main__").replace("/", ".")
-
-    def _brief(self, command: Command) -> tuple[str, ...]:
-        """What makes it short: the same options that --quick sets, after the command's own."""
-        if not self.verifier.options.quick or self.entry.cli != "argparse":
-            return ()
-        _, changed = settings.shortened({}, self.entry)
-        options = {item.name: item.option for item in self.entry.hyperparameters if item.option}
-        return tuple(word for name in changed if name in options for word in (str(options[name]), "1"))
-
-    def _place_data(self, on: plain.Machine, channel: Channel, command: Command) -> None:
-        """The channel's data where the script looks for it on EC2: where the command says, or else by its default."""
-        source = self.verifier.channels.get(channel.name)
-        path = _value(channel.option, command.argv) or channel.default
+    def _place_data(self, on: plain.Machine, channel: Channel, starting: Starting) -> None:
+        """The channel's data where the script looks for it on EC2."""
+        source, path = self.verifier.channels.get(channel.name), starting.data(channel, on.inside.home)
         if source is None or not path:
             return
-        seen = (
-            on.seen
-            / self._folder(command)
-            / os.path.expanduser(path.replace("~", str(on.inside.home), 1) if path.startswith("~") else path)
-        )
+        seen = on.seen / starting.folder / path
         real = Path(self.verifier.engine.outside(on.place, os.path.normpath(seen)))
         if real.exists() or not real.is_relative_to(on.place.top):
             return  # it came with the repo; or it is this machine's own, and read there
@@ -193,14 +165,14 @@ class _Parity:
         how = f"killed by signal {outcome.signal}" if outcome.signal else f"exit code {outcome.exit_code}"
         return f"{how}: {failure.message if failure else next(iter(outcome.tail[-1:]), '')}"[:400]
 
-    def _compared(self, before: original.Original, first: _Done, second: _Done, command: Command) -> Check:
+    def _compared(self, before: original.Original, first: _Done, second: _Done, starting: Starting) -> Check:
         try:
             found = results.compare(first.folder, second.folder, self.verifier.python)
             faults = dict(found.differ)
             differing = _printed(first, second, frozenset())
             unsteady: tuple[str, ...] = ()
             if faults or differing:
-                again = self._start("original-again", before, command)
+                again = self._start("original-again", before, starting)
                 base = results.compare(first.folder, again.folder, self.verifier.python)
                 unsteady = tuple(name for name in base.differ if name in faults)
                 faults = {name: told for name, told in faults.items() if name not in base.differ}
@@ -224,16 +196,6 @@ class _Parity:
 
 def _not_run(reason: str) -> Check:
     return Check(NAME, None, "not run", reason)
-
-
-def _value(option: str | None, argv: tuple[str, ...]) -> str | None:
-    """What the command gives to an option."""
-    for word, following in zip(argv, (*argv, None)[1:], strict=True):
-        if option and word == option:
-            return following
-        if option and word.startswith(f"{option}="):
-            return word.partition("=")[2]
-    return None
 
 
 def _gather(root: Path, before: Mapping[str, snapshot.Seen], folder: Path) -> None:
