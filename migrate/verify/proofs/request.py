@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 LAUNCHER = "sagemaker_job/launch_boto3.py"
 _TIMEOUT = 120
+_NEEDS = "the script needs "  # as the launcher says that a setting has to be given
 _LIMITED = re.compile(
     r"HyperParameters|Environment|AlgorithmSpecification\.MetricDefinitions|InputDataConfig(\[\d+\]\.ChannelName)?( key .*)?$"
 )
@@ -55,6 +56,8 @@ def _launched(verifier: Verifier) -> tuple[Mapping[str, Any], list[Problem], str
     stand_ins = _placeholders(verifier.root / JOB_FILE)
     for name in stand_ins:
         words += [f"--{name}", {"role": ROLE_SHOWN, "bucket": BUCKET_SHOWN}[name]]
+    for name, value in verifier.options.hyperparameters.items():
+        words += ["--hp", f"{name}={value if isinstance(value, str) else json.dumps(value)}"]
     outcome = plain.run(verifier, on, tuple(words), on.seen, _TIMEOUT)
     printed = on.log.read_text(encoding="utf-8", errors="replace")
     request, rest = _split(printed)
@@ -62,8 +65,11 @@ def _launched(verifier: Verifier) -> tuple[Mapping[str, Any], list[Problem], str
         last = next((line for line in reversed(outcome.tail) if line.strip()), f"exit code {outcome.exit_code}")
         text = f"{LAUNCHER} --dry-run makes no request: {last.partition(': ')[2] or last}"
         return Check("request", None, "fail", text[:500], tuple(Evidence(line[:300]) for line in outcome.tail[-5:]))
-    own = [Problem("the launcher", line.partition(": ")[2]) for line in rest if line.startswith("not yet: ") and "fill in" not in line]
+    told = [line.partition(": ")[2] for line in rest if line.startswith("not yet: ")]
+    given = [line.removeprefix(_NEEDS).partition(" ")[0] for line in told if line.startswith(_NEEDS)]
+    own = [Problem("the launcher", line) for line in told if not line.startswith((_NEEDS, "fill in"))]
     source = f"as {LAUNCHER} sends it" + (f"; {' and '.join(stand_ins)} not filled in yet, and stood in for" if stand_ins else "")
+    source += f"; to be given at each launch: {', '.join(given)}" if given else ""
     return request, validate(request) or own, source
 
 
