@@ -13,10 +13,10 @@ from migrate.facts.locations import words
 from migrate.generate import around, proofs
 from migrate.generate.mark import mark, read_mark
 from migrate.generate.retire import retired
-from migrate.job.images import processor_of
 from migrate.job.infer import infer, keys_of
 from migrate.job.job import BUCKET, REGION, ROLE, Job
 from migrate.job.model import EntryPoint
+from migrate.job.recipe import base_of
 from migrate.job.requirements import read_requirements
 
 if TYPE_CHECKING:
@@ -172,23 +172,36 @@ def _registries(jobs: Sequence[Job]) -> dict[str, Any]:
 
 
 def _images(templates: jinja2.Environment, jobs: Sequence[Job]) -> list[GeneratedFile]:
-    """requirements.txt and Dockerfile where the official image lacks something, once for all jobs that lack the same."""
+    """requirements.txt and what builds an image where the official one lacks something, once for all jobs that lack the same."""
     files: dict[str, GeneratedFile] = {}
+    builds: dict[str, dict[str, str]] = {}
+    bases: dict[str, dict[str, str]] = {}
     for job in jobs:
-        if not job.requirements:
+        if job.requirements:
+            path = requirements_path(job, jobs)
+            files.setdefault(path, _file(templates, "requirements.txt", {"job": job}, path=path))
+        docker = f"{FOLDER}/Dockerfile{_suffix(job, jobs)}"
+        if job.image is None or job.recipe is None or docker in files:
             continue
-        path = requirements_path(job, jobs)
-        files.setdefault(path, _file(templates, "requirements.txt", {"job": job}, path=path))
-        if job.image:
-            docker = f"{FOLDER}/Dockerfile{_suffix(job, jobs)}"
-            uri = job.image.uri(REGION, processor_of(job.instance_type))
-            values = {"job": job, "path": docker, "uri": uri, "registry": uri.split("/")[0]}
-            files.setdefault(docker, _file(templates, "Dockerfile", values, path=docker))
+        base = base_of(job.recipe, job.image, job.instance_type, REGION)
+        values = {"job": job, "recipe": job.recipe, "base": base}
+        files[docker] = _file(templates, "Dockerfile", values, path=docker)
+        ignored = f"{docker}.dockerignore"
+        files[ignored] = _file(templates, "Dockerfile.dockerignore", values, path=ignored)
+        builds[docker] = {"path": docker, "name": f"{job.name}{_suffix(job, jobs)}".lower()}
+        if ".dkr.ecr." in base:
+            host = base.split("/")[0]
+            bases[host] = {"host": host, "region": REGION}
+    if builds:
+        values = {"builds": list(builds.values()), "registries": list(bases.values()), "region": REGION}
+        path = f"{FOLDER}/build_and_push.sh"
+        files[path] = _file(templates, "build_and_push.sh", values, path=path, mode=0o755)
     return list(files.values())
 
 
 def _suffix(job: Job, jobs: Iterable[Job]) -> str:
-    same = {(other.requirements, other.image and other.image.name) for other in jobs if other.requirements}
+    made = [other for other in jobs if other.requirements or other.recipe is not None]
+    same = {(other.requirements, other.image and other.image.name, other.recipe) for other in made}
     return f"-{job.key}" if len(same) > 1 else ""
 
 

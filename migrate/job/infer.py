@@ -18,6 +18,7 @@ from migrate.job.images import Image, NoImage, choose, processor_of
 from migrate.job.instances import choose_instance, machine_of, with_gpus
 from migrate.job.job import CHECKPOINTS, JSON, Distribution, Job, JobChannel, LeftOut
 from migrate.job.model import EntryPoint, Hyperparameter, Needs
+from migrate.job.recipe import Recipe, recipe_of
 from migrate.job.requirements import bounds_of, package_of, pin_of, pinned, split
 from migrate.job.wheels import why_no_wheel
 
@@ -83,6 +84,7 @@ def infer(entry: EntryPoint, *, project: str = "training", key: str | None = Non
         module=module,
         requirements=needs.needed,
         dropped=needs.dropped,
+        recipe=_recipe(entry, image, needs.needed, notes),
         notes=tuple(notes),
         reasons=reasons,
         metrics=_metrics(entry),
@@ -192,6 +194,23 @@ def image_of(framework: str, version: str | None, needs: Needs, requirements: Se
     if image.note:
         notes.append(image.note)
     return image
+
+
+def _recipe(entry: EntryPoint, image: Image | None, requirements: Sequence[str], notes: list[str]) -> Recipe | None:
+    """How an image is built, where the official one lacks something; what has to be known of it is added to ``notes``."""
+    if image is None:
+        return None
+    needs = entry.needs
+    recipe = recipe_of(image, requirements, needs.modules, needs.extensions, needs.apt)
+    for folder in recipe.extensions:
+        notes.append(f"{folder}/setup.py compiles an extension: sagemaker_job/Dockerfile says how the image gets it")
+    if recipe.plain is not None:
+        notes.append(f"sagemaker_job/Dockerfile builds another one: {recipe.plain.why}")
+    elif recipe.system:
+        notes.append(f"the image lacks {recipe.names}: sagemaker_job/Dockerfile adds it to its system; pip at the job's start does not")
+    elif not requirements and not recipe.extensions:
+        return None
+    return recipe
 
 
 def _suits(python: str | None, requirements: Sequence[str], asked: str) -> int:

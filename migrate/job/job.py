@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from migrate.job.images import Image
+from migrate.job.recipe import Recipe
 
 ROLE = "REPLACE-WITH-ROLE-ARN"
 BUCKET = "REPLACE-WITH-BUCKET"
@@ -100,6 +101,7 @@ class Job:
     retries: int | None = None  # times that a failed start or machine is tried again
     keep_alive: int | None = None  # seconds that the instances are kept for the next job; not with spot
     distribution: Distribution | None = None
+    recipe: Recipe | None = None  # how an image is built for it; None: the official one has all but what pip adds in little time
     tensorboard: str | None = None  # the folder in the container that is copied to S3 for TensorBoard
 
     @property

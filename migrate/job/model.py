@@ -76,7 +76,7 @@ class Needs:
 
     ``bounds`` are those of the framework that chooses the image (``>=1.4,<2``); ``modules`` the libraries that are imported, by the first
     name; ``declared`` lines for pip from files other than requirements.txt; ``conda`` those of conda's lists; ``python`` a specifier;
-    ``apt`` what Dockerfiles add to the system.
+    ``apt`` what Dockerfiles add to the system; ``extensions`` folders whose setup.py compiles something.
     """
 
     bounds: str = ""
@@ -85,6 +85,7 @@ class Needs:
     conda: tuple[str, ...] = ()
     python: str = ""
     apt: tuple[str, ...] = ()
+    extensions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

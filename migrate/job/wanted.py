@@ -48,6 +48,7 @@ class Wanted:
             conda=tuple(dict.fromkeys(each.plain for each in around.declared if each.conda)),
             python=around.python.value if around.python is not None else "",
             apt=around.apt,
+            extensions=around.extensions,
         )
 
     @cached_property

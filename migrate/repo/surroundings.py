@@ -13,6 +13,7 @@ from migrate.repo.requirements import Requirement, asked, declared, files_in, lo
 from migrate.repo.tree import Tree
 
 _CUDA_TAG = re.compile(r"(?:\+|/whl/|-cuda|-cu)(?:cu)?(\d{2,3})\b")
+_EXTENSION = re.compile(rb"\bext_modules\s*=|\bcythonize\(|\bCUDAExtension\(|\bCppExtension\(")
 
 
 @dataclass(frozen=True)
@@ -27,13 +28,14 @@ class Told:
 @dataclass(frozen=True)
 class Surroundings:
     """``declared`` is in the order of :func:`migrate.repo.requirements.declared`; ``system`` is such as ``ubuntu18.04``; ``apt`` are the
-    packages that Dockerfiles add to it."""
+    packages that Dockerfiles add to it, ``extensions`` the folders whose setup.py compiles something."""
 
     declared: tuple[Requirement, ...] = ()
     python: Told | None = None
     cuda: Told | None = None
     system: Told | None = None
     apt: tuple[str, ...] = ()
+    extensions: tuple[str, ...] = ()
 
 
 def look_around(tree: Tree, entry_path: str) -> Surroundings:
@@ -48,6 +50,7 @@ def look_around(tree: Tree, entry_path: str) -> Surroundings:
         next(_cuda(every, bases), None),
         next((told for base in bases if (told := system_of(*base)) is not None), None),
         tuple(dict.fromkeys(each.word for _, text in files for each in dockerfile.installed(text) if each.tool == "apt")),
+        _extensions(tree),
     )
 
 
@@ -59,6 +62,15 @@ def _dockerfiles(tree: Tree, entry_path: str) -> Iterator[tuple[str, str]]:
                 if path not in texts:
                     texts[path] = tree.read(path).decode("utf-8", "replace")
                 yield path, texts[path]
+
+
+def _extensions(tree: Tree) -> tuple[str, ...]:
+    """The folders whose setup.py builds an extension module."""
+    known = cast("dict[str, tuple[str, ...]]", tree.memory.setdefault("extensions", {}))
+    if "" not in known:
+        scripts = [path for path in tree.python_files if posixpath.basename(path) == "setup.py"]
+        known[""] = tuple(posixpath.dirname(path) or "." for path in scripts if _EXTENSION.search(tree.read(path)))
+    return known[""]
 
 
 def _folders(path: str) -> Iterator[str]:

@@ -106,7 +106,7 @@ def test_line_ends_of_a_checkout_are_no_edit(tmp_path: Path) -> None:
 def test_requirements_and_dockerfile_where_the_image_lacks_something(tmp_path: Path) -> None:
     (tmp_path / "requirements.txt").write_text("torch==2.1\ntqdm>=4\n")
     write(tmp_path)
-    assert names(tmp_path) == FILES | {"requirements.txt", "Dockerfile"}
+    assert names(tmp_path) == FILES | {"requirements.txt", "Dockerfile", "Dockerfile.dockerignore", "build_and_push.sh"}
     folder = tmp_path / "sagemaker_job"
     assert [line for line in (folder / "requirements.txt").read_text().splitlines() if not line.startswith("#")] == ["tqdm>=4"]
     assert "\nFROM 763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch-training:2.1.0-gpu-py310\n" in (folder / "Dockerfile").read_text()

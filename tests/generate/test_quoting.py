@@ -6,6 +6,7 @@ import ast
 import json
 import re
 import shlex
+import subprocess
 import tempfile
 from pathlib import Path
 
@@ -151,7 +152,9 @@ def test_every_generated_file_parses_back(text: str) -> None:
     if "table" in job["hyperparameters"]:
         assert job["hyperparameters"]["table"] == {clean(text): {clean(text): clean(text)}}
     for name, content in files.items():
-        if "Dockerfile" in name:
+        if name.endswith(".sh"):
+            subprocess.run(["bash", "-n"], input=content, check=True)
+        if "Dockerfile" in name and not name.endswith(".dockerignore"):
             instructions = [line.split()[0] for line in content.decode().splitlines() if line and not line.startswith("#")]
             assert instructions == ["FROM", "COPY", "RUN"]
     headings = [line for line in files["sagemaker_job/MIGRATION.md"].decode().splitlines() if line.startswith("## ")]
