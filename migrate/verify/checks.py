@@ -133,6 +133,7 @@ def judge(
         losses.lost(seen, entry, root),
         _channels(seen, entry, channels),
         losses.into_channels(seen),
+        losses.into_system(seen),
         _outside(seen),
         artifacts.check(seen),
         _survivors(seen),
@@ -249,7 +250,9 @@ def _outside(seen: Seen) -> Check:
 def _nowhere(event: Mapping[str, Any], seen: Seen) -> bool:
     """A write that failed, since not even its folder is there in a container."""
     path = Path(event["path"]) if event["kind"] == "write" else None
-    return path is not None and path.is_relative_to(seen.layout.root) and not path.parent.exists()
+    if path is None or event["inside"].startswith(losses.IMAGE):
+        return False
+    return path.is_relative_to(seen.layout.root) and not path.parent.exists()
 
 
 def _told(event: Mapping[str, Any]) -> str:

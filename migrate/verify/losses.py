@@ -30,6 +30,7 @@ CACHE_PARTS = {
     ".chainer",
     "fontconfig",
 }
+IMAGE = ("/usr/", "/bin/", "/sbin/", "/lib/", "/lib32/", "/lib64/", "/etc/")
 _RESULT = re.compile(r"\.(pt|pth|ckpt|bin|safetensors|onnx|h5|hdf5|keras|pb|npz|npy|pkl|joblib|model|params|tar|csv|png|json)$")
 
 
@@ -78,6 +79,21 @@ def into_channels(seen: Seen) -> Check:
     if evidence:
         return Check("read-only channels", seen.run.style, "fail", f"{len(evidence)} files written into channels", tuple(evidence[:_MOST]))
     return Check("read-only channels", seen.run.style, "pass", "")
+
+
+def into_system(seen: Seen) -> Check:
+    """Writes into the folders that belong to the image: refused here, and elsewhere lost. What libraries cache there does not count."""
+    found: dict[str, Evidence] = {}
+    for event in seen.events:
+        path = event.get("inside") if event["kind"] == "write" else None
+        if path is None or not path.startswith(IMAGE) or path.endswith(".pyc") or set(path.split("/")) & CACHE_PARTS:
+            continue
+        found[path] = Evidence(f"{path}: belongs to the image; what is written there is lost with the job", event.get("where"))
+    if not found:
+        return Check("system folders", seen.run.style, "pass", "")
+    text = f"{len(found)} files were to be written into the image's own folders"
+    advice = "write below SM_OUTPUT_DATA_DIR, or build it into the image (sagemaker_job/Dockerfile)"
+    return Check("system folders", seen.run.style, "fail", text, tuple(found.values())[:_MOST], advice=advice)
 
 
 def _in_channel(path: str, seen: Seen) -> bool:

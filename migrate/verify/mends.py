@@ -15,6 +15,7 @@ _RULES = {
     "settings": "SM200",
     "defaults": "SM200",
     "lost files": "SM103",
+    "system folders": "SM103",
     "model": "SM102",
     "channels": "SM101",
     "EC2 paths": "SM101",

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.verify.conftest import left_running
+from tests.verify.proofs.test_parity import forget, git
 from tests.verify.repos import BOTH, GOOD, Repo
 
 DRIVER = """
@@ -83,6 +84,17 @@ def test_a_signal_leaves_nothing_of_a_drill(repo: Repo, engine: str) -> None:
     """Sent when the script was killed, and was started again."""
     driver = "from migrate.verify.drill.model import Wish\n" + DRIVER.replace("styles=", "drill=Wish(1, ('kill',)), styles=")
     stopped(repo, GOOD + f"wait = {WAIT!r}\n" + SAVE_OR_WAIT, driver, signal.SIGINT, engine)
+
+
+@BOTH
+def test_a_signal_leaves_nothing_of_a_comparison_with_the_original(repo: Repo, engine: str) -> None:
+    """Sent when the contract run is over and the original waits, started as on EC2."""
+    script = GOOD.replace("parser = ", f"wait = {WAIT!r}\nif 'SM_MODEL_DIR' not in os.environ:\n    exec(wait)\nparser = ", 1)
+    repo.write({"train.py": script + "# before\n"})
+    git(repo, "add", "-A")
+    git(repo, "commit", "-qm", "before")
+    stopped(repo, script, DRIVER.replace("entry_point()", "entry_point(command='python train.py')"), signal.SIGINT, engine)
+    forget(repo)
 
 
 def test_a_good_run_leaves_no_scratch(repo: Repo, tmp_path: Path) -> None:

@@ -279,3 +279,18 @@ def test_what_hides_the_runs_own_folders_is_not_shown(tmp_path: Path) -> None:
     shown = ["/", "/opt", "/root", "/tmp", "/usr/lib", "/nowhere/at/all", str(tmp_path), str(tmp_path / "x")]
     (tmp_path / "x").mkdir()
     assert sandbox.SandboxEngine(shown=shown).shown == (str(tmp_path),)
+
+
+@pytest.mark.parametrize("path", ["/usr/share/weights.bin", "/etc/train.conf", "/usr/local/lib/no/such/cache.bin"])
+def test_a_write_into_the_images_own_folders(repo: Repo, path: str) -> None:
+    statement = f"open({path!r}, 'w')"
+    script = GOOD + f"try:\n    {statement}\nexcept OSError as error:\n    print(error)\n"
+    report = verify(repo, script)
+    assert verdicts(report) == {"system folders": "fail"}
+    [item] = check(report, "system folders").evidence
+    assert item.text.startswith(path) and item.where == f"train.py:{lines(script, statement)}"
+
+
+def test_what_libraries_cache_beside_themselves_is_no_result(repo: Repo) -> None:
+    quiet = "try:\n    open('/usr/lib/python3/__pycache__/a.nbi', 'w')\nexcept OSError:\n    pass\n"
+    assert verdicts(verify(repo, GOOD + quiet)) == {}
