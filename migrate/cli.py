@@ -165,9 +165,12 @@ def verify_command(
     trust: Annotated[bool, typer.Option("--trust", help="Run it although it writes or deletes absolute paths of this machine.")] = False,
     engine: Annotated[
         str | None,
-        typer.Option("--engine", metavar="sandbox|process|docker", help="How to run it: sandbox where bubblewrap works, else process."),
+        typer.Option("--engine", metavar="sandbox|process|docker|sdk", help="How to run it: sandbox where bubblewrap works, else process."),
     ] = None,
-    image: Annotated[str | None, typer.Option("--image", metavar="NAME", help="With docker: another image than the job's.")] = None,
+    image: Annotated[str | None, typer.Option("--image", metavar="NAME", help="With docker and sdk: another image than the job's.")] = None,
+    sdk_python: Annotated[
+        list[str] | None, typer.Option("--sdk-python", metavar="FILE", help="With sdk: a Python that has the SageMaker SDK (repeatable).")
+    ] = None,
     network: Annotated[bool, typer.Option("--network", help="Let it have the network in the sandbox.")] = False,
     memory: Annotated[
         float | None, typer.Option("--memory", metavar="GIB", min=0.001, help="Kill it where it has more memory, as the instance would.")
@@ -217,6 +220,7 @@ def verify_command(
             python=python,
             trust=trust,
             engine=engine,
+            sdk_pythons=sdk_python or (),
             image=image,
             network=network,
             memory=None if memory is None else int(memory * 2**30),

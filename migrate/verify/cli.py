@@ -38,6 +38,7 @@ def run(
     environment: Mapping[str, str] | None = None,
     dangerous: Mapping[str, Sequence[str]] | None = None,
     engine: str | None = None,
+    sdk_pythons: Sequence[str] = (),
     image: str | None = None,
     network: bool = False,
     memory: int | None = None,
@@ -63,7 +64,7 @@ def run(
     job's packages. ``fail_fast`` stops at an entry point's
     first proof that fails. ``tell`` is called with the entry point, the step, and a line of its output or nothing. ``timeout`` is in
     seconds of one run, ``memory`` in bytes of all its processes. Without ``engine``, it is the best that this machine has;
-    ``image`` is for the one that runs containers.
+    ``image`` is for those that run containers, ``sdk_pythons`` have the SageMaker SDK, for the one that runs its local modes.
     Raises UserError for what no entry point could be run with (no such Python, no such engine, no such channel folder).
     """
     options = Options(
@@ -76,6 +77,7 @@ def run(
         hyperparameters=dict(hyperparameters or {}),
         environment=None if environment is None else dict(environment),
         engine=engine,
+        sdk_pythons=tuple(sdk_pythons),
         image=image,
         network=network,
         memory=memory,
@@ -89,8 +91,12 @@ def run(
     )
     if drill is not None and quick:
         raise UserError("--quick leaves nothing to interrupt: no --drill with it")
-    if image is not None and engine not in (None, "docker"):
-        raise UserError(f"--image is for the engine docker, not for {engine}")
+    if image is not None and engine not in (None, "docker", "sdk"):
+        raise UserError(f"--image is for the engines docker and sdk, not for {engine}")
+    if sdk_pythons and engine != "sdk":
+        raise UserError("--sdk-python is for --engine sdk")
+    if drill is not None and engine == "sdk":
+        raise UserError("the SDKs' local modes keep no checkpoint folder: no --drill with them; --engine docker has one")
     for name, folder in options.channels.items():
         if not folder.exists():
             raise UserError(f"channel {name}: no such file or folder: {folder}")

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from migrate.errors import UserError
+from migrate.verify import layout
 from migrate.verify.interpreter import ASK, Interpreter, gpu_count, told_by
 from migrate.verify.launched import Recipe
 
@@ -112,7 +113,7 @@ def obtain(recipe: Recipe, root: Path, files: Sequence[str]) -> Wanted:
             archive.add(root / name, name, recursive=False)
     tag = f"{_BUILT}:{hashlib.sha256(os.fsencode(root / recipe.dockerfile)).hexdigest()[:16]}"
     try:
-        docker("build", "--quiet", "--tag", tag, "--file", recipe.dockerfile, "-", stdin=context.getvalue(), timeout=3600.0)
+        docker("build", "--quiet", "--force-rm", "--tag", tag, "--file", recipe.dockerfile, "-", stdin=context.getvalue(), timeout=3600.0)
     except UserError as error:
         advice = _advice(recipe.address) if _id(recipe.address) is None else "; --image NAME takes another one"
         raise UserError(f"{recipe.dockerfile} cannot be built: {error}{advice}") from error
@@ -168,3 +169,10 @@ def give_back(image: str, folder: Path) -> None:
     if who is not None:
         words = ("--rm", *PULLED, "--network", "none", "--user", "0:0", "--mount", mount(folder, "/mnt"), "--entrypoint", "chown")
         docker("run", *words, image, "-R", f"{who[0]}:{who[1]}", "/mnt")
+
+
+def remove(image: str, folder: Path) -> None:
+    """Remove a folder in which a container may have left files of root's."""
+    if folder.exists():
+        give_back(image, folder)
+        layout.remove(folder)

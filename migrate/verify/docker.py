@@ -7,11 +7,12 @@ import subprocess
 import tarfile
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 
 from migrate.errors import UserError
+from migrate.job.serialise import Style
 from migrate.verify import containers, supervised
 from migrate.verify.containers import PULLED
 from migrate.verify.engine import Command, Outcome
@@ -33,6 +34,8 @@ class DockerEngine:
 
     name: str = "docker"
     contained: bool = True
+    through: bool = False
+    shows: bool = True
 
     def __init__(self, image: containers.Wanted, network: bool = False) -> None:
         self.image = image
@@ -52,6 +55,9 @@ class DockerEngine:
 
     def interpreter(self, here: Interpreter) -> Interpreter:
         return containers.interpreter(self.image.id)
+
+    def lacks(self, style: Style) -> str | None:
+        return None
 
     def gpus(self) -> int:
         return containers.gpus()
@@ -93,7 +99,8 @@ class DockerEngine:
                 follower.end_all()
             ended = supervised.read(command.layout, child.returncode)
             if ended.told:
-                self._fetch_lost(command.layout, janitor.container)
+                mounted = (_BASE, _TEMPORARY, _WATCH)
+                fetch_lost(self, command.layout, janitor.container, changed(janitor.container, mounted))
             touched, saw_all = watch.touched(), watch.complete
             killed = bool(ended.killed) or (command.memory is not None and not ended.told and janitor.out_of_memory())
         tail = output.last_lines(60)
@@ -157,16 +164,6 @@ class DockerEngine:
         )
         return [*out, "--entrypoint", command.words[0], self.image.id, *supervisor]
 
-    def _fetch_lost(self, layout: Layout, container: str) -> None:
-        """Fetch the files that the script has left in the container's own file system: they would be gone with it."""
-        for count, path in enumerate(_changed(container)):
-            place = Path(self.outside(layout, path))
-            place.parent.mkdir(parents=True, exist_ok=True)
-            if count >= _MOST_LOST:
-                place.touch()
-            elif not place.exists():
-                _fetch(container, path, place)
-
 
 class Janitor:
     """Removes the container and the network of one run when it ends, and when this process is killed: it is a process of its own.
@@ -174,10 +171,14 @@ class Janitor:
     A container that is killed leaves files of root's behind: they are given to the user by another one, of ``image``.
     """
 
-    def __init__(self, layout: Layout, image: str) -> None:
+    def __init__(self, layout: Layout, image: str, project: str = "") -> None:
         self.container = f"migrate-verify-{uuid.uuid4().hex[:16]}"
-        self._layout, self._image = layout, image
+        self._layout, self._image, self._project = layout, image, project
         words = f"cat >/dev/null; docker rm --force --volumes {self.container}; docker network rm {self.container}"
+        if project:  # of Docker Compose, which names what it makes itself
+            words = (
+                f"cat >/dev/null; docker rm --force --volumes $({self._asked()}); docker network rm $(docker network ls -q {self._of()})"
+            )
         self._child = subprocess.Popen(
             ["sh", "-c", words],
             stdin=subprocess.PIPE,
@@ -191,6 +192,16 @@ class Janitor:
         containers.docker("network", "create", "--label", f"{containers.LABEL}={self._layout.top}", self.container)
         return self.container
 
+    def _of(self) -> str:
+        return f"--filter label=com.docker.compose.project={self._project}"
+
+    def _asked(self) -> str:
+        return f"docker ps --all --quiet {self._of()}"
+
+    def of_project(self) -> str | None:
+        """The container that Docker Compose has made; None where it has made none."""
+        return next(iter(containers.docker(*self._asked().split()[1:]).split()), None)
+
     def out_of_memory(self) -> bool:
         """Whether the kernel has killed the container for want of memory."""
         return containers.docker("inspect", "--format", "{{.State.OOMKilled}}", self.container).strip() == "true"
@@ -202,17 +213,31 @@ class Janitor:
         assert self._child.stdin is not None
         self._child.stdin.close()
         self._child.wait()
-        if containers.owner() and not supervised.read(self._layout, None).told:
+        if containers.owner() and not self._project and not supervised.read(self._layout, None).told:
             containers.give_back(self._image, self._layout.top)
 
 
-def _changed(container: str) -> Iterator[str]:
-    """The files and empty folders that are new or changed in a container: ``docker diff`` names every folder on the way too."""
+def changed(container: str, mounted: Sequence[str]) -> Iterator[str]:
+    """The files and empty folders that are new or changed in a container, but for what is mounted there.
+
+    ``docker diff`` names every folder on the way too.
+    """
     told = containers.docker("diff", container)
     paths = sorted(line[2:] for line in told.splitlines() if line[:2] in ("A ", "C "))
     for path, following in zip(paths, [*paths[1:], ""], strict=True):
-        if not following.startswith(path + "/") and not f"{path}/".startswith((f"{_BASE}/", f"{_TEMPORARY}/", f"{_WATCH}/")):
+        if not following.startswith(path + "/") and not any(path == place or path.startswith(place + "/") for place in mounted):
             yield path
+
+
+def fetch_lost(engine: DockerEngine, layout: Layout, container: str, paths: Iterable[str]) -> None:
+    """Fetch the files that the script has left in the container's own file system: they would be gone with it."""
+    for count, path in enumerate(paths):
+        place = Path(engine.outside(layout, path))
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if not place.exists() and count >= _MOST_LOST:
+            place.touch()
+        elif not place.exists():
+            _fetch(container, path, place)
 
 
 def _fetch(container: str, path: str, place: Path) -> None:

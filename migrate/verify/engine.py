@@ -9,13 +9,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from migrate.errors import UserError
+from migrate.job.serialise import Style
 from migrate.verify.layout import Inside, Layout
 
 if TYPE_CHECKING:
     from migrate.verify.containers import Wanted
     from migrate.verify.interpreter import Interpreter
 
-NAMES = ("process", "sandbox", "docker")
+NAMES = ("process", "sandbox", "docker", "sdk")
+
+
+@dataclass(frozen=True)
+class Job:
+    """What the command does, as a launcher says it: for an engine that makes the command itself. ``entry`` is relative to the code."""
+
+    entry: str
+    hyperparameters: Mapping[str, object]
+    environment: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -35,6 +45,7 @@ class Command:
     memory: int | None  # bytes that all its processes may have together
     watched: Mapping[str, Path]  # channels: name -> folder whose reading is to be noticed
     on_line: Callable[[str], object] | None = None
+    job: Job | None = None  # None where it is no job, but a program as on EC2
 
 
 @dataclass(frozen=True)
@@ -64,9 +75,14 @@ class Engine(Protocol):
     isolates: tuple[str, ...]
     does_not: tuple[str, ...]
     contained: bool  # a root file system of its own: /opt/ml is real, and no absolute path leads out
+    through: bool  # it is a program of SageMaker's own that starts the script, not the engine itself
+    shows: bool  # channels are seen as they lie here, and cannot be written; else the run gets copies
 
     def interpreter(self, here: Interpreter) -> Interpreter:
         """The Python that runs the script; ``here`` is the one of this machine that is to be used where there is a choice."""
+
+    def lacks(self, style: Style) -> str | None:
+        """Why the job cannot be run here under that convention, and what to do about it; None where it can."""
 
     def gpus(self) -> int:
         """How many GPUs the script gets."""
@@ -85,24 +101,30 @@ class Engine(Protocol):
 
 
 def choose(
-    name: str | None, *, network: bool = False, shown: Sequence[str] = (), image: Callable[[], Wanted] | None = None
+    name: str | None,
+    *,
+    network: bool = False,
+    shown: Sequence[str] = (),
+    image: Callable[[], Wanted] | None = None,
+    sdks: Sequence[str] = (),
 ) -> tuple[Engine, str]:
     """The engine of that name, and why it is this one; without a name, the best that this machine can have without an image.
 
     ``network`` lets a contained engine have the network, ``shown`` are the paths that a sandbox's Python needs, ``image`` gets the
-    image of a container. Raises UserError where there is no such engine, or this machine cannot have it.
+    image of a container, ``sdks`` are Pythons that have the SageMaker SDK.
+    Raises UserError where there is no such engine, or this machine cannot have it.
     """
     if name is not None and name not in NAMES:
         raise UserError(f"no engine {name!r}; there is: {', '.join(NAMES)}")
     reason = unavailable(name or "sandbox")
     if reason is None:
-        return _engine(name or "sandbox", network, shown, image), "asked for" if name else "bubblewrap works here"
+        return _engine(name or "sandbox", network, shown, image, sdks), "asked for" if name else "bubblewrap works here"
     if name is not None:
         raise UserError(f"engine {name} cannot run here: {reason}")
     other = unavailable("process")
     if other is not None:
         raise UserError(f"no engine can run here: {other}")
-    return _engine("process", network, shown, image), f"no sandbox: {reason}"
+    return _engine("process", network, shown, image, sdks), f"no sandbox: {reason}"
 
 
 def unavailable(name: str) -> str | None:
@@ -111,6 +133,10 @@ def unavailable(name: str) -> str | None:
         from migrate.verify import containers
 
         return containers.unavailable()
+    if name == "sdk":
+        from migrate.verify import sdk
+
+        return sdk.unavailable()
     if name == "sandbox":
         from migrate.verify import sandbox
 
@@ -118,7 +144,12 @@ def unavailable(name: str) -> str | None:
     return None if os.name == "posix" else "it needs POSIX process groups"
 
 
-def _engine(name: str, network: bool, shown: Sequence[str], image: Callable[[], Wanted] | None) -> Engine:
+def _engine(name: str, network: bool, shown: Sequence[str], image: Callable[[], Wanted] | None, sdks: Sequence[str]) -> Engine:
+    if name == "sdk":
+        from migrate.verify.sdk import SdkEngine
+
+        assert image is not None
+        return SdkEngine(image(), sdks)
     if name == "docker":
         from migrate.verify.docker import DockerEngine
 

@@ -72,8 +72,12 @@ class Layout:
 
     @property
     def kept(self) -> tuple[Path, ...]:
-        """What SageMaker keeps when the job ends: two archives, the synced checkpoints, and the text of a failure."""
-        return (self.model, self.base / "output" / "data", self.checkpoints, self.base / "output" / "failure")
+        """What SageMaker keeps when the job ends: two archives, the synced checkpoints, and the text of a failure.
+
+        ``success`` is the toolkit's own mark of a good end, and no loss.
+        """
+        output = self.base / "output"
+        return (self.model, output / "data", self.checkpoints, output / "failure", output / "success")
 
 
 @dataclass(frozen=True)

@@ -41,6 +41,7 @@ class Options:
     copy_limit: int = 4 << 30
     settings_timeout: float = 300.0
     engine: str | None = "process"  # None for the best that this machine has
+    sdk_pythons: tuple[str, ...] = ()  # Pythons that have the SageMaker SDK
     image: str | None = None  # for containers; None for the job's own
     network: bool = False
     memory: int | None = None  # bytes

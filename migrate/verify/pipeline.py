@@ -19,7 +19,7 @@ from migrate.verify import checks, containers, install, interpreter, launched, l
 from migrate.verify.data import synthetic
 from migrate.verify.data.sample import sample
 from migrate.verify.drill.model import Drill, Start
-from migrate.verify.engine import Command, Outcome, choose
+from migrate.verify.engine import Command, Job, Outcome, choose
 from migrate.verify.interpreter import Interpreter
 from migrate.verify.layout import Inside, Layout
 from migrate.verify.model import Check, Evidence, Options, Report, Run
@@ -61,7 +61,7 @@ class Verifier:
         self.files = layout.repo_files(self.root)
         shown = self.python.shown(self.root)
         name = options.engine or ("docker" if options.image else None)
-        self.engine, self.why = choose(name, network=options.network, shown=shown, image=self._image)
+        self.engine, self.why = choose(name, network=options.network, shown=shown, image=self._image, sdks=options.sdk_pythons)
         self.inner = self.engine.interpreter(self.python)
         # what runs a program of this machine's own Python
         self.here = self.engine if self.inner is self.python else choose(None, network=options.network, shown=shown)[0]
@@ -160,6 +160,9 @@ class Verifier:
                 + "; ".join(self.options.dangerous[:5])
                 + " (--engine sandbox keeps it apart; --trust runs it nevertheless)"
             )
+        lacks = [self.engine.lacks(style) for style in self.options.styles]
+        if lacks and all(lacks):
+            raise UserError(f"engine {self.engine.name}: {lacks[0]}")
         if self.entry.path not in self.files:
             raise UserError(f"{self.entry.path}: not among the files that would travel (ignored by git?)")
         told = problems(self.values, [*self.channels, *(name for name in self.job.channels if name not in self.channels)])
@@ -220,6 +223,9 @@ class Verifier:
         return replace(check, advice=made if self.made_up else "it had a sample of the data: --sample 0 gives all of it")
 
     def _style(self, style: Style) -> list[Check]:
+        lack = self.engine.lacks(style)
+        if lack is not None:
+            return [Check("convention", style, "not run", lack)]
         place = Layout(self.scratch / style, style)
         self.fill(place)
         out = []
@@ -252,7 +258,7 @@ class Verifier:
         """Channels: shown as they are where the engine can; else copied once, and moved on to the next style if the last left them so."""
         for name, source in self.channels.items():
             target = place.data / name
-            if self.engine.contained and (name in self.bound or layout.whole(source)):
+            if self.engine.shows and (name in self.bound or layout.whole(source)):
                 self.bound[name] = source.resolve()
                 target.mkdir(parents=True, exist_ok=True)
                 continue
@@ -329,6 +335,7 @@ class Verifier:
             memory=self.options.memory,
             watched={} if stop else watched,
             on_line=self.on_line,
+            job=Job(self._script(), values, environment),
         )
         outcome = self.engine.run(command)
         after = {root: snapshot.take(root, skip) for root, skip in roots.items()}
@@ -382,6 +389,7 @@ class Verifier:
             "channels": {name: str(inside.data / name) for name in self.channels},
             "started": time.time() - 1,
             "trust": self.options.trust,
+            "through": self.engine.through,
             "stop": stop,
             "drill": drill.spec if drill else None,
             "sent": settings.describe(self.entry, values),

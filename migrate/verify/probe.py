@@ -194,7 +194,7 @@ def _on_connect(probe: Probe, args: tuple[Any, ...]) -> None:
 def _on_lookup(probe: Probe, args: tuple[Any, ...]) -> None:
     """A host is asked for by its name: where there is no network, this is all that is seen of a call."""
     host = os.fsdecode(args[0]) if isinstance(args[0], (str, bytes)) else ""
-    if host and not host.startswith("localhost") and not re.fullmatch(r"[0-9.]+|[0-9a-fA-F:]*:[0-9a-fA-F:.]*", host):
+    if host and not host.startswith(("localhost", "algo-")) and not re.fullmatch(r"[0-9.]+|[0-9a-fA-F:]*:[0-9a-fA-F:.]*", host):
         if host != os.uname().nodename:
             probe.tell_once("connect", host)
 
@@ -353,7 +353,8 @@ def start() -> None:
     if "argparse" in sys.modules:
         table.pop("argparse")(sys.modules["argparse"])
     sys.meta_path.insert(0, AfterImport(table))
-    sys.path[:] = [path for path in sys.path if os.path.abspath(path or ".") != _HERE]
+    # a program that starts the script hands its own path on to it, and this folder has to come along
+    sys.path[:] = [path for path in sys.path if os.path.abspath(path or ".") != _HERE] + ([_HERE] if spec["through"] else [])
     _forget_installed(probe)
     atexit.register(lambda: probe.tell("exit", peak=_peak_memory(), time=time.time()))
     _hand_on()

@@ -6,6 +6,7 @@ import subprocess
 import time
 import uuid
 
+from migrate.job.serialise import Style
 from migrate.verify.engine import Command, Outcome
 from migrate.verify.follow import MARK, Follower
 from migrate.verify.interpreter import Interpreter, gpu_count
@@ -19,6 +20,8 @@ class ProcessEngine:
 
     name: str = "process"
     contained: bool = False
+    through: bool = False
+    shows: bool = False
     isolates: tuple[str, ...] = (
         "a copy of the repo; the channels are copies too, read-only",
         "HOME and TMPDIR of its own; an environment of its own, without AWS_* or any other secret of yours",
@@ -41,6 +44,9 @@ class ProcessEngine:
 
     def interpreter(self, here: Interpreter) -> Interpreter:
         return here
+
+    def lacks(self, style: Style) -> str | None:
+        return None
 
     def gpus(self) -> int:
         return gpu_count()

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from migrate.errors import UserError
+from migrate.job.serialise import Style
 from migrate.verify import supervised
 from migrate.verify.engine import Command, Outcome
 from migrate.verify.follow import MARK, Follower
@@ -37,6 +38,8 @@ class SandboxEngine:
 
     name: str = "sandbox"
     contained: bool = True
+    through: bool = False
+    shows: bool = True
 
     def __init__(self, network: bool = False, shown: Sequence[str] = ()) -> None:
         self.network = network
@@ -65,6 +68,9 @@ class SandboxEngine:
 
     def interpreter(self, here: Interpreter) -> Interpreter:
         return here
+
+    def lacks(self, style: Style) -> str | None:
+        return None
 
     def gpus(self) -> int:
         return gpu_count()

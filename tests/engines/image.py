@@ -25,7 +25,7 @@ from packaging.requirements import Requirement
 _PROGRAMS = (
     "bash", "sh", "env", "cat", "ls", "mkdir", "rm", "cp", "mv", "chmod", "chown", "ln", "touch", "head", "tail", "tr", "date", "sleep",
     "uname", "hostname", "grep", "sed", "find", "id", "nproc", "mktemp", "dirname", "basename", "readlink", "tee", "sort", "wc", "cut",
-    "kill", "true", "false",
+    "kill", "true", "false", "which",
 )
 # fmt: on
 _FOLDERS = ("etc", "home", "mnt", "opt/ml", "proc", "sys", "dev", "run", "srv", "var/log", "usr/bin", "usr/sbin")
