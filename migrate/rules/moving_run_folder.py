@@ -11,7 +11,8 @@ Why it matters on SageMaker
 Fix and its safety
     Safe. The text goes through ``same_on_restart``, which hands back what it gave at the first start with this checkpoint folder;
     where no checkpoints are made (on EC2), it hands back what it is given.
-    Not done where the whole path is redirected in one piece.
+    Not done where the whole path is redirected in one piece, nor in a loop whose turns train one after the other (folds): there the name
+    has to come from the turn.
 
 Source
     CONTRACT: only the checkpoint folder outlives an interruption.
@@ -23,8 +24,10 @@ from collections.abc import Iterator
 
 from migrate.edits.model import Replace
 from migrate.facts.model import Span
+from migrate.facts.training.extent import Extent
 from migrate.facts.training.moving import moving_names
-from migrate.facts.training.resume import find_resumes
+from migrate.facts.training.objects import Kinds
+from migrate.facts.training.resume import find_resumes, innermost_loops, kept_loops
 from migrate.rules.base import Context, Example
 from migrate.rules.hooks import segment, support_name
 from migrate.rules.model import Finding
@@ -36,14 +39,23 @@ NAME = "moving-run-folder"
 def check(context: Context) -> Iterator[Finding]:
     if not any(resume.refused is None for resume in find_resumes(context.program)) and "keeper" not in context.program.main.text:
         return
+    kinds = Kinds(context.program)
+    inner, outer = (
+        {id(node) for loop in loops for _, node in Extent(context.program, kinds, loop).nodes()}
+        for loops in (innermost_loops(context.program), kept_loops(context.program))
+    )
     outputs = [(r.place.path, r.span) for r in context.paths.redirects if r.span is not None and r.role != "channel"]
     for moving in moving_names(context.program, outputs):
+        if id(moving.node) in inner:
+            continue  # each turn has a name of its own, and those that are done are not run again
         module, span = moving.module, Span.of(moving.node)
         place = module.place(moving.node)
         message = "this names a file or folder, and is another one when the job is started again after an interruption"
         taken = any(r.place.path == module.path and r.span is not None and _overlap(r.span, span) for r in context.paths.redirects)
-        if taken:
+        if taken or id(moving.node) in outer:
             reason = "it stands inside a path that is redirected in one piece: give it a name of its own before that"
+            if not taken:
+                reason = "each turn of the loop around it has another name, and the last turn is gone on with: name it by the turn's number"
             yield Finding(CODE, NAME, place, "warning", message, "none", reason, 1)
             continue
         name, imports = support_name(context, module, "same_on_restart", span)
@@ -81,6 +93,17 @@ EXAMPLES = (
 )
 
 UNTOUCHED = (
+    """\
+import time
+import torch
+
+model = torch.nn.Linear(2, 1)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+for epoch in range(3):
+    model(torch.ones(4, 2)).mean().backward()
+    optimizer.step()
+    torch.save(model.state_dict(), "model_%s.pt" % time.strftime("%H%M%S"))
+""",
     """\
 import time
 import torch

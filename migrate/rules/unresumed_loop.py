@@ -28,11 +28,15 @@ Source
 from __future__ import annotations
 
 import ast
+import itertools
+import re
 from collections.abc import Iterator
 
 from migrate.edits.model import Edit, Insert, Replace
 from migrate.facts.model import Place, Span
+from migrate.facts.program import Module
 from migrate.facts.training.resume import Resume, find_resumes, not_to_keep
+from migrate.facts.training.turns import Turns
 from migrate.rules.base import Context, Example
 from migrate.rules.hooks import support_name
 from migrate.rules.model import Finding
@@ -66,16 +70,32 @@ def _edits(context: Context, resume: Resume) -> tuple[Edit, ...]:
     module, node = resume.loop.module, resume.loop.node
     keeper, imports = support_name(context, module, "keeper", Span.of(node))
     edits: list[Edit] = list(imports)
-    line = restore_line(resume, keeper, node.col_offset)
+    turns = _free_name(module.text, "turns") if resume.turns is not None else None
+    line = restore_line(resume, keeper, node.col_offset, turns)
     if line is not None:
         edits.append(Insert(module.path, Span.of(node), line))
     if isinstance(node, ast.While):
         edits.append(Replace(module.path, Span.of(node.test), _condition(module.text, node.test, keeper)))
     else:
-        source = module.segment(node.iter) or ast.unparse(node.iter)
+        source = _iterable(module, node.iter, resume.turns, turns)
         bare = isinstance(node.iter, ast.Tuple) and not source.startswith("(")
         edits.append(Replace(module.path, Span.of(node.iter), f"{keeper}.epochs(({source}))" if bare else f"{keeper}.epochs({source})"))
     return tuple(edits)
+
+
+def _iterable(module: Module, node: ast.expr, turns: Turns | None, name: str | None) -> str:
+    """What the loop goes over, with ``name`` for the part of it that is taken before."""
+    if turns is None or name is None or turns.node is node:
+        return name or module.segment(node)
+    whole, part = module.segment(node), module.segment(turns.node)
+    before, after = whole.split(part, 1)  # the first of them is the outermost
+    return before + name + after
+
+
+def _free_name(text: str, name: str) -> str:
+    """``name``, or it with a number, as it stands nowhere in the file."""
+    taken = set(re.findall(r"\w+", text))
+    return next(one for one in itertools.chain([name], (f"{name}_{number}" for number in itertools.count(2))) if one not in taken)
 
 
 def _condition(text: str, test: ast.expr, keeper: str) -> str:
@@ -89,15 +109,27 @@ def _condition(text: str, test: ast.expr, keeper: str) -> str:
     return f"{keeper}.turn() and {source}" if simple else f"{keeper}.turn() and ({source})"
 
 
-def restore_line(resume: Resume, keeper: str, indent: int) -> str | None:
-    """The statement that restores what the loop carries; None where the turns alone tell everything."""
+def restore_line(resume: Resume, keeper: str, indent: int, turns: str | None = None) -> str | None:
+    """The statement that restores what the loop carries; None where the turns alone tell everything. ``turns`` is the name of what the
+    turns are counted from, where that has to be taken before."""
     named = resume.spelled
     given = [named.get(text, text) for text in resume.objects]
     given += [f"{keeper}.attributes({named.get(base, base)}, {', '.join(map(repr_of, names))})" for base, names in resume.attributes]
     given += [f"{name}={'None' if name in resume.unset else named.get(name, name)}" for name in resume.values]
     if not given:
         return None
-    targets = f"{', '.join(resume.values)} = " if resume.values else ""
+    before, values = "", resume.values
+    if turns is not None and resume.turns is not None:
+        source = resume.loop.module.segment(resume.turns.node)
+        if resume.turns.kept:  # at each later start it is what it was at the first
+            given, values = [*given, f"{turns}={source}"], (*values, turns)
+        else:
+            before = f"{turns} = {source}\n"
+    return before + _statement(given, values, keeper, indent)
+
+
+def _statement(given: list[str], values: tuple[str, ...], keeper: str, indent: int) -> str:
+    targets = f"{', '.join(values)} = " if values else ""
     line = f"{targets}{keeper}.restore({', '.join(given)})"
     if len(line) + indent <= WIDTH:
         return line

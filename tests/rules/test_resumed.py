@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.rules.harness import check
 from tests.rules.interrupted import migrated, resumed, run
+from tests.rules.rules_by_code import rule_of
 
 # Each prints its turns and, last, all that it has come to.
 OPTIONAL = """\
@@ -239,3 +241,96 @@ def same_to_the_end(sources: dict[str, str], folder: Path, *words: str, after: i
     assert rest.splitlines()[-1].startswith("end")
     assert whole.endswith(rest)
     assert len(rest) < len(whole)
+
+
+COUNTED = """\
+import torch
+
+torch.manual_seed(0)
+
+
+class Trainer:
+    def __init__(self):
+        self.model = torch.nn.Linear(2, 1)
+        self.optimizer = torch.optim.SGD(self.model.parameters(), lr=0.1)
+        self.schedule = torch.optim.lr_scheduler.StepLR(self.optimizer, 2)
+        self.epoch = 0
+
+    def fit(self):
+        done = 0
+        for _ in {iterable}:
+            self.optimizer.zero_grad()
+            (self.model(torch.rand(4, 2)) ** 2).mean().backward()
+            self.optimizer.step()
+            self.schedule.step()
+            self.epoch += 1
+            done += 1
+            print(self.epoch, done, self.schedule.get_last_lr())
+        print("end", self.epoch, done, [p.tolist() for p in self.model.parameters()])
+
+
+Trainer().fit()
+"""
+
+
+@pytest.mark.parametrize(
+    "iterable",
+    [
+        "range(self.epoch, 6)",
+        "range(done, 6)",
+        "range(self.schedule.last_epoch, 6)",
+        "enumerate(range(self.epoch + 1, 7))",
+        "itertools.islice(itertools.count(self.epoch), 6)",
+        "['a', 'b', 'c', 'd', 'e', 'f'][self.epoch:]",
+        "range(len(list(self.model.parameters())), 8)",
+    ],
+)
+def test_turns_that_are_counted_from_what_they_change(iterable: str, tmp_path: Path) -> None:
+    source = COUNTED.replace("{iterable}", iterable)
+    same_to_the_end({"train.py": "import itertools\n" + source if "itertools" in iterable else source}, tmp_path)
+
+
+def test_a_count_that_changes_and_that_a_checkpoint_may_set(tmp_path: Path) -> None:
+    source = COUNTED.replace("{iterable}", "range(self.epoch, 6)").replace(
+        "        self.epoch = 0\n",
+        "        self.epoch = 0\n        if os.path.exists('kept.pt'):\n            self.epoch = torch.load('kept.pt')['epoch']\n",
+    )
+    after = migrated({"train.py": "import os\n" + source}, tmp_path)["train.py"]
+    assert "turns = keeper.restore(" in after
+    assert "turns=range(self.epoch, 6)" in after
+    other = source.replace("range(self.epoch, 6)", "zip(range(6), itertools.count(self.epoch))")
+    other = "import itertools\nimport os\n" + other
+    assert migrated({"train.py": other}, tmp_path)["train.py"] == other
+
+
+# Each fold has a run folder of its own, and reads its best model at its end. It could be neither made twice nor be another one.
+FOLDS = """\
+import os
+import time
+import torch
+
+torch.manual_seed(0)
+root = os.environ.get("SM_MODEL_DIR", "model")
+for fold in range(3):
+    run = os.path.join(root, f"fold_{time.time()}")
+    os.makedirs(run)
+    model = torch.nn.Linear(2, 1)
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.1)
+    for epoch in range(3):
+        optimizer.zero_grad()
+        loss = (model(torch.rand(4, 2)) ** 2).mean()
+        loss.backward()
+        optimizer.step()
+        if epoch == 0:
+            torch.save(model.state_dict(), os.path.join(run, "best.pt"))
+        print(fold, epoch, loss.item())
+    best = torch.load(os.path.join(run, "best.pt"))
+    print("best", fold, [p.tolist() for p in best.values()])
+print("end", len(os.listdir(root)), sorted(len(os.listdir(os.path.join(root, name))) for name in os.listdir(root)))
+"""
+
+
+def test_run_folders_of_folds_that_are_named_by_the_clock_are_told() -> None:
+    (finding,) = check(rule_of("SM302"), {"train.py": FOLDS})
+    assert (finding.fix, finding.edits) == ("none", ())
+    assert "name it by the turn's number" in (finding.reason or "")

@@ -29,6 +29,8 @@ class Names:
     def __init__(self, program: Program, kinds: Kinds, extent: Extent, bound: Bound) -> None:
         self.program, self.kinds, self.extent, self.loop, self.bound = program, kinds, extent, extent.loop, bound
         self.unset: set[str] = set()
+        self.written: set[str] = set()  # names that the turns assign to
+        self.first: list[str] = []  # names that the turns start from, and a checkpoint of the script's own may have set
         self.caution: Refused | None = None
 
     def carried(self) -> list[str]:
@@ -40,7 +42,8 @@ class Names:
         soft = self._flow(lenient=True)[0].exposed | after
         kept = [name for name in wanted if name in soft or self._bound_before(name)]
         found = [name for name in sorted(kept, key=self.first_line) if self._can_be_kept(name)]
-        return [*(name for name in self._started() if name not in found and name not in targets), *found]
+        self.written, self.first = written, self._started()
+        return [*(name for name in self.first if name not in found and name not in targets), *found]
 
     def started(self) -> list[tuple[str, str]]:
         """Attributes (object, name) that the loop's turns start from, and that a checkpoint of the script's own may have set.

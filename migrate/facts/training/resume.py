@@ -29,6 +29,7 @@ from migrate.facts.training.makers import imports_library
 from migrate.facts.training.names import Names
 from migrate.facts.training.objects import STATEFUL, Kinds
 from migrate.facts.training.obstacles import Refused, Unnamed, refuse
+from migrate.facts.training.turns import Turns, turns_of
 
 STATE_METHODS = {"parameters", "named_parameters", "state_dict", "load_state_dict", "zero_grad"}
 CHANGES = {
@@ -48,7 +49,8 @@ class Resume:
 
     ``objects`` are restored in place; ``attributes`` are (object, names) whose attributes change in the turns; ``values`` are the names
     that the loop rebinds, ``unset`` those of them that have no value before it. ``spelled`` tells how those are named that only some
-    runs have. ``caution``: what will not be as it would have been, with ``where``. ``refused``: why it cannot be done, with ``where``.
+    runs have. ``turns``: what the loop's turns are counted from, where that is restored.
+    ``caution``: what will not be as it would have been, with ``where``. ``refused``: why it cannot be done, with ``where``.
     """
 
     loop: Loop
@@ -59,6 +61,7 @@ class Resume:
     spelled: Mapping[str, str] = field(default_factory=dict)
     caution: str | None = None
     refused: str | None = None
+    turns: Turns | None = None
     unfollowed: bool = False  # refused since it is not found what calls it
     where: Place | None = None
 
@@ -111,6 +114,12 @@ def kept_loops(program: Program) -> list[Loop]:
     """The outermost loops that go on after an interruption, those that an earlier apply has changed among them."""
     refused = {id(resume.loop.node) for resume in find_resumes(program) if resume.refused is not None}
     return [ways[0][-1] for key, ways in _stacked(program)[0].items() if key not in refused]
+
+
+def innermost_loops(program: Program) -> list[Loop]:
+    """Of each stack of loops that train, the innermost."""
+    ways = [way for several in _stacked(program)[0].values() for way in several]
+    return list({id(way[0].node): way[0] for way in ways}.values())
 
 
 def not_to_keep(program: Program, resumes: Sequence[Resume]) -> list[Loop]:
@@ -175,12 +184,17 @@ class _Look:
         caution = caution or names.caution
         objects = [o for o in self._outermost(self.found.stateful) if o not in values and o not in self._aliases()]
         objects += [c for c in self._outermost(self.found.containers) if c not in values and not self._held(c, [*objects, *values])]
+        changed = {base: set(own) for base, own in self.found.attributes.items()}
         for base, name in names.started():
             self.found.attributes.setdefault(base, set()).add(name)
         attributes = {base: n for base, n in self.found.attributes.items() if base not in values and n and not self._whole(base, objects)}
         given = tuple((base, tuple(sorted(names))) for base, names in sorted(attributes.items()))
         objects += [target for target in self._targets(objects) if target not in values]
         objects.sort(key=lambda text: (*names.first_line(text), text))
+        rebound = [name for name in values if name not in names.first or name in names.written]
+        first = {*names.first, *(f"{base}.{name}" for base, name in names.started())}
+        kind_of = lambda text: self._kind(Root(text))  # noqa: E731
+        turns = turns_of(self.program, self.loop, rebound, changed, objects, first, kind_of)
         spelled = {text: bound.spelled(text) for text in [*objects, *attributes]}
         spelled |= {name: bound.name(name) for name in values if name not in names.unset}
         return Resume(
@@ -192,6 +206,7 @@ class _Look:
             {text: source for text, source in spelled.items() if source != text},
             caution.reason if caution else None,
             where=caution.place() if caution else None,
+            turns=turns,
         )
 
     def _targets(self, objects: list[str]) -> Iterator[str]:
