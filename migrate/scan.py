@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -73,7 +73,9 @@ def scan_tree(tree: Tree, request: Request, processes: int | None = None) -> Sca
 
 def _scan(tree: Tree, request: Request, processes: int) -> Scan:
     from migrate.hidden import finding_without, point_without, secrets_beside
+    from migrate.job.ec2 import on_ec2
     from migrate.repo.commands import commands_of
+    from migrate.repo.ec2.model import Ec2Side
     from migrate.repo.ec2.read import read_ec2
     from migrate.repo.entries import find_entries
     from migrate.repo.imports import is_capped
@@ -82,7 +84,7 @@ def _scan(tree: Tree, request: Request, processes: int) -> Scan:
     found = find_entries(tree, processes)
     tree.memory.clear()  # what the files that are no entry points say is not asked for again
     entries = _chosen(tree, found.entries, request)
-    ec2 = read_ec2(tree, entries)
+    ec2 = read_ec2(tree, entries) if entries else Ec2Side()
     beside = secrets_beside(tree)
     looks = study(tree, entries, commands_of(ec2, entries), partial(_wanted, request), request.calls, processes, beside)
     secrets = list(dict.fromkeys([*beside, *(secret for look in looks for secret in look.secrets)]))
@@ -90,6 +92,7 @@ def _scan(tree: Tree, request: Request, processes: int) -> Scan:
     unreadable = [Unreadable(path, reason) for path, reason in [*tree.unreadable, *found.unreadable]]
     unreadable += [Unreadable(look.entry.path, look.reason) for look in looks if look.reason is not None]
     unreadable += [Unreadable(entry.path, CAPPED) for entry in entries if is_capped(tree, entry.closure)]
+    unreadable += [Unreadable(problem.path, f"line {problem.line}: {problem.reason}") for problem in ec2.problems]
     lines: dict[str, int] = {}
     for look in looks:
         lines.update(look.lines)
@@ -97,7 +100,9 @@ def _scan(tree: Tree, request: Request, processes: int) -> Scan:
     excuses = _Excuses(tree)
     kept = [finding_without(finding, values) for finding in findings if not excuses.hold(finding)]
     kept.sort(key=lambda f: (f.place.path, f.place.span, f.rule))
-    points = tuple(point_without(replace(look.point, ec2=ec2.of(look.entry.path)), values) for look in looks if look.point is not None)
+    paths = [entry.path for entry in found.entries]
+    told = (on_ec2(look.point, ec2.of(look.entry.path, paths)) for look in looks if look.point is not None)
+    points = tuple(point_without(point, values) for point in told)
     hidden = tuple(secret.place for secret in secrets)
     return Scan(str(tree.root), points, tuple(kept), tuple(unreadable), tree, sum(lines.values()), hidden=hidden)
 

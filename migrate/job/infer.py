@@ -14,25 +14,28 @@ from migrate.facts.metrics import MOST as MOST_METRICS
 from migrate.facts.model import FOREIGN
 from migrate.facts.secrets import HIDDEN, is_secret, names_a_secret
 from migrate.job.distribution import Spread, spread_of
+from migrate.job.ec2 import ON_CPU, Settled, settled
 from migrate.job.images import Image, NoImage, choose, processor_of
 from migrate.job.instances import choose_instance, machine_of, with_gpus
-from migrate.job.job import CHECKPOINTS, JSON, Distribution, Job, JobChannel, LeftOut
+from migrate.job.job import CHECKPOINTS, JSON, REGION, Distribution, Job, JobChannel, LeftOut, Network
 from migrate.job.model import EntryPoint, Hyperparameter, Needs
 from migrate.job.recipe import Recipe, recipe_of
 from migrate.job.requirements import bounds_of, package_of, pin_of, pinned, split
+from migrate.job.started import Given
 from migrate.job.wheels import why_no_wheel
 
 # Five days is what an account may run a job without asking for more quota. You pay for what runs, not for what is allowed.
 MAX_RUN = 432_000
 SPOT_SLACK = 86_400  # how much longer than the run itself a spot job may wait for capacity
 VOLUME = 100  # GB; holds ImageNet-like data sets with room for checkpoints, for cents per run
+SCHEMES = ("s3://", "efs://", "fsx://")  # sources that a request can hold
+MOST_SUBNETS, MOST_GROUPS = 16, 5  # of VpcConfig in the service model
 NAME_LENGTH = 48  # 63 less the "-YYYYmmddHHMMSS" that launchers add
 VALUE_LENGTH = 2500
 MOST_HYPERPARAMETERS = 94  # of 100: the boto3 launcher needs a few for the toolkit
 
 CODE_FOLDERS = "/opt/ml/input/data/code:/opt/ml/code"  # where SDK v3 drivers and the toolkit put the source
 
-_ON_CPU = ("sklearn", "lightgbm", "xgboost")
 _DEFAULT_GPU, _DEFAULT_CPU, _OLD_GPU = "ml.g5.xlarge", "ml.m5.xlarge", "ml.p3.2xlarge"
 # Images from before CUDA 11 have no code for Ampere and newer: they run on Volta (p3) at the newest.
 _CUDA_11 = {"pytorch": (1, 8), "tensorflow": (2, 4), "mxnet": (1, 8), "chainer": (99, 0)}
@@ -53,18 +56,27 @@ def infer(entry: EntryPoint, *, project: str = "training", key: str | None = Non
     image = image_of(entry.framework, entry.framework_version, entry.needs, requirements, notes)
     spread = spread_of(entry.ec2.starts, entry.processes)
     notes += [spread.note] if spread.note else []
-    instance = _instance(entry, image, spread, reasons, notes)
-    values, left_out = hyperparameters(entry.hyperparameters, entry.cli)
+    found = settled(entry)
+    remarks = list(found.notes)
+    instance = _instance(entry, image, spread, reasons, notes, found.reasons.get("instance_type", "found in the repo"))
+    values, left_out = hyperparameters(entry.hyperparameters, entry.cli, found.given)
     needs = split(requirements, image, entry.needs.modules, (*entry.needs.declared, *entry.needs.conda))
     notes += needs.notes
     if needs.unknown:
         notes.append(f"imported, and nothing says which package brings it: {', '.join(needs.unknown)}")
     reasons["max_run"] = "5 days: the longest that an account may run without asking for more quota (the SDK's own default is 1 hour)"
-    reasons["spot"] = "found in the repo" if entry.spot is not None else "not found in the repo: on demand; --spot asks for spot"
+    reasons["spot"] = (
+        found.reasons.get("spot", "found in the repo")
+        if entry.spot is not None
+        else "not found in the repo: on demand; --spot asks for spot"
+    )
     reasons["instance_count"] = spread.why if spread.instances > 1 else "the default: one machine"
-    reasons["volume_size"] = "the default: holds the usual data sets, for cents a run"
-    reasons["region"] = "the default: the official images are there, and it is the cheapest"
+    reasons["volume_size"] = found.reasons.get("volume_size") or "the default: holds the usual data sets, for cents a run"
+    reasons["region"] = found.reasons.get("region") or "the default: the official images are there, and it is the cheapest"
     reasons["distribution"] = spread.why
+    told = ("role", "output", "volume_kms_key", "hyperparameters")
+    reasons.update({name: found.reasons[name] for name in told if name in found.reasons})
+    channels = _channels(entry, name_of(project))
     return Job(
         key=key or name_of(stem),
         name=slug,
@@ -72,23 +84,28 @@ def infer(entry: EntryPoint, *, project: str = "training", key: str | None = Non
         image=image,
         instance_type=instance,
         instance_count=spread.instances,
-        volume_size=VOLUME,
+        volume_size=found.volume_size or VOLUME,
         max_run=MAX_RUN,
         max_wait=MAX_RUN + SPOT_SLACK,
         spot=bool(entry.spot),
-        channels=_channels(entry, name_of(project)),
+        channels=channels,
         hyperparameters=values,
         left_out=left_out,
-        environment=_environment(entry, module),
-        tags={"project": name_of(project), "entry": _tag(entry.path)},
+        environment={**found.environment, **_environment(entry, module)},
+        tags={"project": name_of(project), "entry": _tag(entry.path), **found.tags},
         module=module,
         requirements=needs.needed,
         dropped=needs.dropped,
         recipe=_recipe(entry, image, needs.needed, notes),
-        notes=tuple(notes),
         reasons=reasons,
         metrics=_metrics(entry),
         distribution=_fitting(spread, instance),
+        region=found.region or REGION,
+        output=found.output,
+        volume_kms_key=found.volume_kms_key,
+        network=_network(channels, found, remarks),
+        notes=tuple(notes),
+        remarks=tuple(remarks),
     )
 
 
@@ -112,14 +129,22 @@ def name_of(text: str) -> str:
     return slug or "training"
 
 
-def hyperparameters(declared: Iterable[Hyperparameter], cli: str = "argparse") -> tuple[dict[str, JSON], tuple[LeftOut, ...]]:
-    """The script's defaults as the launcher passes them, and what is left out with the reason. Path settings are in neither."""
+def hyperparameters(
+    declared: Iterable[Hyperparameter], cli: str = "argparse", given: Given | None = None
+) -> tuple[dict[str, JSON], tuple[LeftOut, ...]]:
+    """The script's defaults as the launcher passes them, and what is left out with the reason. Path settings are in neither.
+
+    What the start on EC2 gives takes the place of a default.
+    """
     values: dict[str, JSON] = {}
     left_out: list[LeftOut] = []
     for setting in declared:
         if setting.is_path or setting.name in values:
             continue
-        reason = _why_not(setting, len(values))
+        if given is not None and setting.name in (given.values or {}):
+            setting = replace(setting, default=(given.values or {})[setting.name])
+        reason = (given.skipped or {}).get(setting.name) if given is not None else None
+        reason = reason or _why_not(setting, len(values))
         if cli in FOREIGN and reason is None:  # a flag, a list or the very form of an option may end the job at its start
             reason = f"{cli} reads the command line itself; the script's own default holds"
         if reason is None:
@@ -231,11 +256,11 @@ def allows(asked: str, python: str | None) -> bool:
         return True
 
 
-def _instance(entry: EntryPoint, image: Image | None, spread: Spread, reasons: dict[str, str], notes: list[str]) -> str:
+def _instance(entry: EntryPoint, image: Image | None, spread: Spread, reasons: dict[str, str], notes: list[str], place: str) -> str:
     if entry.instance_type:
         choice = choose_instance(entry.instance_type)
         if choice is not None:
-            reasons["instance_type"] = "found in the repo" + (f"; {choice.note}" if choice.note else "")
+            reasons["instance_type"] = place + (f"; {choice.note}" if choice.note else "")
             return choice.instance_type
         notes.append(f"{entry.instance_type} is found in the repo, but no instance type of that name is known")
     default = default_instance(entry.framework, image)
@@ -269,7 +294,7 @@ def _metrics(entry: EntryPoint) -> dict[str, str]:
 
 def default_instance(framework: str, image: Image | None) -> str:
     """An instance type that the image's CUDA runs on: one small GPU, or a CPU where the framework seldom uses more."""
-    if framework in _ON_CPU:
+    if framework in ON_CPU:
         return _DEFAULT_CPU
     since = _CUDA_11.get(image.framework) if image else None
     if image and since:
@@ -288,12 +313,25 @@ def _why_instance(instance_type: str) -> str:
 def _channels(entry: EntryPoint, project: str) -> tuple[JobChannel, ...]:
     found: dict[str, JobChannel] = {}
     for channel in entry.channels:
-        known = bool(channel.source and channel.source.startswith("s3://"))
+        known = bool(channel.source and channel.source.startswith(SCHEMES))
         source = channel.source if known and channel.source else f"s3://{{bucket}}/{project}/{channel.name}"
         if channel.name not in found or (known and not found[channel.name].known):
-            found[channel.name] = JobChannel(channel.name, source, channel.default, known)
+            found[channel.name] = JobChannel(
+                channel.name, source, channel.default, known, why=f"found in {channel.found}" if channel.found else ""
+            )
     # By name: the order in which a scan meets them changes with the edits, and a second apply has to change nothing.
     return tuple(found[name] for name in sorted(found))
+
+
+def _network(channels: Iterable[JobChannel], found: Settled, notes: list[str]) -> Network:
+    """The VPC that a file system needs. Data in S3 need none, and a job in a VPC reaches S3 only where that has a way to it."""
+    if not any(channel.source.startswith(("efs://", "fsx://")) for channel in channels):
+        return Network()
+    if not (found.subnets and found.security_groups):
+        notes.append(
+            "a file system needs the subnets and security groups that reach it: not in the repo, so give them as the job's network"
+        )
+    return Network(found.subnets[:MOST_SUBNETS], found.security_groups[:MOST_GROUPS])
 
 
 def _environment(entry: EntryPoint, module: str | None) -> dict[str, str]:

@@ -90,6 +90,7 @@ class Job:
     dropped: tuple[str, ...] = ()  # requirements that the image has
     notes: tuple[str, ...] = ()
     reasons: dict[str, str] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()  # what a person should know of how it ran on EC2
     role: str | None = None  # an ARN; None: asked of the user
     region: str = REGION
     output: str | None = None  # s3://..., may hold {bucket} and {name}; None: s3://BUCKET/NAME

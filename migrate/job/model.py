@@ -22,6 +22,7 @@ class Channel:
     source: str | None = None
     option: str | None = None
     dest: str | None = None
+    found: str | None = None  # where ``source`` was found: file:line
 
     @property
     def env(self) -> str:

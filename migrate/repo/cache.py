@@ -39,6 +39,20 @@ _READ = (
     ".md",
     ".rst",
     ".ipynb",
+    ".tf",
+    ".tfvars",
+    ".tftpl",
+    ".tpl",
+    ".template",
+    ".cfn",
+    ".service",
+    ".timer",
+    ".cron",
+    ".crontab",
+    ".mk",
+    ".zsh",
+    ".ksh",
+    ".dockerfile",
 )
 _RACY = 2_000_000_000  # nanoseconds: a file changed this shortly before it was hashed may change again under the same times
 

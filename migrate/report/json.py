@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from migrate.job.model import EntryPoint
+from migrate.repo.ec2.model import Ec2Side
 from migrate.rules.model import Finding
 from migrate.scan import Scan
 
@@ -63,7 +64,38 @@ def _entry(point: EntryPoint) -> dict[str, Any]:
         ],
         "checkpoint": {"kind": point.checkpoint_kind, "loop_line": point.loop_line},
         "metrics": [{"name": m.name, "regex": m.regex, "path": m.path, "line": m.line} for m in point.metrics],
-        "launch": {"command": point.command, "instance_type": point.instance_type, "spot": point.spot},
+        "launch": {"command": point.command, "instance_type": point.instance_type, "spot": point.spot, **_launch(point.ec2)},
+    }
+
+
+def _launch(side: Ec2Side) -> dict[str, Any]:
+    """How it runs on EC2: the usual start (the command above), and what stands around it, each fact with its place."""
+    start = next(iter(side.starts), None)
+    return {
+        "start": None
+        if start is None
+        else {
+            "path": start.path,
+            "line": start.line,
+            "arguments": list(start.argv),
+            "complete": start.complete,
+            "folder": start.folder,
+            "launcher": list(start.launcher),
+            "processes": start.processes,
+            "nodes": start.nodes,
+            "conda": start.conda,
+            "image": start.image,
+            "detached": start.detached,
+        },
+        "machines": [
+            {"by": m.by, "types": [fact.value for fact in m.instance_types], "path": m.path, "line": m.line} for m in side.machines
+        ],
+        "regions": [{"value": fact.value, "path": fact.path, "line": fact.line} for fact in side.all_regions],
+        "transfers": [{"s3": t.s3, "local": t.local, "into": t.into, "path": t.path, "line": t.line} for t in side.transfers],
+        "mounts": [{"kind": m.kind, "source": m.source, "point": m.point, "path": m.path, "line": m.line} for m in side.mounts],
+        "schedules": [{"when": s.when, "path": s.path, "line": s.line} for s in side.schedules],
+        "habits": [{"kind": h.kind, "path": h.path, "line": h.line} for h in side.habits],
+        "contradictions": [str(each) for each in side.contradictions],
     }
 
 

@@ -40,13 +40,18 @@ def _entry(point: EntryPoint, console: Console) -> None:
         f"[bold]{escape(point.path)}[/]  {point.framework}{version}, settings by {point.cli}, checkpoints: {point.checkpoint_kind}"
     )
     if point.command:
-        console.print(f"  started by  {escape(point.command)}")
+        console.print(f"  started by  {escape(point.command)}{escape(_where(point))}")
+    on_ec2 = [point.instance_type or "", "spot" if point.spot else "", *dict.fromkeys(fact.value for fact in point.ec2.all_regions)]
+    if any(on_ec2):
+        console.print(f"  on EC2      {escape(', '.join(filter(None, on_ec2)))}")
+    for contradiction in point.ec2.contradictions:
+        console.print(f"  [yellow]two values[/]  {escape(str(contradiction))}")
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 2))
     for channel in point.channels:
         table.add_row(
             "channel",
             channel.name,
-            escape(str(channel.default or "(no EC2 default)")),
+            escape(str(channel.default or "(no EC2 default)") + (f" from {channel.source}" if channel.source else "")),
             escape(channel.option or f"{channel.path}:{channel.line}"),
         )
     for output in point.outputs:
@@ -57,6 +62,15 @@ def _entry(point: EntryPoint, console: Console) -> None:
     if table.row_count:
         console.print(table)
     console.print()
+
+
+def _where(point: EntryPoint) -> str:
+    """The place of the usual start, and what it runs in."""
+    if not point.ec2.starts:
+        return ""
+    start = point.ec2.starts[0]
+    told = [start.place, f"conda {start.conda}" if start.conda else "", f"in {start.image}" if start.image else "", start.detached or ""]
+    return f"  ({', '.join(filter(None, told))})"
 
 
 def _findings(found: Scan, console: Console) -> None:

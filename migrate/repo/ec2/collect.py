@@ -45,7 +45,10 @@ class Around:
     image: str | None = None
     nodes: int | None = None
     tasks: int | None = None
+    volumes: tuple[tuple[str, str], ...] = ()
     depth: int = 0
+    called: bool = False
+    """Whether it is part of a script that another one calls."""
 
     def environment_of(self, state: State) -> dict[str, str]:
         """What a command finds in its environment: what is exported, then what is set around it."""
@@ -60,6 +63,8 @@ class Collector:
     tree: Tree
     known: Collection[str]
     starts: list[Command] = field(default_factory=list)
+    called_starts: set[Command] = field(default_factory=set)
+    """Those in scripts that others call, with what they are given."""
     transfers: list[Transfer] = field(default_factory=list)
     mounts: list[Mount] = field(default_factory=list)
     machines: list[Machine] = field(default_factory=list)
@@ -159,6 +164,9 @@ class Collector:
         options = " ".join(_SBATCH.findall(text)).split()
         nodes, tasks = slurm_numbers(options)
         detached = around.detached or ("sbatch" if options else None)
+        for name, value in (("SLURM_NNODES", nodes), ("SLURM_JOB_NUM_NODES", nodes), ("SLURM_NTASKS_PER_NODE", tasks)):
+            if value is not None:
+                state.variables.setdefault(name, (Word(str(value)),))
         self.shell(path, text, 1, state, replace(around, nodes=around.nodes or nodes, tasks=around.tasks or tasks, detached=detached))
 
     def _sourced(self, name: str, state: State, path: str) -> tuple[str, str] | None:
@@ -177,6 +185,8 @@ class Collector:
         state = ran.state.copy()
         if inner.elsewhere:
             state = State(folder=inner.folder or "")
+        elif inner.folder is not None:
+            state.folder = inner.folder
         if inner.image is not None:
             self.images.append(Fact(inner.image, path, ran.line, ran.name))
         if ran.here is not None:
@@ -207,7 +217,7 @@ class Collector:
         if depends in self.called:
             return
         self.called.add(depends)
-        self.script(target, inside, replace(around, depth=around.depth + 1))
+        self.script(target, inside, replace(around, depth=around.depth + 1, called=True))
 
     def _plain(self, words: tuple[Word, ...], ran: Ran, path: str, state: State, around: Around) -> None:
         name = posixpath.basename(words[0].text)
@@ -252,11 +262,26 @@ class Collector:
             around.conda or state.conda,
             around.image,
             around.detached,
+            around.volumes,
+            self._inside(start.argv, path, state.folder),
             tuple(unset),
         )
         self.starts.append(made)
+        if around.called:
+            self.called_starts.add(made)
         self.order.append(made)
         return True
+
+    def _inside(self, words: Sequence[Word], path: str, folder: str) -> tuple[str, ...]:
+        """The values among ``words`` that are in the tree, from the working folder, the file's own or the root."""
+        own = posixpath.dirname(path)
+        found = []
+        for word in words:
+            value = word.text.partition("=")[2] if word.text.startswith("-") else word.text
+            places = (posixpath.normpath(posixpath.join(base, value)) for base in (posixpath.join(own, folder), folder, own, ""))
+            if value and any(place in self.tree.names or place in self.tree.folders for place in places):
+                found.append(value)
+        return tuple(dict.fromkeys(found))
 
     def _aws(self, words: tuple[Word, ...], ran: Ran, path: str, state: State) -> None:
         def read(name: str) -> str | None:
@@ -322,6 +347,11 @@ def _seen_from(folder: str, path: str, inside: str) -> str:
     return "" if not inside and folder == posixpath.dirname(path) else "/" + posixpath.join(posixpath.dirname(path), inside)
 
 
+def _host(folder: str, state: State) -> str:
+    """A folder of ``docker run -v``, from the working folder where it is relative."""
+    return folder if folder.startswith(("/", "~", "$")) else posixpath.normpath(posixpath.join(state.folder, folder))
+
+
 def _within(around: Around, ran: Ran, inner: Inner) -> Around:
     given = {**dict(around.environment)}
     for name, word in (*ran.environment, *inner.environment):
@@ -333,7 +363,9 @@ def _within(around: Around, ran: Ran, inner: Inner) -> Around:
         inner.image or around.image,
         inner.nodes or around.nodes,
         inner.tasks or around.tasks,
+        around.volumes + tuple((_host(host, ran.state), inside) for host, inside in inner.volumes),
         around.depth + (inner.text is not None),
+        around.called,
     )
 
 

@@ -21,19 +21,18 @@ LONGEST = 200  # characters of a command that are told
 def habit(words: Sequence[Word], text: str, path: str, line: int) -> Habit | None:
     """The habit that a command is, if any. ``text`` is the statement."""
     name = posixpath.basename(words[0].text)
-    said = hidden(text)[:LONGEST]
     rest = [word.text for word in words[1:]]
     if (name in _OFF and "-c" not in rest) or (name == "init" and rest[:1] == ["0"]):
-        return Habit("shutdown", said, path, line)
+        return Habit("shutdown", hidden(text)[:LONGEST], path, line)
     if name == "systemctl" and any(word in {"poweroff", "halt"} for word in rest):
-        return Habit("shutdown", said, path, line)
+        return Habit("shutdown", hidden(text)[:LONGEST], path, line)
     whole = " ".join([words[0].text, *rest])
     if _SLACK.search(whole) and name in {"curl", "wget", "http", "slack", "slackcat", "xh"}:
-        return Habit("slack", said, path, line)
+        return Habit("slack", hidden(text)[:LONGEST], path, line)
     if name in {"mail", "sendmail", "mutt", "ssmtp"}:
-        return Habit("mail", said, path, line)
+        return Habit("mail", hidden(text)[:LONGEST], path, line)
     if name in _SETUP and any(word in {"install", "update", "upgrade", "-pm"} for word in rest):
-        return Habit("setup", said, path, line)
+        return Habit("setup", hidden(text)[:LONGEST], path, line)
     return None
 
 

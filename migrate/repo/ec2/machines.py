@@ -113,7 +113,7 @@ def _spot(settings: Settings, by: str, path: str, line: int, said: bool | None, 
 
 
 def _profile(settings: Settings, by: str, path: str) -> Fact[str] | None:
-    for value in find(settings, "iaminstanceprofile"):
+    for value in find(settings, "iaminstanceprofile", "iaminstanceprofilearn", "iaminstanceprofilename"):
         inner = [*find(value, "name", "arn")] if not isinstance(value, Leaf) else [value]
         for each in inner or [value]:
             for leaf in leaves(each):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from migrate.repo.ec2.lines import logical
+
 _ASSIGNED = re.compile(r"^(?:export\s+|override\s+)?([A-Za-z_][\w.]*)\s*(\?=|:{0,2}=|\+=)\s*(.*)$")
 _USED = re.compile(r"\$(?:\(([A-Za-z_][\w.]*)\)|\{([A-Za-z_][\w.]*)\})")
 _RULE = re.compile(r"^[^\s#=][^=]*:(?!=)")
@@ -13,7 +15,7 @@ MOST_DEEP = 10
 
 def recipes(text: str, just: bool = False) -> Iterator[tuple[int, str]]:
     """Each command of each recipe, with the number of its first line. ``just``: of a justfile, where recipes are indented by anything."""
-    lines = _logical(text)
+    lines = logical(text)
     variables = _variables(lines)
     inside = False
     for number, line in lines:
@@ -25,20 +27,6 @@ def recipes(text: str, just: bool = False) -> Iterator[tuple[int, str]]:
             head, semicolon, rest = line.partition(";")
             if inside and semicolon and not just and ":" in head:
                 yield number, _filled(rest.strip(), variables, just)
-
-
-def _logical(text: str) -> list[tuple[int, str]]:
-    made: list[tuple[int, str]] = []
-    lines = text.splitlines()
-    number = 0
-    while number < len(lines):
-        first, line = number + 1, lines[number]
-        while line.endswith("\\") and number + 1 < len(lines):
-            number += 1
-            line = line[:-1] + " " + lines[number].strip()
-        made.append((first, line))
-        number += 1
-    return made
 
 
 def _variables(lines: list[tuple[int, str]]) -> dict[str, str]:

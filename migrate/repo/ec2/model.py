@@ -57,6 +57,10 @@ class Command:
     """The docker image that it runs in."""
     detached: str | None = None
     """What lets it outlive the terminal: nohup, tmux, screen, sbatch, cron or systemd."""
+    volumes: tuple[tuple[str, str], ...] = ()
+    """Folders of the machine that its container sees, each with the name that it has there."""
+    inside: tuple[str, ...] = ()
+    """Those of its arguments' values that name a file or folder of the tree."""
     unset: tuple[str, ...] = ()
     """Variables in it that no file gives a value: arguments (``1``), or names that a person exports."""
 
@@ -295,15 +299,29 @@ class Ec2Side:
         ]
         return tuple(Contradiction(name, found) for name, facts in asked if len(found := _different(facts)) > 1)
 
-    def of(self, entry: str) -> Ec2Side:
-        """The same for one entry point: its own starts, and no transfer that belongs to other entry points alone."""
+    def of(self, entry: str, entries: Iterable[str] = ()) -> Ec2Side:
+        """The same for one entry point: its own starts, no transfer that belongs to others alone, and no fact of a folder that another of
+        ``entries`` is nearer to."""
         starts = tuple(start for start in self.starts if start.entry == entry)
+        depths = _Depths(entry, tuple(entries), frozenset(start.path for start in starts))
 
         def concerns(transfer: Transfer) -> bool:
             beside = transfer.before + transfer.after
-            return not beside or entry in beside
+            return entry in beside if beside else depths.near(transfer.path)
 
-        return replace(self, starts=starts, transfers=tuple(transfer for transfer in self.transfers if concerns(transfer)))
+        return replace(
+            self,
+            starts=starts,
+            transfers=tuple(filter(concerns, self.transfers)),
+            mounts=tuple(mount for mount in self.mounts if depths.near(mount.path)),
+            machines=tuple(machine for machine in self.machines if depths.near(machine.path)),
+            images=tuple(image for image in self.images if depths.near(image.path)),
+            regions=tuple(region for region in self.regions if depths.near(region.path)),
+            roles=tuple(role for role in self.roles if depths.near(role.path)),
+            environment=tuple(pair for pair in self.environment if depths.near(pair[1].path)),
+            schedules=tuple(schedule for schedule in self.schedules if depths.near(schedule.path)),
+            habits=tuple(habit for habit in self.habits if depths.near(habit.path)),
+        )
 
     def __bool__(self) -> bool:
         return self != Ec2Side()
@@ -319,3 +337,24 @@ def _different(facts: Iterable[Fact[str]]) -> tuple[Fact[str], ...]:
     for fact in facts:
         found.setdefault(fact.value, fact)
     return tuple(found.values())
+
+
+class _Depths:
+    """Which files are nearest to one entry point: those that start it, and those that share as many folders with it as with any other."""
+
+    def __init__(self, entry: str, entries: tuple[str, ...], own: frozenset[str]) -> None:
+        self.entry, self.entries, self.own = entry, entries, own
+
+    def near(self, path: str) -> bool:
+        mine = _shared(path, self.entry)
+        return path in self.own or all(_shared(path, other) <= mine for other in self.entries)
+
+
+def _shared(one: str, two: str) -> int:
+    """How many folders two paths begin with alike."""
+    count = 0
+    for first, second in zip(one.split("/")[:-1], two.split("/")[:-1], strict=False):
+        if first != second:
+            break
+        count += 1
+    return count

@@ -198,7 +198,7 @@ def _terraform(collector: Collector, paths: Sequence[str]) -> None:
 
 def _side(collector: Collector) -> Ec2Side:
     return Ec2Side(
-        starts=_best(collector.starts),
+        starts=_best(collector),
         transfers=_joined(collector.transfers),
         mounts=_once(collector.mounts),
         machines=_once(collector.machines),
@@ -227,13 +227,20 @@ def _joined(transfers: Iterable[Transfer]) -> tuple[Transfer, ...]:
     return tuple(found.values())
 
 
-def _best(starts: Iterable[Command]) -> tuple[Command, ...]:
-    """Each start once, in the order of files and lines. One that another script fills in is not told with its gaps too."""
-    once = list(dict.fromkeys(starts))
-    whole = {(each.path, each.line, each.entry) for each in once if each.complete}
-    detached = {(each.path, each.line, each.entry, each.argv): each for each in once if each.detached}
+def _best(collector: Collector) -> tuple[Command, ...]:
+    """Each start once, in the order of files and lines. Of a script that another one calls it is as that one has it; else one with gaps is
+    left out where the same line has one without."""
+    once = list(dict.fromkeys(collector.starts))
+
+    def place(each: Command) -> tuple[str, int, str]:
+        return each.path, each.line, each.entry
+
+    called = {place(each) for each in collector.called_starts if each.complete}
+    whole = {place(each) for each in once if each.complete}
+    detached = {(place(each), each.argv): each for each in once if each.detached}
     kept: dict[Command, None] = {}
     for each in once:
-        if each.complete or (each.path, each.line, each.entry) not in whole:
-            kept[detached.get((each.path, each.line, each.entry, each.argv), each)] = None
+        own = place(each) in called and each not in collector.called_starts
+        if not own and (each.complete or place(each) not in whole):
+            kept[detached.get((place(each), each.argv), each)] = None
     return tuple(sorted(kept, key=lambda each: (_order(each.path), each.line)))

@@ -60,16 +60,16 @@ def _block(lines: list[str], first: int) -> Iterator[tuple[int, str]]:
     if not any(prompts):
         yield first, _blanked("\n".join(lines))
         return
-    number = 0
+    kept, number = [""] * len(lines), 0  # output is left blank, so that every line keeps its number
     while number < len(lines):
         prompt = prompts[number]
         if prompt is not None:
-            start, taken = number, [lines[number][prompt.end() :]]
-            while taken[-1].rstrip().endswith("\\") and number + 1 < len(lines):
+            kept[number] = lines[number][prompt.end() :]
+            while kept[number].rstrip().endswith("\\") and number + 1 < len(lines):
                 number += 1
-                taken.append(re.sub(r"^\s*>\s", "", lines[number]))
-            yield first + start, _blanked("\n".join(taken))
+                kept[number] = re.sub(r"^\s*>\s", "", lines[number])
         number += 1
+    yield first, _blanked("\n".join(kept))
 
 
 def _blanked(text: str) -> str:

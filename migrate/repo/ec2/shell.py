@@ -23,7 +23,10 @@ MOST_TURNS = 24  # of a loop that are followed
 MOST_DEEP = 40  # statements inside statements, and functions that call functions
 MOST_SOURCED = 3  # scripts that source scripts
 MOST_RAN = 4000  # commands of one text
-_DECLARATIONS = {"export", "declare", "typeset", "local", "readonly"}
+# An unquoted variable with more of its word behind it: ``$A/$B/c`` is two words to the grammar, ``${A}/${B}/c`` is one.
+_GOES_ON = re.compile(
+    rb"'[^']*'|\"(?:\\.|[^\"\\])*\"|\\.|(?<![^\s;])#[^\n]*|\$([A-Za-z_]\w*|\d)(?=[^\w\s\"'`;&|()<>$\[\]{}=]|=[^=\s])", re.DOTALL
+)
 _ENDS = {"exit", "return", "exec"}
 
 
@@ -107,6 +110,7 @@ class Shell:
         if name is None or name.type != "variable_name":
             return
         key = _text(name)
+        self._substitutions(value, state)
         if value is not None and value.type == "array":
             made = tuple(words.split(value.named_children, state))
         else:
@@ -115,6 +119,16 @@ class Shell:
             before = state.value(key) or (Word(f"${key}", (key,)),)
             made = (*before, *made) if value is not None and value.type == "array" else (before[0] + made[0],)
         state.assign(key, made)
+
+    def _substitutions(self, node: Node | None, state: State) -> None:
+        """Commands in ``$(...)`` run before what they stand in."""
+        waiting = [node] if node is not None else []
+        while waiting:
+            each = waiting.pop()
+            if each.type == "command_substitution":
+                self._subshell(each, state)
+            elif each.type not in {"heredoc_body", "word", "variable_name", "raw_string", "number"}:
+                waiting += each.named_children
 
     def _declaration(self, node: Node, state: State) -> None:
         exports = any(child.type == "export" for child in node.children) or any(
@@ -134,6 +148,12 @@ class Shell:
             return
         environment: list[tuple[str, Word]] = []
         arguments: list[Word] = []
+        if _is_torn(node):
+            self.broken.append(self._line(node))
+            return
+        for child in node.named_children:
+            if child.type != "variable_assignment":
+                self._substitutions(child, state)
         for child in node.named_children:
             if child.type == "variable_assignment":
                 scratch = state.copy()
@@ -373,6 +393,7 @@ def _parse(source: bytes) -> Tree:
     import tree_sitter
     import tree_sitter_bash
 
+    source = _GOES_ON.sub(lambda match: b"${%b}" % match[1] if match[1] else match[0], source)
     return tree_sitter.Parser(tree_sitter.Language(tree_sitter_bash.language())).parse(source)
 
 
@@ -403,6 +424,12 @@ def _activate(ran: Ran, state: State) -> None:
         state.conda = given[1]
     elif given[0] in {"deactivate"} or given[:2] == ["conda", "deactivate"]:
         state.conda = None
+
+
+def _is_torn(command: Node) -> bool:
+    """Whether two arguments stand together without a blank: one word, that the grammar has torn apart."""
+    words = [child for child in command.named_children if child.type not in {"file_redirect", "herestring_redirect", "comment"}]
+    return any(one.end_byte == two.start_byte for one, two in zip(words, words[1:], strict=False))
 
 
 def _output(redirect: Node, state: State) -> str | None:

@@ -139,6 +139,9 @@ def match(known: Iterable[str], path: str, folder: str, script: str, as_module: 
             full = full.partition("/")[2]
             if full in names:
                 return full
+            ending = [each for each in names if each.endswith(f"/{full}")] if "/" in full else []
+            if len(ending) == 1:
+                return ending[0]
     return _only(names, own, [form.lstrip("./") for form in forms])
 
 

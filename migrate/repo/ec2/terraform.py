@@ -27,6 +27,7 @@ MACHINES = {
     "aws_batch_compute_environment": None,
 }
 MOST_DEEP = 40
+MOST_TURNS = 20  # of a dynamic block
 _REFERENCE = re.compile(r"[A-Za-z_][\w-]*(?:\.[A-Za-z_*][\w-]*|\[[^\]]*\])+")
 _FILES = {"file", "filebase64", "templatefile"}
 _SAME = {"base64encode", "jsonencode", "tolist", "toset", "tostring", "trimspace", "base64gzip", "tonumber", "nonsensitive"}
@@ -189,23 +190,38 @@ def _attributes(body: Node | None, values: _Values, path: str, depth: int = 0) -
                 made[_text(name)] = values.of(value, path)
         elif child.type == "block":
             inner = _made(child, path)
-            content = inner.body
-            key = inner.kind
-            if inner.kind == "dynamic" and inner.labels and content is not None:
-                key = inner.labels[0]
-                held = next((each for each in content.children if each.type == "block" and _text(each).startswith("content")), None)
-                content = _made(held, path).body if held is not None else None
+            key = inner.labels[0] if inner.kind == "dynamic" and inner.labels else inner.kind
+            found = _dynamic(inner, values, path, depth) if inner.kind == "dynamic" else [_attributes(inner.body, values, path, depth + 1)]
             before = made.setdefault(key, [])
             if isinstance(before, list):
-                before.append(_attributes(content, values, path, depth + 1))
+                before += found
     return made
+
+
+def _dynamic(block: Block, values: _Values, path: str, depth: int) -> list[Settings]:
+    """``dynamic "x" { for_each = ... content { ... } }``: its content for each value."""
+    if block.body is None or not block.labels:
+        return []
+    held = next((each for each in block.body.children if each.type == "block" and _text(each).startswith("content")), None)
+    outer = _attributes(block.body, values, path, depth + 1)
+    name = outer.get("iterator")
+    iterator = name.text if isinstance(name, Leaf) else block.labels[0]
+    each = outer.get("for_each")
+    turns: list[Settings] = (
+        list(each.values()) if isinstance(each, dict) else list(each) if isinstance(each, list) else [Leaf("", block.line)]
+    )
+    found: list[Settings] = []
+    for turn in turns[:MOST_TURNS]:
+        inside = _Values(values.module, values.collector, {**values.bound, iterator: turn})
+        found.append(_attributes(_made(held, path).body if held is not None else None, inside, path, depth + 1))
+    return found
 
 
 class _Values:
     """Evaluates expressions in one module, as far as its files tell."""
 
-    def __init__(self, module: Module, collector: Collector) -> None:
-        self.module, self.collector = module, collector
+    def __init__(self, module: Module, collector: Collector, bound: dict[str, Settings] | None = None) -> None:
+        self.module, self.collector, self.bound = module, collector, bound or {}
 
     def of(self, node: Node, path: str, depth: int = 0) -> Settings:
         line = node.start_point[0] + 1
@@ -308,6 +324,8 @@ class _Values:
             if value is None:
                 value = self._attribute("variable", (parts[1],), "default", depth)
             return _inside(value, parts[2:])
+        if parts[0] in self.bound and parts[1:2] == ["value"]:
+            return _inside(self.bound[parts[0]], parts[2:])
         if parts[0] == "local" and len(parts) >= 2:
             return _inside(self._attribute("locals", (), parts[1], depth), parts[2:])
         if parts[0] == "data" and len(parts) >= 4 and parts[1] == "aws_ami":

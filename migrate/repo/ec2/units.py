@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from migrate.repo.ec2.lines import logical
+
 _LINE = re.compile(r"^\s*([A-Za-z]\w*)\s*=\s*(.*)$")
 
 
@@ -26,8 +28,8 @@ def unit(text: str) -> Unit:
     timers: list[tuple[int, str]] = []
     environment: list[tuple[int, str, str]] = []
     folder, starts = "", None
-    for number, line in _logical(text):
-        found = _LINE.match(line)
+    for number, line in logical(text):
+        found = _LINE.match(line) if not line.lstrip().startswith(("#", ";")) else None
         if found is None:
             continue
         name, value = found[1], found[2].strip()
@@ -45,18 +47,3 @@ def unit(text: str) -> Unit:
         elif name == "Unit":
             starts = value
     return Unit(tuple(commands), tuple(timers), tuple(environment), folder, starts)
-
-
-def _logical(text: str) -> list[tuple[int, str]]:
-    made: list[tuple[int, str]] = []
-    lines = text.splitlines()
-    number = 0
-    while number < len(lines):
-        first, line = number + 1, lines[number]
-        while line.endswith("\\") and number + 1 < len(lines):
-            number += 1
-            line = line[:-1] + " " + lines[number].strip()
-        if not line.lstrip().startswith(("#", ";")):
-            made.append((first, line))
-        number += 1
-    return made

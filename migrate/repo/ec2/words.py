@@ -17,6 +17,7 @@ _CUT = re.compile(r"\$\{(\w+)(##?|%%?)([^$`]*)\}\Z", re.DOTALL)
 _PLAIN = re.compile(r"\$(?:\{(\w+|[@*#])(?:\[[@*]\])?\}|(\w+|[@*#]))")
 _HERE = re.compile(r"\bdirname\b.*(?:\$\{?0\b|BASH_SOURCE)|BASH_SOURCE.*\bdirname\b", re.DOTALL)
 _PART = re.compile(r"(basename|dirname)\s+[\"']?(\$\{[^}\s]+\}|\$\w+|[\w./-]+)[\"']?")
+_PARTS = re.compile(r"(?:\$\([^)]*\)+|\$\{[^}]*\}|`[^`]*`|\S)+")
 _UP = re.compile(r"/(\.\.(?:/\.\.)*)\b")
 _SEQUENCE = re.compile(r"(?:\$\(|`)\s*seq\s+(-?\d{1,9})(?:\s+(-?\d{1,9}))?(?:\s+(-?\d{1,9}))?\s*(?:\)|`)\Z")
 _RANGE = re.compile(r"\{(-?\d{1,9})\.\.(-?\d{1,9})\}\Z")
@@ -100,10 +101,7 @@ def _argument(node: Node, state: State) -> Iterator[Word]:
     kind = node.type
     if kind in {"simple_expansion", "expansion"}:
         for word in _fields(node, state):
-            if word.open:
-                yield word
-            else:
-                yield from (Word(part) for part in word.text.split())
+            yield from _split(word)
     elif kind == "string" and _is_list(node):
         yield from _fields(node, state)
     elif kind in {"command_substitution", "brace_expression"}:
@@ -114,7 +112,45 @@ def _argument(node: Node, state: State) -> Iterator[Word]:
         yield one(node, state)
 
 
+def _split(word: Word) -> Iterator[Word]:
+    """A value at its blanks, but for those inside of what is not known."""
+    for part in _PARTS.findall(word.text) if word.open else word.text.split():
+        yield Word(part, tuple(name for name in word.open if re.search(rf"\$\{{?[#!]?{re.escape(name)}\b", part) or name in part))
+
+
 def _concatenation(node: Node, state: State) -> Iterator[Word]:
+    """A word of several pieces; blanks in an unquoted value split it."""
+    if any(child.type == "brace_expression" and numbers(_text(child)) for child in node.children):
+        yield from _braces(node, state)
+        return
+    made: list[Word] = []
+    ended = True  # the next piece begins a word of its own
+    for child in node.children:
+        for blank, part in _pieces(child, state):
+            if blank:
+                ended = True
+            elif ended:
+                made.append(part)
+                ended = False
+            else:
+                made[-1] += part
+    yield from made
+
+
+def _pieces(node: Node, state: State) -> Iterator[tuple[bool, Word]]:
+    """What a piece adds: words, and blanks between them (True) where the shell splits it."""
+    if node.type not in {"simple_expansion", "expansion"}:
+        yield False, one(node, state)
+        return
+    word = _joined(_fields(node, state))
+    if word.open:
+        yield False, word
+        return
+    for part in re.findall(r"\s+|\S+", word.text):
+        yield part.isspace(), Word(part)
+
+
+def _braces(node: Node, state: State) -> Iterator[Word]:
     made = [Word("")]
     for child in node.children:
         parts: Sequence[Word] = [one(child, state)]
@@ -139,7 +175,11 @@ def _fields(node: Node, state: State) -> tuple[Word, ...]:
             return _fields(node.named_children[0], state)
         return (_between(node, state, 1, _in_quotes),)
     if kind == "simple_expansion":
-        return _variable(_text(node)[1:], _text(node), state)
+        written = _text(node)
+        name = written.lstrip()  # in a string, the grammar takes the blanks before it for a part of it
+        blank = written[: len(written) - len(name)]
+        found = _variable(name[1:], name, state)
+        return (Word(blank) + _joined(found),) if blank else found
     if kind == "expansion":
         return _expansion(_text(node), state)
     if kind == "command_substitution":

@@ -137,7 +137,8 @@ def _shell(words: tuple[Word, ...]) -> Inner | None:
 def _su(words: tuple[Word, ...]) -> Inner | None:
     for at, word in enumerate(words[:-1]):
         if word.text in {"-c", "--command"}:
-            return Inner(text=words[at + 1])
+            login = any(other.text in {"-", "-l", "--login"} for other in words)
+            return Inner(text=words[at + 1], folder="~" if login else None)
     return None
 
 
@@ -148,7 +149,7 @@ def _eval(words: tuple[Word, ...]) -> Inner | None:
 def _ssh(words: tuple[Word, ...]) -> Inner | None:
     at = _after_options([word.text for word in words], 1, _SSH_VALUED.split()) + 1
     at = _after_options([word.text for word in words], at, _SSH_VALUED.split())
-    return Inner(text=_spaced(words[at:]), elsewhere=True) if at < len(words) else None
+    return Inner(text=_spaced(words[at:]), elsewhere=True, folder="~") if at < len(words) else None
 
 
 def _tmux(words: tuple[Word, ...]) -> Inner | None:

@@ -42,7 +42,7 @@ def side(make):
         ("screen -dmS t python train.py --a 1", {"detached": "screen"}),
         ('sudo -H -u ubuntu bash -c "source activate pt; python train.py --a 1"', {"conda": "pt"}),
         ("su - ubuntu -c 'python train.py --a 1'", {}),
-        ("ssh -i k.pem ubuntu@$HOST 'cd code; python train.py --a 1'", {"folder": "code"}),
+        ("ssh -i k.pem ubuntu@$HOST 'cd code; python train.py --a 1'", {"folder": "~/code"}),
         ("conda run -n tf2 --no-capture-output python train.py --a 1", {"conda": "tf2"}),
         ("source ~/venv/bin/activate && python train.py --a 1", {"conda": "venv"}),
         (
@@ -230,3 +230,9 @@ def test_two_scripts_that_call_each_other_end(side) -> None:
 def test_the_command_of_a_user(side) -> None:
     (start,) = side("python train.py --a 1").starts
     assert start == Command("python train.py --a 1", ("--a", "1"), "run.sh", 1, launcher=("python",), entry="train.py")
+
+
+def test_slurm_says_how_many_nodes_there_are(side) -> None:
+    text = '#!/bin/bash\n#SBATCH --nodes=4\nexport L="accelerate launch --num_processes $((SLURM_NNODES * 2)) --num_machines $SLURM_NNODES --ip $(x y)"\nsrun $L train.py --a\n'
+    (start,) = side(text).starts
+    assert (start.nodes, start.processes, start.argv) == (4, 2, ("--a",))

@@ -41,6 +41,8 @@ def ran(text: str, *arguments: str) -> list[list[str]]:
         ("F=a/b.json; p ${F%.*} ${F##*/} $(basename $F) $(dirname $F)", [["p", "a/b", "b.json", "b.json", "a"]]),
         ("export X=1 Y=2; p $X$Y", [["p", "12"]]),
         ("X=1; unset X; p $X", [["p", "$X"]]),
+        ("A=1; B=2; X=$A/$B/c/$A; export Y=$A/$B/d; p $X $Y", [["p", "1/2/c/1", "1/2/d"]]),
+        ('A=1; X="$A  $A $A"; p "$X"', [["p", "1  1 1"]]),
         ("p a \\\n  b \\\n  c", [["p", "a", "b", "c"]]),
         ("p a > log 2>&1 &", [["p", "a"]]),
         ("p a # not b", [["p", "a"]]),
@@ -116,3 +118,56 @@ def test_quoted_words_come_back(words: list[str]) -> None:
     import shlex
 
     assert ran("p " + " ".join(map(shlex.quote, words))) == [["p", *words]]
+
+
+def test_a_command_in_a_variable_is_split_though_not_all_of_it_is_known() -> None:
+    (words,) = [each.words for each in Shell('IP=$(get it)\nC="p --ip $IP:1 --n 2 $X"\n$C\n').run(State()) if each.name == "p"]
+    assert [(word.text, bool(word.open)) for word in words] == [
+        ("p", False), ("--ip", False), ("$(get it):1", True), ("--n", False), ("2", False), ("$X", True)
+    ]  # fmt: skip
+
+
+PIECES = (
+    "",
+    "a",
+    "x/",
+    "$A",
+    "$B",
+    "${A}",
+    "/",
+    ".c",
+    "-",
+    ",",
+    "=",
+    ":",
+    "+1",
+    "'q r'",
+    '"$A $B"',
+    "$A/$B/c",
+    "\\ ",
+    "_z",
+    "${N:-d}",
+    "${A%1}",
+    "$Bx",
+)
+
+
+def test_words_are_those_of_bash() -> None:
+    """Every pair and many triples of pieces, as bash itself splits and fills them in."""
+    import itertools
+    import shutil
+    import subprocess
+
+    assert shutil.which("bash"), "bash is needed to compare with"
+    lines = ["".join(pair) for pair in itertools.product(PIECES, repeat=2)] + [
+        "".join(t) for t in itertools.product(PIECES[2:12], repeat=3)
+    ]
+    lines = [line for line in lines if line and not line.endswith("\\ ") and not line.startswith(("\\ ", "=="))]  # the grammar's limits
+    head = "A=1 ; B='2 3'\n"
+    script = head + "p() { printf '%s\\0' \"$@\" $'\\n'; }\n" + "".join(f"p {line}\n" for line in lines)
+    said = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True).stdout
+    wanted = [tuple(each.split("\0")[:-1]) for each in said.split("\n\0")[:-1]]
+    found = [each for each in Shell(head + "".join(f"p {line}\n" for line in lines)).run(State()) if each.name == "p"]
+    told = {each.line - 2: tuple(word.text for word in each.words[1:]) for each in found if not any(word.open for word in each.words)}
+    assert {line: words for line, words in told.items() if words != wanted[line]} == {}
+    assert len(told) > 0.8 * len(lines)
