@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 import re
@@ -203,22 +204,28 @@ def _is_toml(value: object) -> bool:
 
 def image_of(framework: str, version: str | None, needs: Needs, requirements: Sequence[str], notes: list[str]) -> Image | None:
     """The official image for a framework, with what is to be known of the choice added to ``notes``; None where there is none."""
-    requirements = tuple(requirements) or needs.declared
+    image, note = _chosen(framework, version, needs.bounds, needs.python, tuple(requirements) or needs.declared)
+    if note:
+        notes.append(note)
+    return image
+
+
+@functools.lru_cache(maxsize=256)  # the entry points of a repo mostly ask for the same
+def _chosen(
+    framework: str, version: str | None, bounds: str, python: str, requirements: tuple[str, ...]
+) -> tuple[Image | None, str | None]:
     hosted = framework in ("transformers", "jax")  # their own version says nothing of the host's
     try:
         image = choose(
             framework,
             version,
             host_version=pinned(requirements, "torch") if framework != "keras" else None,
-            bounds=bounds_of(requirements, "torch") or needs.bounds if hosted else needs.bounds,
-            suits=lambda python: _suits(python, requirements, needs.python),
+            bounds=bounds_of(requirements, "torch") or bounds if hosted else bounds,
+            suits=lambda candidate: _suits(candidate, requirements, python),
         )
     except NoImage as error:
-        notes.append(f"{error}: write the whole address of one of your own as image in job.toml")
-        return None
-    if image.note:
-        notes.append(image.note)
-    return image
+        return None, f"{error}: write the whole address of one of your own as image in job.toml"
+    return image, image.note
 
 
 def _recipe(entry: EntryPoint, image: Image | None, requirements: Sequence[str], notes: list[str]) -> Recipe | None:

@@ -136,14 +136,22 @@ def _with_modules(found: Split, image: Image, modules: Iterable[str], lines: Seq
         if not packages:
             if not sources and normalised not in declared | image.present:
                 unknown.append(module)
-        elif declared.isdisjoint(packages) and image.present.isdisjoint(packages) and not is_framework(packages[0], image):
+        elif declared.isdisjoint(packages) and not is_framework(packages[0], image):
             line = next((written[name] for name in packages if name in written), packages[0])
-            kept, without = _installable((line,), image)
-            needed += kept
-            notes += without
-            if line == packages[0]:
-                added.append(line)
+            if image.present.isdisjoint(packages) or _is_another(line, image):
+                kept, without = _installable((line,), image)
+                needed += kept
+                notes += without
+                if line == packages[0]:
+                    added.append(line)
     return replace(found, needed=tuple(needed), notes=tuple(notes), added=tuple(added), unknown=tuple(unknown))
+
+
+def _is_another(line: str, image: Image) -> bool:
+    """Whether a line pins a version that is not the one which the image is known to have."""
+    version, known = pin_of(line), image.contents
+    own = known.packages.get(str(package_of(line))) if known is not None else None
+    return version is not None and own != version
 
 
 def pinned(lines: Sequence[str], package: str) -> str | None:

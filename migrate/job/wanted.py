@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import functools
 import importlib.resources
 import re
@@ -14,6 +15,7 @@ from migrate.facts.used import Use, uses
 from migrate.job.images import Image
 from migrate.job.model import Needs
 from migrate.job.requirements import Split, read_requirements, split
+from migrate.repo.parsing import STAND_IN
 from migrate.repo.requirements import DISTRIBUTIONS, bounds_of
 from migrate.repo.surroundings import Surroundings, look_around
 
@@ -36,6 +38,7 @@ class Wanted:
     libraries: dict[str, Library] = field(default_factory=dict)
     requirements: tuple[str, ...] = ()
     versions: tuple[tuple[Use, str], ...] = ()
+    old_python: bool = False  # the code is read by no Python since 3.7: ``async`` is a name in it
 
     @cached_property
     def told(self) -> Needs:
@@ -46,7 +49,7 @@ class Wanted:
             modules=tuple(sorted(self.libraries)),
             declared=tuple(dict.fromkeys(each.plain for each in around.declared if _is_for_pip(each.name, each.conda))),
             conda=tuple(dict.fromkeys(each.plain for each in around.declared if each.conda)),
-            python=around.python.value if around.python is not None else "",
+            python=around.python.value if around.python is not None else "<3.7" if self.old_python else "",
             apt=around.apt,
             extensions=around.extensions,
         )
@@ -95,7 +98,14 @@ def wanted(tree: Tree, entry: Entry, program: Program) -> Wanted:
     chooses = _CHOOSES.get(entry.framework, entry.framework)
     table = {name: versions for name, (framework, versions) in api().items() if framework == chooses}
     versions = tuple((use, table[use.name]) for use in uses(program, table)) if table else ()
-    return Wanted(entry.framework, entry.framework_version, look_around(tree, entry.path), found, known[folder], versions)
+    around = look_around(tree, entry.path)
+    return Wanted(entry.framework, entry.framework_version, around, found, known[folder], versions, _is_old(program))
+
+
+def _is_old(program: Program) -> bool:
+    """Whether ``async`` is a name in the code: an argument of ``cuda`` in PyTorch before 0.4."""
+    modules = (module for module in program.modules.values() if b"async" in module.source)
+    return any(keyword.arg == STAND_IN for module in modules for keyword in module.nodes.of(ast.keyword))
 
 
 def _may_be_local(tree: Tree, library: Library) -> bool:

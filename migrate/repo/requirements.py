@@ -85,7 +85,9 @@ class Requirement:
             return self.text
         name = CONDA_NAMES.get(self.name, self.name) if self.conda else self.name
         extras = f"[{','.join(self.extras)}]" if self.extras else ""
-        spec = f"{self.specifier}.*" if self.conda and re.fullmatch(r"==\d+(\.\d+)?", self.specifier) else self.specifier
+        # conda's 3.4.2 is any build of it, and OpenCV's wheels have a fourth number
+        loose = self.conda and re.fullmatch(r"==\d+(\.\d+)?(\.\d+)?" if name == "opencv-python" else r"==\d+(\.\d+)?", self.specifier)
+        spec = f"{self.specifier}.*" if loose else self.specifier
         return f"{name}{extras}{spec}" + (f"; {self.marker}" if self.marker else "")
 
 

@@ -39,7 +39,9 @@ def check(context: Context) -> Iterator[Finding]:
     wanted = context.wanted
     if wanted is None or wanted.image is None:
         return
-    gone = {name: row for name, row in table().items() if has_version(wanted, row[0], row[1])}
+    every = {row[:2] for row in table().values()}
+    without = {(package, versions) for package, versions in every if has_version(wanted, package, versions)}
+    gone = {name: row for name, row in table().items() if row[:2] in without}
     rest: dict[tuple[str, str], list[Use]] = {}
     for use in uses(context.program, gone):
         package, _, instead = gone[use.name]

@@ -92,6 +92,10 @@ def test_what_is_imported_and_declared_nowhere_is_added() -> None:
     assert found.needed == ("wandb==0.15", "einops==0.6.*", "timm", "torch-geometric")
     assert found.added == ("timm", "torch-geometric")
     assert found.unknown == ("models",)
+    conda = ("scipy==1.15.0", "h5py", "numpy==1.16.4", "torch==2.6.0")
+    pins = split((), image, ["scipy", "h5py", "numpy", "torch"], conda)
+    assert pins.needed == ("scipy==1.15.0",)  # NumPy's pin has no wheel for this Python, the framework is the image's
+    assert pins.added == ()
     assert split(("-e .",), image, ["models"]).unknown == ()
     assert split(("opencv-python-headless",), choose("xgboost"), ["cv2"]).added == ()
     assert split((), choose("tensorflow", "2.12.0"), ["torch"]).needed == ("torch",)
@@ -123,6 +127,7 @@ def test_pins_that_no_wheel_fits_are_told() -> None:
         ({"environment.yml": "dependencies:\n- python=3.10\n- pytorch>=1.7\n"}, "pytorch-training:2.2.0-{processor}-py310"),
         ({".python-version": "3.12.1\n"}, "pytorch-training:2.9.0-{processor}-py312"),
         ({"Dockerfile": "FROM pytorch/pytorch:1.6.0-cuda10.1-cudnn7-devel\n"}, "pytorch-training:1.6.0-{processor}-py36"),
+        ({"train.py": TRAIN + "model.cuda(async=True)\n"}, "pytorch-training:1.8.1-{processor}-py36"),
         ({}, "pytorch-training:2.10.0-{processor}-py313"),
     ],
 )

@@ -100,11 +100,11 @@ def test_a_pin_beside_a_bound_wins_and_a_lock_beats_both(make) -> None:
 
 
 def test_conda_lists_are_told_from_those_of_pip(make) -> None:
-    text = "dependencies:\n  - python=3.8\n  - opencv=4.5\n  - pip:\n    - tqdm==4.60\n  - scipy=1.7.1=py38\n"
+    text = "dependencies:\n  - python=3.8\n  - opencv=3.4.2\n  - pip:\n    - tqdm==4.60\n  - scipy=1.7.1=py38\n"
     found = declared(find_files(make({"environment.yml": text, "train.py": ""})), "train.py")
     assert [(each.plain, each.conda) for each in found] == [
         ("python==3.8.*", True),
-        ("opencv-python==4.5.*", True),
+        ("opencv-python==3.4.2.*", True),
         ("tqdm==4.60", False),
         ("scipy==1.7.1", True),
     ]
