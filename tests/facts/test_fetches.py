@@ -13,6 +13,7 @@ import os, subprocess
 import keras, timm, torchvision
 import torchvision.models as models
 from tensorflow.examples.tutorials.mnist import input_data
+from datasets import load_dataset
 from torchvision import datasets
 from transformers import AutoModel
 from keras.applications import VGG16
@@ -31,6 +32,7 @@ from keras.applications import VGG16
         ("AutoModel.from_pretrained('org/model')", "'org/model'"),
         ("VGG16()", "the weights of VGG16"),
         ("keras.datasets.mnist.load_data()", "keras.datasets.mnist"),
+        ("load_dataset('glue', 'mrpc')", "datasets.load_dataset"),
         ("input_data.read_data_sets('d')", "MNIST"),
         ("subprocess.run(['wget', 'https://example.org/x.zip'])", "wget"),
     ],
@@ -51,6 +53,9 @@ def test_it_is_fetched(code: str, what: str) -> None:
         "AutoModel.from_pretrained('./out/model')",
         "AutoModel.from_pretrained('bert', local_files_only=True)",
         "VGG16(weights=None)",
+        "load_dataset('json', data_files='rows.json')",
+        "load_dataset(args.data)",
+        "load_dataset('./rows')",
         "VGG16(weights='vgg.h5')",
         "other.create_model('x', pretrained=True)",
         "subprocess.run(['curl', 'http://169.254.169.254/latest/meta-data/'])",

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from migrate.facts.habits.calls import habit_calls, is_guarded
+from migrate.facts.habits.calls import HabitCall, habit_calls, is_guarded
 from migrate.facts.habits.commands import find_commands
 from migrate.facts.model import Arguments
 from migrate.facts.program import Module, Program
@@ -23,6 +23,7 @@ TORCHVISION_MODELS = re.compile(
     r"torchvision\.models\.(?:\w+\.)*[a-z]\w*|timm\.create_model|timm\.models\.create_model|pretrainedmodels\.\w+"
 )
 FROM_HUB = re.compile(r"(?:transformers|diffusers|sentence_transformers|peft|timm|segmentation_models_pytorch)\b.*\.from_pretrained")
+LOADERS = {"csv", "json", "text", "parquet", "arrow", "pandas", "imagefolder", "audiofolder", "webdataset", "sql", "xml"}
 NAMES = {"from_pretrained", "load_data", "read_data_sets", "create_model"}
 
 
@@ -37,7 +38,8 @@ class Fetch:
 
 def find_fetches(program: Program, arguments: Arguments) -> list[Fetch]:
     """Every call of the program that fetches something, as far as that is sure."""
-    found = [Fetch(run.module, run.call, run.name) for run in habit_calls(program, "fetch") if not run.guarded]
+    runs = (run for run in habit_calls(program, "fetch") if not run.guarded and not _is_local(run))
+    found = [Fetch(run.module, run.call, run.name) for run in runs]
     for command in find_commands(program, arguments):
         if command.name in ("wget", "curl", "git", "kaggle") and not command.run.guarded:
             if command.name == "kaggle" or any(URL.match(word) for word in command.words) and not _is_own(command.words):
@@ -48,6 +50,15 @@ def find_fetches(program: Program, arguments: Arguments) -> list[Fetch]:
             if what is not None and is_alive(program, module, call) and not is_guarded(module, call):
                 found.append(Fetch(module, call, what))
     return found
+
+
+def _is_local(run: HabitCall) -> bool:
+    """Whether ``load_dataset`` reads files that are there, or nobody knows which: ``load_dataset("json", data_files=path)``."""
+    if not run.name.endswith(".load_dataset"):
+        return False
+    given = run.call.args[0] if run.call.args else _keyword(run.call, "path")
+    text = _constant(given)
+    return not isinstance(text, str) or text in LOADERS or not HUB.fullmatch(text)
 
 
 def _is_own(words: tuple[str, ...]) -> bool:
