@@ -19,6 +19,7 @@ from tests.facts.programs import program_of
         ("a 'b c' && d; e | f & (g)\nh", [("a", "b c"), ("d",), ("e",), ("f",), ("g",), ("h",)]),
         ("echo '&&' \"a;b\"", [("echo", "&&", "a;b")]),
         ("aws s3 cp x.pth s3://b/k/", [("aws", "s3", "cp", "x.pth", "s3://b/k/")]),
+        ("stop $(cat id; echo x) now; b", [("stop", "$(cat", "id;", "echo", "x)", "now"), ("b",)]),
         ("echo 'no end", []),
         ("python x.py > log 2>&1 & wait", [("python", "x.py", ">", "log", "2>&1"), ("wait",)]),
         ("", []),

@@ -17,7 +17,7 @@ from migrate.facts.parts import text_of
 from migrate.facts.program import Module, Program
 from migrate.facts.values import Values
 
-PIECE = re.compile(r"""'[^']*'|"(?:\\.|[^"\\])*"|\\.|(?<=[<>])&|&>|(?P<separator>[;&|()\n]+)|.""", re.DOTALL)
+PIECE = re.compile(r"""'[^']*'|"(?:\\.|[^"\\])*"|\\.|\$\([^()]*\)|(?<=[<>])&|&>|(?P<separator>[;&|()\n]+)|.""", re.DOTALL)
 BEFORE = {"sudo", "exec", "time", "command", "env", "nice", "stdbuf", "timeout"}  # a command stands behind them
 
 
