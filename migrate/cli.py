@@ -89,7 +89,8 @@ def apply_command(
     unsafe_fixes: Annotated[bool, typer.Option("--unsafe-fixes", help="Also the fixes that need a look.")] = False,
     generate: Annotated[bool, typer.Option("--generate/--no-generate", help="Write sagemaker_job/ too.")] = True,
     extras: Annotated[
-        list[str] | None, typer.Option("--with", metavar="FILES", help="Further files for the job, from then on: iam, v2, chain.")
+        list[str] | None,
+        typer.Option("--with", metavar="FILES", help="Further files for the job, from then on: iam, pipeline, terraform, v2, chain."),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Even where git has uncommitted changes.")] = False,
     output: Output = None,

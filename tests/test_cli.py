@@ -188,4 +188,5 @@ def test_further_files_are_made_when_they_are_asked_for(repo: Path) -> None:
     assert migrate("apply", repo).returncode in (0, 1)
     assert there.exists()
     done = migrate("apply", repo, "--with", "iam,fountain")
-    assert (done.returncode, done.stderr.splitlines()) == (2, ["migrate: --with fountain: there are iam"])
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+    assert done.stderr.startswith("migrate: --with fountain: there are iam, ")

@@ -15,7 +15,13 @@ if TYPE_CHECKING:
 
 ALWAYS = ("notify.yaml",)
 # What --with takes, and the file that it adds. A file that is there is kept up to date without being asked for again.
-EXTRAS = {"iam": "iam.yaml", "v2": "launch_v2.py", "chain": "chain.yaml"}
+EXTRAS = {
+    "iam": "iam.yaml",
+    "pipeline": "pipeline.py",
+    "terraform": "notify.tf",
+    "v2": "launch_v2.py",
+    "chain": "chain.yaml",
+}
 
 
 def wanted(folder: Path, extras: Collection[str]) -> list[str]:
@@ -23,13 +29,14 @@ def wanted(folder: Path, extras: Collection[str]) -> list[str]:
     return [*ALWAYS, *(name for extra, name in EXTRAS.items() if extra in extras or (folder / name).is_file())]
 
 
-def values_of(file: str, jobs: Sequence[Job], entries: Sequence[EntryPoint], project: str) -> dict[str, Any]:
-    """What the template of ``file`` is given."""
-    values = {"jobs": jobs, "project": project, "prefix": prefix_of(jobs, project)}
+def values_of(file: str, jobs: Sequence[Job], entries: Sequence[EntryPoint], project: str, beside: Collection[str]) -> dict[str, Any]:
+    """What the template of ``file`` is given, which stands with those of ``beside``."""
+    values: dict[str, Any] = {"jobs": jobs, "project": project, "prefix": prefix_of(jobs, project)}
     if file == "iam.yaml":
         from migrate.generate import iam
 
         values |= iam.values_of(jobs, {name for entry in entries for name in entry.secrets})
+        values["pipeline"] = "pipeline.py" in beside
     return values
 
 

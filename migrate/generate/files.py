@@ -43,6 +43,7 @@ ALWAYS_IGNORED = (
     ".mypy_cache",
     "*.egg-info",
 )
+OF_TERRAFORM = (".terraform", "*.tfstate", "*.tfstate.backup")  # hundreds of MB of plugins, and states that hold what is secret
 
 
 @dataclass(frozen=True)
@@ -106,12 +107,13 @@ def generate(
     jobs = jobs_of(root, entries, name)
     templates = environment()
     templates.globals["requirements_path"] = lambda job: requirements_path(job, jobs)
+    beside = around.wanted(root / FOLDER, extras)
     made = [
-        *_launchers(templates, root, entries, jobs, name),
+        *_launchers(templates, root, entries, jobs, name, around.EXTRAS["terraform"] in beside),
         *_images(templates, jobs),
         *(
-            _file(templates, file, around.values_of(file, jobs, entries, name), mode=0o755 if file.startswith("launch") else 0o644)
-            for file in around.wanted(root / FOLDER, extras)
+            _file(templates, file, around.values_of(file, jobs, entries, name, beside), mode=0o755 if file.endswith(".py") else 0o644)
+            for file in beside
         ),
         _page(templates, root, entries, jobs, name, findings, done),
     ]
@@ -130,7 +132,7 @@ def requirements_path(job: Job, jobs: Sequence[Job]) -> str:
 
 
 def _launchers(
-    templates: jinja2.Environment, root: Path, entries: Sequence[EntryPoint], jobs: Sequence[Job], project: str
+    templates: jinja2.Environment, root: Path, entries: Sequence[EntryPoint], jobs: Sequence[Job], project: str, terraform: bool
 ) -> list[GeneratedFile]:
     from migrate.generate.environment import toml, tomlkey
 
@@ -141,7 +143,7 @@ def _launchers(
         "bucket": BUCKET,
         "region": jobs[0].region,
         "region_why": jobs[0].reasons.get("region", ""),
-        "ignore": ignore_patterns(root, entries, [requirements_path(job, jobs) for job in jobs if job.requirements]),
+        "ignore": ignore_patterns(root, entries, [requirements_path(job, jobs) for job in jobs if job.requirements], terraform),
         "unset": lambda job: [item.name for item in job.left_out if not item.required],
         "tabled": lambda channel: channel.mode != "File" or channel.access != "ro",
         "table": lambda path, value: _table(path, value, toml, tomlkey),
@@ -264,14 +266,14 @@ def _table(path: str, value: Mapping[str, Any], toml: Any, tomlkey: Any) -> str:
     return "\n".join([f"[{path}]", *plain, *inner])
 
 
-def ignore_patterns(root: Path, entries: Sequence[EntryPoint], needed: Sequence[str] = ()) -> list[str]:
+def ignore_patterns(root: Path, entries: Sequence[EntryPoint], needed: Sequence[str] = (), terraform: bool = False) -> list[str]:
     """The patterns of what the upload leaves out: our own, then the repo's .gitignore, then exceptions for what the jobs need.
 
     git itself goes on tracking a file that a later pattern would ignore; the launchers know no index, so such files are named.
     """
     import pathspec
 
-    patterns = list(dict.fromkeys([*ALWAYS_IGNORED, *_gitignore(root / ".gitignore")]))
+    patterns = list(dict.fromkeys([*ALWAYS_IGNORED, *(OF_TERRAFORM if terraform else ()), *_gitignore(root / ".gitignore")]))
     files = dict.fromkeys([*(path for entry in entries for path in (entry.path, *entry.closure)), *needed, f"{FOLDER}/run_module.py"])
     for path in files:
         parts = path.split("/")

@@ -154,7 +154,7 @@ def job(root: Path, key: str) -> dict[str, object]:
 @pytest.mark.parametrize("framework", ["pytorch", "fortran"])
 def test_generated_python_is_clean(tmp_path: Path, framework: str) -> None:
     """People review it in a pull request, and their linters read it."""
-    write(tmp_path, [entry_point("pkg/train.py", as_module=True, framework=framework)])
+    write(tmp_path, [entry_point("pkg/train.py", as_module=True, framework=framework)], extras=["pipeline"])
     ruff = [sys.executable, "-m", "ruff"]
     style = ["--isolated", "--line-length", "140", str(tmp_path / "sagemaker_job")]
     for command in ([*ruff, "format", "--check", *style], [*ruff, "check", "--select", "E,F,W,B,I", *style]):

@@ -231,6 +231,23 @@ def test_the_secrets_that_the_script_reads(tmp_path: Path) -> None:
     assert not allows(policy, "secretsmanager:GetSecretValue", f"{secret}_OLD-aBcDeF")
 
 
+def test_a_pipeline_has_a_role_of_its_own(tmp_path: Path) -> None:
+    write(tmp_path, extras=["iam", "pipeline"])
+    path = tmp_path / "sagemaker_job" / "iam.yaml"
+    assert lint(path) == ""
+    names = {**NAMES, "PipelineRole.Arn": ROLE + "-pipeline"}
+    resources = read(path)["Resources"]
+    policy = filled(resources["PipelineRole"]["Properties"]["Policies"][0]["PolicyDocument"], names)
+    developer = filled(resources["Developer"]["Properties"]["PolicyDocument"], names)
+    assert parliament(policy) == parliament(developer) == []
+    here = "arn:aws:sagemaker:eu-west-1:111122223333"
+    assert allows(policy, "sagemaker:CreateTrainingJob", f"{here}:training-job/pipelines-abc-train-xyz")
+    assert allows(policy, "sagemaker:CreateModelPackage", f"{here}:model-package-group/demo-train")
+    assert allows(policy, "iam:PassRole", ROLE, PassedToService="sagemaker.amazonaws.com")
+    assert allows(developer, "sagemaker:StartPipelineExecution", f"{here}:pipeline/demo-train")
+    assert allows(developer, "iam:PassRole", ROLE + "-pipeline", PassedToService="sagemaker.amazonaws.com")
+
+
 def test_signs_in_a_location_are_no_wildcards(tmp_path: Path) -> None:
     entry = entry_point(channels=(Channel("training", "./data", "train.py", 3, "s3://data/odd*${x}/t?"),))
     write(tmp_path, [entry], extras=["iam"])

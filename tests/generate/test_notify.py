@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -251,3 +252,24 @@ def test_only_what_is_wanted_is_used(stack: Stack, slack: Slack, monkeypatch: py
 
 def read_keys() -> str:
     return str(boto3.client("dynamodb", "us-east-1").scan(TableName="seen")["Items"])
+
+
+def test_terraform_says_the_same(tmp_path: Path, template: Path) -> None:
+    """Parsed, and compared with the template: no provider is at hand that would check it."""
+    import tree_sitter
+    import tree_sitter_hcl
+
+    write(tmp_path, extras=["terraform"])
+    text = (tmp_path / "sagemaker_job" / "notify.tf").read_text()
+    tree = tree_sitter.Parser(tree_sitter.Language(tree_sitter_hcl.language())).parse(text.encode())
+    assert not tree.root_node.has_error
+    assert '".terraform", "*.tfstate"' in (tmp_path / "sagemaker_job" / "job.toml").read_text()
+    kinds = re.findall(r'^resource "(\w+)"', text, re.MULTILINE)
+    assert len(kinds) == 10
+    assert {"aws_cloudwatch_event_rule", "aws_lambda_function", "aws_sns_topic", "aws_dynamodb_table"} <= set(kinds)
+    inside = text.partition("<<-PYTHON\n")[2].partition("    PYTHON\n")[0]
+    code = "".join(line[6:] if line.strip() else "\n" for line in inside.splitlines(True)).replace("$${", "${").replace("%%{", "%{")
+    assert code == code_of(template)
+    events = pattern(template)
+    assert f"detail-type = {json.dumps(events['detail-type'])}" in text
+    assert f"{{ SecondaryStatus = {json.dumps(events['detail']['$or'][1]['SecondaryStatus'])} }}" in text

@@ -15,6 +15,7 @@ import tomllib
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from migrate.facts.secrets import names_a_secret
 from tests.generate.small import SENDABLE, entry_point, setting, write
 
 MODULES = ("job_settings", "job_request", "job_source", "job_run")
@@ -247,3 +248,19 @@ def test_the_archive_holds_what_the_toolkit_wants(tmp_path: Path) -> None:
     assert [line for line in lines if not line.startswith("#")] == ["tqdm"]
     assert (tmp_path / "code" / "train.py").exists()
     assert not (tmp_path / "code" / "setup.py").exists()
+
+
+@pytest.mark.parametrize("name", ["db-password", "WANDB_API_KEY", "secret", "hf_token", "aws_secret_access_key"])
+def test_a_secret_is_no_hyperparameter(made: Any, name: str) -> None:
+    assert names_a_secret(name)
+    job = arguments(made, *SENDABLE, "--hp", f"{name}=horse7battery")
+    found = made.problems_of(job, made.request_of(job))
+    assert [problem for problem in found if "put the secret into Secrets Manager" in problem]
+    assert "horse7battery" not in "".join(found)
+
+
+def test_what_only_sounds_like_a_secret_is_sent(made: Any) -> None:
+    words = ["--hp", "token=x", "--hp", "secret_name=x", "--hp", "n_keys=3", "--hp", "hf_token="]
+    job = arguments(made, *SENDABLE, *words)
+    job["environment"]["SM_SECRET_DB_PASSWORD"] = "team/db"
+    assert made.problems_of(job, made.request_of(job)) == []
