@@ -127,11 +127,13 @@ class _Parity:
             return
         seen = on.seen / starting.folder / path
         real = Path(self.verifier.engine.outside(on.place, os.path.normpath(seen)))
-        if real.exists() or not real.is_relative_to(on.place.top):
+        if real.is_file() or not real.is_relative_to(on.place.top):
             return  # it came with the repo; or it is this machine's own, and read there
         real.parent.mkdir(parents=True, exist_ok=True)
         if source.is_dir():
-            shutil.copytree(source, real, ignore_dangling_symlinks=True)
+            shutil.copytree(source, real, ignore_dangling_symlinks=True, dirs_exist_ok=True, copy_function=_copy_new)
+        elif real.is_dir():
+            _copy_new(str(source), str(real / source.name))
         else:
             shutil.copy2(source, real)
 
@@ -196,6 +198,12 @@ class _Parity:
 
 def _not_run(reason: str) -> Check:
     return Check(NAME, None, "not run", reason)
+
+
+def _copy_new(source: str, target: str) -> None:
+    """Copy a file to where none is: what is in git is part of the two programs."""
+    if not os.path.lexists(target):
+        shutil.copy2(source, target)
 
 
 def _gather(root: Path, before: Mapping[str, snapshot.Seen], folder: Path) -> None:

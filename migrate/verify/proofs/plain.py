@@ -57,7 +57,7 @@ def run(
 ) -> Outcome:
     """Run ``words``. ``cwd`` is as the program sees it; ``more`` goes into its environment. The log is ``on.log``."""
     place, inside = on.place, on.inside
-    verifier.step(place.top.name)
+    verifier.step(place.top.name.replace("ec2-", "on EC2, "))
     shims.write(place.watch / "bin", inside.watch / "calls.txt")
     probe = verifier.probe(place, {}, code=on.seen)
     environment = interpreter.bare_environment(inside, on.python) | dict(more or {})

@@ -120,6 +120,13 @@ def test_data_are_put_where_the_command_says(repo: Repo) -> None:
     assert check(report, "EC2 parity").verdict == "pass", check(report, "EC2 parity")
 
 
+def test_data_are_put_beside_what_git_has_of_the_folder(repo: Repo) -> None:
+    """A folder of data often holds the script that fetched them."""
+    repo.write({"data/fetch.py": "print('fetched')\n"})
+    report = compared(repo, BEFORE, AFTER)
+    assert check(report, "EC2 parity").verdict == "pass", check(report, "EC2 parity")
+
+
 def test_quick_makes_both_short(repo: Repo) -> None:
     before, after = (script.replace('"rows": len', '"epochs": args.epochs, "rows": len') for script in (BEFORE, AFTER))
     report = compared(repo, before, after, quick=True)
