@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 import string
 from collections.abc import Iterator, Sequence
@@ -130,6 +131,24 @@ def _format_number(value: object) -> str:
     return min(short, str(value), key=len)
 
 
+@functools.lru_cache(maxsize=8)
+def _bars(tree: ast.Module) -> frozenset[str]:
+    """The names that a module gives to progress bars of tqdm's, and to the standard streams it imports."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module == "sys":
+            found |= {alias.asname or alias.name for alias in node.names if alias.name in ("stdout", "stderr")}
+        pairs = [(node.optional_vars, node.context_expr)] if isinstance(node, ast.withitem) else []
+        pairs += [(target, node.value) for target in node.targets] if isinstance(node, ast.Assign) else []
+        pairs += [(node.target, node.value)] if isinstance(node, ast.NamedExpr) else []
+        for target, value in pairs:
+            called = value.func if isinstance(value, ast.Call) else None
+            name = called.attr if isinstance(called, ast.Attribute) else called.id if isinstance(called, ast.Name) else ""
+            if isinstance(target, ast.Name) and name in ("tqdm", "trange"):
+                found.add(target.id)
+    return frozenset(found)
+
+
 class _Reader:
     """Takes the arguments of printing calls apart."""
 
@@ -141,6 +160,10 @@ class _Reader:
         if any(isinstance(argument, ast.Starred) for argument in call.args):
             return []
         name = call.func.attr if isinstance(call.func, ast.Attribute) else call.func.id if isinstance(call.func, ast.Name) else ""
+        if name == "write" and not self.on_screen(call.func.value if isinstance(call.func, ast.Attribute) else None):
+            return []
+        if any(keyword.arg == "file" and not self.on_screen(keyword.value) for keyword in call.keywords):
+            return []
         if name == "print" or name.endswith("_print"):
             return self.joined(call.args, self.separator(call))
         if isinstance(call.func, ast.Attribute):
@@ -151,6 +174,12 @@ class _Reader:
             if name == "set_postfix":
                 return self.postfix(call)
         return []
+
+    def on_screen(self, node: ast.expr | None) -> bool:
+        """Whether what is written to ``node`` is printed: the standard streams, tqdm, and bars that it has made; no file is."""
+        if isinstance(node, ast.Attribute):
+            return node.attr in ("stdout", "stderr", "__stdout__", "__stderr__", "tqdm")
+        return isinstance(node, ast.Name) and (node.id == "tqdm" or node.id in _bars(self.module.tree))
 
     def separator(self, call: ast.Call) -> str:
         given = next((keyword.value for keyword in call.keywords if keyword.arg == "sep"), None)

@@ -81,6 +81,22 @@ for step, batch in (bar := tqdm(loader)):
     assert taken(found["acc"], bar) == "0.500"
 
 
+def test_what_is_written_to_a_file_is_not_printed() -> None:
+    source = """
+import sys
+from sys import stderr
+with open("log.csv", "w") as file:
+    file.write("mse,%.6f" % mse)
+    print(f"mae {mae:.3f}", file=file)
+log.file.write(f"rmse {rmse:.3f}")
+sys.stdout.write(f"loss {loss:.3f}")
+print(f"acc {acc:.3f}", file=stderr)
+with tqdm(loader) as bar:
+    bar.write(f"ppl {ppl:.2f}")
+"""
+    assert list(metrics(source)) == ["loss", "acc", "ppl"]
+
+
 def test_a_tensor_that_is_printed_whole() -> None:
     regex = metrics('print("loss:", loss)')["loss"]
     assert taken(regex, "loss: tensor(0.1234, device='cuda:0', grad_fn=<NllLossBackward0>)") == "0.1234"
