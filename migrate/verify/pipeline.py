@@ -244,7 +244,7 @@ class Verifier:
             out = [self._of_less_data(check) for check in out]
         if all(check.verdict != "not run" for check in out if check.name == "run"):
             out += [network.check(seen, self.job.isolated)]
-            out += [check for check in (metrics.check(seen.run, self.job.metrics),) if check is not None]
+            out += [check for check in (metrics.check(seen.run, self.job.metrics, self.options.quick),) if check is not None]
         if all(check.verdict == "pass" for check in out if check.name == "read-only channels"):
             self._filled = {name: place.data / name for name in self.channels}
         return out

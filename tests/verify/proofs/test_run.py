@@ -61,6 +61,12 @@ def test_a_metric_that_cannot_have_a_value(repo: Repo, expression: str, fault: s
     assert found.verdict == "fail" and any(fault in item.text for item in found.evidence), found
 
 
+def test_a_metric_that_a_short_run_does_not_reach(repo: Repo) -> None:
+    with_metric(repo, "'accuracy: ([0-9.]+)'")
+    report = repo.verify(PRINTS, quick=True)
+    assert verdicts(report) == {"metrics": "note"} and "in this short run" in check(report, "metrics").message
+
+
 def test_metrics_of_a_run_that_failed(repo: Repo) -> None:
     with_metric(repo, "'accuracy: ([0-9.]+)'")
     assert check(repo.verify(PRINTS + "sys.exit(3)\n"), "metrics").verdict == "not run"
