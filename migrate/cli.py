@@ -172,6 +172,9 @@ def verify_command(
     sdk_python: Annotated[
         list[str] | None, typer.Option("--sdk-python", metavar="FILE", help="With sdk: a Python that has the SageMaker SDK (repeatable).")
     ] = None,
+    instances: Annotated[
+        int, typer.Option("--instances", metavar="N", min=1, max=8, help="Hosts of the job, started together (sandbox and docker).")
+    ] = 1,
     network: Annotated[bool, typer.Option("--network", help="Let it have the network in the sandbox.")] = False,
     memory: Annotated[
         float | None, typer.Option("--memory", metavar="GIB", min=0.001, help="Kill it where it has more memory, as the instance would.")
@@ -223,6 +226,7 @@ def verify_command(
             engine=engine,
             sdk_pythons=sdk_python or (),
             image=image,
+            instances=instances,
             network=network,
             memory=None if memory is None else int(memory * 2**30),
             hyperparameters={_key(found, name): _value(value) for name, value in (_pair(h, "--hp") for h in hp or [])},

@@ -40,6 +40,7 @@ def run(
     engine: str | None = None,
     sdk_pythons: Sequence[str] = (),
     image: str | None = None,
+    instances: int = 1,
     network: bool = False,
     memory: int | None = None,
     drill: Wish | None = None,
@@ -64,7 +65,8 @@ def run(
     job's packages. ``fail_fast`` stops at an entry point's
     first proof that fails. ``tell`` is called with the entry point, the step, and a line of its output or nothing. ``timeout`` is in
     seconds of one run, ``memory`` in bytes of all its processes. Without ``engine``, it is the best that this machine has;
-    ``image`` is for those that run containers, ``sdk_pythons`` have the SageMaker SDK, for the one that runs its local modes.
+    ``image`` is for those that run containers, ``instances`` is
+    how many hosts a job has, ``sdk_pythons`` have the SageMaker SDK, for the one that runs its local modes.
     Raises UserError for what no entry point could be run with (no such Python, no such engine, no such channel folder).
     """
     options = Options(
@@ -79,6 +81,7 @@ def run(
         engine=engine,
         sdk_pythons=tuple(sdk_pythons),
         image=image,
+        instances=instances,
         network=network,
         memory=memory,
         drill=drill,
@@ -95,6 +98,8 @@ def run(
         raise UserError(f"--image is for the engines docker and sdk, not for {engine}")
     if sdk_pythons and engine != "sdk":
         raise UserError("--sdk-python is for --engine sdk")
+    if instances > 1 and (drill is not None or engine in ("process", "sdk")):
+        raise UserError(f"--instances {instances} is for --engine sandbox and docker, without --drill")
     if drill is not None and engine == "sdk":
         raise UserError("the SDKs' local modes keep no checkpoint folder: no --drill with them; --engine docker has one")
     for name, folder in options.channels.items():

@@ -8,6 +8,7 @@ import tarfile
 import time
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from types import TracebackType
 
@@ -22,7 +23,6 @@ from migrate.verify.layout import Inside, Layout
 from migrate.verify.output import Output
 from migrate.verify.watch import Watch
 
-HOST = "algo-1"
 _BASE, _HOME, _TEMPORARY, _WATCH = "/opt/ml", "/root", "/tmp", "/run/migrate"
 _FAILED = 125  # docker's own exit code where the container did not start
 _MOST_LOST = 500  # files of which more is fetched than their name
@@ -59,6 +59,14 @@ class DockerEngine:
     def lacks(self, style: Style) -> str | None:
         return None
 
+    def together(self, layout: Layout) -> AbstractContextManager[str]:
+        return self._together(layout)
+
+    @contextmanager
+    def _together(self, layout: Layout) -> Iterator[str]:
+        with Janitor(layout, self.image.id, cleans=False) as janitor:
+            yield janitor.make_network(closed=not self.network)
+
     def gpus(self) -> int:
         return containers.gpus()
 
@@ -82,7 +90,7 @@ class DockerEngine:
             Output(command.log, command.on_line) as output,
             Watch(command.watched) as watch,
         ):
-            network = janitor.make_network() if self.network else "none"
+            network = command.network or (janitor.make_network() if self.network else "none")
             started = time.monotonic()
             child = subprocess.Popen(
                 self.words(command, mark, janitor.container, network),
@@ -91,7 +99,7 @@ class DockerEngine:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-            follower = Follower(child, mark, output, watch, wrapped=True)
+            follower = Follower(child, mark, output, watch, wrapped=True, ended=command.ended)
             try:
                 timed_out = follower.follow(started + command.timeout)
                 seconds = time.monotonic() - started
@@ -124,21 +132,8 @@ class DockerEngine:
         """The whole command line."""
         layout = command.layout
         out = ["docker", "run", "--name", container, "--label", f"{containers.LABEL}={layout.top}"]
-        out += [
-            "--hostname",
-            HOST,
-            "--network",
-            network,
-            "--log-driver",
-            "none",
-            *PULLED,
-            "--user",
-            "0:0",
-            "--security-opt",
-            "no-new-privileges",
-            "--workdir",
-            "/",
-        ]
+        out += ["--hostname", command.host, "--network", network, *(("--network-alias", command.host) if command.network else ())]
+        out += ["--log-driver", "none", *PULLED, "--user", "0:0", "--security-opt", "no-new-privileges", "--workdir", "/"]
         out += ["--shm-size", str(containers.shared_memory(command.memory))]
         if command.memory is not None:
             out += ["--memory", str(command.memory), "--memory-swap", str(command.memory)]
@@ -168,12 +163,12 @@ class DockerEngine:
 class Janitor:
     """Removes the container and the network of one run when it ends, and when this process is killed: it is a process of its own.
 
-    A container that is killed leaves files of root's behind: they are given to the user by another one, of ``image``.
+    A container that is killed leaves files of root's behind: where it ``cleans``, another one of ``image`` gives them to the user.
     """
 
-    def __init__(self, layout: Layout, image: str, project: str = "") -> None:
+    def __init__(self, layout: Layout, image: str, project: str = "", cleans: bool = True) -> None:
         self.container = f"migrate-verify-{uuid.uuid4().hex[:16]}"
-        self._layout, self._image, self._project = layout, image, project
+        self._layout, self._image, self._project, self._cleans = layout, image, project, cleans and not project
         words = f"cat >/dev/null; docker rm --force --volumes {self.container}; docker network rm {self.container}"
         if project:  # of Docker Compose, which names what it makes itself
             words = (
@@ -187,9 +182,11 @@ class Janitor:
             start_new_session=True,
         )
 
-    def make_network(self) -> str:
-        """A network of this run's own, with a way out. Raises UserError where Docker has none left."""
-        containers.docker("network", "create", "--label", f"{containers.LABEL}={self._layout.top}", self.container)
+    def make_network(self, *, closed: bool = False) -> str:
+        """A network of this run's own, ``closed`` without a way out. Raises UserError where Docker has none left."""
+        containers.docker(
+            "network", "create", *(["--internal"] if closed else []), "--label", f"{containers.LABEL}={self._layout.top}", self.container
+        )
         return self.container
 
     def _of(self) -> str:
@@ -213,7 +210,7 @@ class Janitor:
         assert self._child.stdin is not None
         self._child.stdin.close()
         self._child.wait()
-        if containers.owner() and not self._project and not supervised.read(self._layout, None).told:
+        if self._cleans and containers.owner() and not supervised.read(self._layout, None).told:
             containers.give_back(self._image, self._layout.top)
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING, Protocol
 
 from migrate.errors import UserError
@@ -45,6 +47,10 @@ class Command:
     memory: int | None  # bytes that all its processes may have together
     watched: Mapping[str, Path]  # channels: name -> folder whose reading is to be noticed
     on_line: Callable[[str], object] | None = None
+    host: str = "algo-1"
+    hosts: tuple[str, ...] = ("algo-1",)
+    network: str | None = None  # what ``Engine.together`` has given to all hosts of the job
+    ended: Event | None = None  # set where another host has ended the job
     job: Job | None = None  # None where it is no job, but a program as on EC2
 
 
@@ -83,6 +89,9 @@ class Engine(Protocol):
 
     def lacks(self, style: Style) -> str | None:
         """Why the job cannot be run here under that convention, and what to do about it; None where it can."""
+
+    def together(self, layout: Layout) -> AbstractContextManager[str]:
+        """A network for several hosts of one job. Raises UserError where the engine can run one alone."""
 
     def gpus(self) -> int:
         """How many GPUs the script gets."""

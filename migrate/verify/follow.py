@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from threading import Event
 
 from migrate.verify.output import Output
 from migrate.verify.watch import Watch
@@ -22,14 +23,22 @@ class Follower:
     """Follows one child: drains its output, measures its memory, knows all its descendants by a mark in their environment.
 
     ``mark`` is that environment variable, with its value. A child that is ``wrapped`` ends by itself when the script in it does,
-    and ends the script at once when it is ended: so it is asked to end only when no script is there.
+    and ends the script at once when it is ended: so it is asked to end only when no script is there. ``ended`` is set by others.
     """
 
     def __init__(
-        self, child: subprocess.Popen[bytes], mark: str, output: Output, watch: Watch, memory: int | None = None, wrapped: bool = False
+        self,
+        child: subprocess.Popen[bytes],
+        mark: str,
+        output: Output,
+        watch: Watch,
+        memory: int | None = None,
+        wrapped: bool = False,
+        ended: Event | None = None,
     ) -> None:
         self.child = child
         self.memory = memory
+        self.ended = ended
         self.out_of_memory = False
         self.mark = mark.encode()
         self.wrapped = wrapped
@@ -53,6 +62,8 @@ class Follower:
                 return False
             if time.monotonic() > deadline:
                 return True
+            if self.ended is not None and self.ended.is_set():
+                return False
             if self.out_of_memory:
                 self._signal(signal.SIGKILL)
                 return False

@@ -43,6 +43,7 @@ class Options:
     engine: str | None = "process"  # None for the best that this machine has
     sdk_pythons: tuple[str, ...] = ()  # Pythons that have the SageMaker SDK
     image: str | None = None  # for containers; None for the job's own
+    instances: int = 1
     network: bool = False
     memory: int | None = None  # bytes
     tell: Callable[[str, str], object] | None = None  # called with the step, and a line of its output or nothing

@@ -15,7 +15,7 @@ from typing import Any
 from migrate.errors import UserError
 from migrate.job.model import EntryPoint
 from migrate.job.serialise import Container, Style, argv, problems
-from migrate.verify import checks, containers, install, interpreter, launched, layout, mends, settings, shims, snapshot
+from migrate.verify import checks, containers, install, interpreter, launched, layout, members, mends, settings, shims, snapshot
 from migrate.verify.data import synthetic
 from migrate.verify.data.sample import sample
 from migrate.verify.drill.model import Drill, Start
@@ -26,7 +26,7 @@ from migrate.verify.model import Check, Evidence, Options, Report, Run
 from migrate.verify.proofs import compiles, metrics, network, parity, request
 
 RUN_MODULE = "sagemaker_job/run_module.py"
-_EVENTS = "events.jsonl"
+_EVENTS, _CALLS = "events.jsonl", "calls.txt"
 _RETRIES = 6  # of the settings proof, each leaving one more made-up value at its default
 
 
@@ -69,6 +69,7 @@ class Verifier:
         self.environment = options.environment if options.environment is not None else self.job.environment
         self.values = settings.merged(entry, self.job.hyperparameters, options.hyperparameters)
         self.channels = {**self.job.local, **options.channels}
+        self.outcomes: list[Outcome] = []  # of the last start's hosts
         self.drill: Drill | None = None
         self.sampled = False
         self.made_up: list[str] = []
@@ -239,6 +240,8 @@ class Verifier:
             if text not in self.notes:
                 self.notes.append(text)
         seen = self.start(place, values, stop=False, timeout=self.options.timeout)
+        if self.options.instances > 1:
+            out.append(members.check(style, members.hosts(self.options.instances), self.outcomes))
         out += checks.judge(seen, self.entry, self.root, self.options, values, self.declared())
         if self.sampled or self.made_up:
             out = [self._of_less_data(check) for check in out]
@@ -268,8 +271,12 @@ class Verifier:
             else:
                 layout.fill_channel(name, source, place, self.options.copy_limit)
 
-    def container(self, place: Layout) -> Container:
+    def container(self, place: Layout, host: str = "algo-1") -> Container:
         return Container(
+            hosts=members.hosts(self.options.instances),
+            current_host=host,
+            # a sandbox's hosts talk by the loopback that they share
+            network_interface="lo" if self.options.instances > 1 and self.engine.name == "sandbox" else "eth0",
             entry=self._script(),
             channels=tuple(sorted(self.declared())),
             base=str(self.engine.inside(place).base),
@@ -279,6 +286,9 @@ class Verifier:
 
     def _place_code(self, place: Layout) -> None:
         """Put the repo's copy where this convention has it: the last run's where that one left it as it was, else a new one."""
+        if self.options.instances > 1:
+            layout.copy_files(self.root, self.files, place.code)
+            return
         if self._code is not None and self._code[0].exists() and snapshot.take(self._code[0]) == self._code[1]:
             if self._code[0] != place.code:
                 layout.remove(place.code)
@@ -305,46 +315,23 @@ class Verifier:
         """Start the script once, and see how it goes. Raises nothing for what the script does."""
         what = f"drill, {drill.log.removesuffix('.log')}" if drill else "settings" if stop else "run"
         self.step(f"{what} ({place.style})")
-        container = self.container(place)
-        inside = self.engine.inside(place)
-        layout.prepare(place, values, container, drill is not None and drill.keep)
-        self.engine.prepare(place)
-        self._place_code(place)
-        for name in self.declared():
-            (place.data / name).mkdir(exist_ok=True)  # the job has every channel, with data or, here, without
         log = place.top / (drill.log if drill else "settings.log" if stop else "run.log")
-        calls = place.watch / "calls.txt"
-        calls.unlink(missing_ok=True)
-        shims.write(place.watch / "bin", inside.watch / calls.name)
-        probe = self.probe(place, values, stop, drill)
-        watched = {name: self.bound.get(name, place.data / name) for name in self.channels}
+        command = self._command(place, values, log, stop=stop, timeout=timeout, drill=drill)
+        more = [] if stop else [self._member(place, host, values, timeout) for host in members.hosts(self.options.instances)[1:]]
+        inside = self.engine.inside(place)
         roots = checks.watched_roots(place, self.entry, self.options.trust and not self.engine.contained)
         if self.engine.contained:
             roots[place.root] = ()
         before = {root: snapshot.take(root, skip) for root, skip in roots.items()}
-        arguments = tuple(argv(values, place.style))
-        environment = {**self.environment, **drill.environment} if drill else self.environment
-        command = Command(
-            layout=place,
-            words=(self.inner.executable, *self._start(place.style), *arguments),
-            cwd=inside.code,
-            environment=interpreter.child_environment(inside, container, self.inner, values, environment, probe),
-            timeout=timeout,
-            log=log,
-            bound=self.bound,
-            memory=self.options.memory,
-            watched={} if stop else watched,
-            on_line=self.on_line,
-            job=Job(self._script(), values, environment),
-        )
-        outcome = self.engine.run(command)
+        self.outcomes = members.run(self.engine, [command, *more])
+        outcome = self.outcomes[0]
         after = {root: snapshot.take(root, skip) for root, skip in roots.items()}
         events = self._events(place)
         peak = max([outcome.peak_memory, *(event.get("peak", 0) for event in events if event["kind"] == "exit")])
         run = Run(
             style=place.style,
             purpose="drill" if drill else "settings" if stop else "contract",
-            argv=arguments,
+            argv=tuple(argv(values, place.style)),
             hyperparameters=dict(values),
             exit_code=outcome.exit_code,
             signal=outcome.signal,
@@ -357,9 +344,62 @@ class Verifier:
             model_files=checks.files_with_sizes(place.model),
         )
         self.runs.append(run)
+        calls = tuple(shims.calls(place.watch / _CALLS))
         return Seen(
-            place, inside, self.options.network or not self.engine.contained, run, outcome, events, before, after, tuple(shims.calls(calls))
+            place,
+            inside,
+            self.options.network or not self.engine.contained,
+            run,
+            outcome,
+            events,
+            before,
+            after,
+            calls,
         )
+
+    def _command(
+        self,
+        place: Layout,
+        values: Mapping[str, object],
+        log: Path,
+        *,
+        stop: bool,
+        timeout: float,
+        drill: Start | None = None,
+        host: str = "algo-1",
+    ) -> Command:
+        """Lay out all that a host of the job has when the script starts; returns what is to be started."""
+        container, inside = self.container(place, host), self.engine.inside(place)
+        layout.prepare(place, values, container, drill is not None and drill.keep)
+        self.engine.prepare(place)
+        self._place_code(place)
+        for name in self.declared():
+            (place.data / name).mkdir(exist_ok=True)  # the job has every channel, with data or, here, without
+        (place.watch / _CALLS).unlink(missing_ok=True)
+        shims.write(place.watch / "bin", inside.watch / _CALLS)
+        probe = self.probe(place, values, stop, drill)
+        environment = {**self.environment, **drill.environment} if drill else self.environment
+        return Command(
+            layout=place,
+            words=(self.inner.executable, *self._start(place.style), *argv(values, place.style)),
+            cwd=inside.code,
+            environment=interpreter.child_environment(inside, container, self.inner, values, environment, probe),
+            timeout=timeout,
+            log=log,
+            bound=self.bound,
+            memory=self.options.memory,
+            watched={} if stop else {name: self.bound.get(name, place.data / name) for name in self.channels},
+            on_line=self.on_line,
+            host=host,
+            hosts=container.hosts,
+            job=Job(self._script(), values, environment),
+        )
+
+    def _member(self, first: Layout, host: str, values: Mapping[str, object], timeout: float) -> Command:
+        """Another host of the same job, with all that it has of its own; its log lies beside the first one's."""
+        place = Layout(first.top / "members" / host, first.style)
+        self.fill(place)
+        return self._command(place, values, first.top / f"run-{host}.log", stop=False, timeout=timeout, host=host)
 
     def probe(
         self, place: Layout, values: Mapping[str, object], stop: bool = False, drill: Start | None = None, code: Path | None = None

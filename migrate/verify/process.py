@@ -5,7 +5,9 @@ from __future__ import annotations
 import subprocess
 import time
 import uuid
+from contextlib import AbstractContextManager
 
+from migrate.errors import UserError
 from migrate.job.serialise import Style
 from migrate.verify.engine import Command, Outcome
 from migrate.verify.follow import MARK, Follower
@@ -47,6 +49,9 @@ class ProcessEngine:
 
     def lacks(self, style: Style) -> str | None:
         return None
+
+    def together(self, layout: Layout) -> AbstractContextManager[str]:
+        raise UserError("engine process has one host alone: --engine sandbox or docker runs several")
 
     def gpus(self) -> int:
         return gpu_count()

@@ -10,7 +10,8 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from migrate.errors import UserError
@@ -23,14 +24,13 @@ from migrate.verify.layout import Inside, Layout
 from migrate.verify.output import Output
 from migrate.verify.watch import Watch
 
-HOST = "algo-1"
 _BASE, _HOME, _TEMPORARY, _WATCH = "/opt/ml", "/root", "/tmp", "/run/migrate"
 # What an image has, from this machine, read-only. All else below / is empty folders of the run's own.
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/etc", "/nix/store", "/gnu/store", "/run/opengl-driver")
 _EMPTY = ("boot", "home", "media", "mnt", "opt", "proc", "dev", "sys", "run", "srv", "var/log", "var/tmp")
 _DEVICES = ("/dev/nvidia*", "/dev/dri", "/dev/kfd", "/dev/infiniband")
 _NAMESPACES = ("--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try")
-_IDENTITY = ("--uid", "0", "--gid", "0", "--hostname", HOST, "--die-with-parent", "--as-pid-1")
+_IDENTITY = ("--uid", "0", "--gid", "0", "--die-with-parent", "--as-pid-1")
 
 
 class SandboxEngine:
@@ -72,6 +72,20 @@ class SandboxEngine:
     def lacks(self, style: Style) -> str | None:
         return None
 
+    @contextmanager
+    def together(self, layout: Layout) -> Iterator[str]:
+        """A network namespace of their own for all hosts, held by a process that waits; each host has an address of its loopback."""
+        if self.network:
+            yield ""
+            return
+        words = ["bwrap", "--unshare-user", "--unshare-net", "--uid", "0", "--gid", "0", "--die-with-parent", "--dev-bind", "/", "/"]
+        with subprocess.Popen([*words, "sh", "-c", "echo $$; cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+            assert holder.stdin is not None and holder.stdout is not None
+            try:
+                yield holder.stdout.readline().strip()
+            finally:
+                holder.stdin.close()
+
     def gpus(self) -> int:
         return gpu_count()
 
@@ -86,12 +100,17 @@ class SandboxEngine:
             place = Path(self.outside(layout, path))
             place.parent.mkdir(parents=True, exist_ok=True)
             place.touch()
+
+    def _name(self, command: Command) -> None:
+        """Lay out the files that say who is who."""
         try:
             own = Path("/etc/hosts").read_text(encoding="utf-8", errors="replace") if self.network else ""
         except OSError:
             own = ""
-        (layout.watch / "hosts").write_text(f"127.0.0.1 localhost {HOST}\n::1 localhost\n{own}", encoding="utf-8")
-        (layout.watch / "hostname").write_text(f"{HOST}\n", encoding="utf-8")
+        known = "".join(f"127.0.0.{number} {host}\n" for number, host in enumerate(command.hosts, 1))
+        watch = command.layout.watch
+        (watch / "hosts").write_text(f"127.0.0.1 localhost\n{known}::1 localhost\n{own}", encoding="utf-8")
+        (watch / "hostname").write_text(f"{command.host}\n", encoding="utf-8")
 
     def run(self, command: Command) -> Outcome:
         mark = f"{MARK}={uuid.uuid4().hex}"
@@ -106,7 +125,7 @@ class SandboxEngine:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-            follower = Follower(child, mark, output, watch, command.memory, wrapped=True)
+            follower = Follower(child, mark, output, watch, command.memory, wrapped=True, ended=command.ended)
             try:
                 timed_out = follower.follow(started + command.timeout)
                 seconds = time.monotonic() - started
@@ -134,7 +153,10 @@ class SandboxEngine:
     def words(self, command: Command, mark: str) -> list[str]:
         """The whole command line."""
         layout = command.layout
-        out = ["bwrap", *_NAMESPACES, *(() if self.network else ("--unshare-net",)), *_IDENTITY, "--bind", str(layout.root), "/"]
+        self._name(command)
+        entered = ["nsenter", "--preserve-credentials", "--user", "--net", "--target", command.network, "--"] if command.network else []
+        alone = () if self.network or command.network else ("--unshare-net",)
+        out = [*entered, "bwrap", *_NAMESPACES, *alone, *_IDENTITY, "--hostname", command.host, "--bind", str(layout.root), "/"]
         for path in _system():
             if not os.path.islink(path):
                 out += ["--ro-bind", path, path]

@@ -12,6 +12,7 @@ import sys
 import time
 import uuid
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,6 +63,9 @@ class SdkEngine(DockerEngine):
             "checkpoints, spot, time and memory limits: the SDKs' local modes leave them out without a word",
             "shared memory, which Docker keeps at 64 MB here",
         )
+
+    def together(self, layout: Layout) -> AbstractContextManager[str]:
+        raise UserError("engine sdk has one host alone here: --engine sandbox or docker runs several")
 
     def lacks(self, style: Style) -> str | None:
         """Why this convention cannot be had, and what to do about it."""
