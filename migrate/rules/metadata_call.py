@@ -28,7 +28,7 @@ from collections.abc import Iterator
 from migrate.edits.imports import local_name
 from migrate.edits.model import Edit, Replace
 from migrate.facts.habits.calls import is_guarded
-from migrate.facts.habits.metadata import Asked, answer_around, find_asked, speaks_of_metadata
+from migrate.facts.habits.metadata import Asked, answer_around, find_asked, library_answers, speaks_of_metadata
 from migrate.facts.habits.started import Start, starts_of
 from migrate.facts.model import Span
 from migrate.facts.program import Module, Program
@@ -40,7 +40,9 @@ from migrate.rules.model import Finding
 CODE = "SM401"
 HOST, TYPE = "SM_CURRENT_HOST", "SM_CURRENT_INSTANCE_TYPE"
 SAME = {"instance-type": TYPE, "instance-id": HOST, "hostname": HOST, "local-hostname": HOST, "public-hostname": HOST}
-REGION = "placement/region"
+REGION, TOKEN = "placement/region", "api/token"
+LIBRARY = {"region": REGION, "private_hostname": "local-hostname"}  # what the library ec2_metadata calls them
+NO_ANSWER = f"no answer stands for it here; the instance type is in {TYPE}, the host's name in {HOST}, the region in AWS_REGION"
 
 
 def check(context: Context) -> Iterator[Finding]:
@@ -49,6 +51,21 @@ def check(context: Context) -> Iterator[Finding]:
     for asked in find_asked(context.program, context.arguments):
         if not asked.run.guarded and not _is_left_out(context.program, asked):
             yield _finding(context, asked)
+    for module, node in library_answers(context.program):
+        yield _of_library(context, module, node)
+
+
+def _of_library(context: Context, module: Module, node: ast.Attribute) -> Finding:
+    """An attribute of the library ``ec2_metadata``, which is an answer by itself."""
+    item = LIBRARY.get(node.attr, node.attr.replace("_", "-"))
+    name, needed = local_name(module.tree, module.path, "os", before=Span.of(node))
+    code = None if in_text(module, node) else _text_code(item, "text", name, segment(module, node))
+    edits: tuple[Edit, ...] = ()
+    if code is not None:
+        edits = (*([needed] if needed is not None else []), Replace(module.path, Span.of(node), code))
+    message = f"asks EC2's instance metadata for {item!r}, which a job cannot"
+    reason = None if edits else NO_ANSWER
+    return Finding(CODE, "metadata-call", module.place(node), "error", message, "safe" if edits else "none", reason, 1, edits)
 
 
 def _is_left_out(program: Program, asked: Asked) -> bool:
@@ -73,7 +90,7 @@ def _finding(context: Context, asked: Asked) -> Finding:
 def _reason(asked: Asked) -> str:
     if asked.spot:
         return 'start what watches only where "SM_CURRENT_HOST" is not in os.environ'
-    return f"the answer is not taken out here; the instance type is in {TYPE}, the host's name in {HOST}, the region in AWS_REGION"
+    return NO_ANSWER
 
 
 def _edits(context: Context, asked: Asked) -> tuple[Edit, ...]:
@@ -112,12 +129,16 @@ def _code(asked: Asked, kind: str, name: str, source: str) -> str | None:
     """The answer on SageMaker, or what ``source`` gives on EC2."""
     if asked.spot:
         return f'404 if "{HOST}" in {name}.environ else {source}' if kind == "status" else None
+    return _text_code(asked.item, kind, name, source) if kind in ("text", "bytes") else None
+
+
+def _text_code(item: str | None, kind: str, name: str, source: str) -> str | None:
     encode = ".encode()" if kind == "bytes" else ""
-    if kind not in ("text", "bytes"):
-        return None
-    if asked.item == REGION:
+    if item == TOKEN:  # of version 2 of the service, to ask with
+        return f'{"b" if encode else ""}"" if "{HOST}" in {name}.environ else {source}'
+    if item == REGION:
         return f'{name}.environ["AWS_REGION"]{encode} if "{HOST}" in {name}.environ else {source}'
-    variable = SAME.get(asked.item or "")
+    variable = SAME.get(item or "")
     if variable is None:
         return None
     if encode:
@@ -222,6 +243,27 @@ def watch():
 if "SM_CURRENT_HOST" not in os.environ:
     threading.Thread(target=watch, daemon=True).start()
 train()
+""",
+    ),
+    Example(
+        before="""\
+import requests
+from ec2_metadata import ec2_metadata
+
+ADDRESS = "http://169.254.169.254/latest/"
+token = requests.put(ADDRESS + "api/token", headers=TTL).text
+host = requests.get(ADDRESS + "meta-data/local-hostname", headers=head(token)).text
+log(host, ec2_metadata.instance_type, ec2_metadata.ami_id)
+""",
+        after="""\
+import os
+import requests
+from ec2_metadata import ec2_metadata
+
+ADDRESS = "http://169.254.169.254/latest/"
+token = "" if "SM_CURRENT_HOST" in os.environ else requests.put(ADDRESS + "api/token", headers=TTL).text
+host = os.environ.get("SM_CURRENT_HOST") or requests.get(ADDRESS + "meta-data/local-hostname", headers=head(token)).text
+log(host, os.environ.get("SM_CURRENT_INSTANCE_TYPE") or ec2_metadata.instance_type, ec2_metadata.ami_id)
 """,
     ),
     Example(

@@ -7,12 +7,13 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from migrate.facts.habits.calls import HabitCall, habit_calls
+from migrate.facts.habits.calls import HabitCall, habit_calls, is_guarded
 from migrate.facts.habits.commands import find_commands
 from migrate.facts.habits.followed import values_of
 from migrate.facts.model import Arguments
 from migrate.facts.parts import text_of
 from migrate.facts.program import Module, Program
+from migrate.facts.reach import is_alive
 from migrate.facts.values import Values
 
 ADDRESSES = ("169.254.169.254", "fd00:ec2::254", "instance-data/")
@@ -65,6 +66,15 @@ def _by_command(program: Program, arguments: Arguments) -> Iterator[Asked]:
 def _by_library(program: Program) -> Iterator[Asked]:
     for run in habit_calls(program, "metadata"):
         yield Asked(run, None)
+
+
+def library_answers(program: Program) -> Iterator[tuple[Module, ast.Attribute]]:
+    """Every attribute of ``ec2_metadata.ec2_metadata``: the library asks the service where one is read."""
+    for module in program.modules.values():
+        for node in module.nodes.of(ast.Attribute) if "ec2_metadata" in module.text else []:
+            if program.qualified(module, node.value) == "ec2_metadata.ec2_metadata" and is_alive(program, module, node):
+                if not is_guarded(module, node):
+                    yield module, node
 
 
 def item_of(text: str) -> str | None:
