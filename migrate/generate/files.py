@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from migrate.facts.locations import words
 from migrate.generate import around, proofs
+from migrate.generate.added import with_new_jobs
 from migrate.generate.mark import mark, read_mark
 from migrate.generate.retire import retired
 from migrate.job.infer import infer, keys_of
@@ -317,6 +318,9 @@ def _against(root: Path, made: Sequence[GeneratedFile], jobs: tuple[Job, ...]) -
         if present == file.content:
             continue
         if present is not None and read_mark(present) is not True:
+            more = with_new_jobs(present, file.content) if file.path == f"{FOLDER}/job.toml" else present
+            if more != present:
+                files.append(GeneratedFile(file.path, more, file.mode))
             kept.append(Kept(file.path, _diff(file.path, present, file.content)))
         else:
             files.append(file)

@@ -45,7 +45,7 @@ def of(root: Path, entry: EntryPoint) -> Launched:
     channels = tuple(_mapping(table, "channels"))
     local = {name: value for name, value in _mapping(table, "local").items() if name in channels}
     metrics = {str(name): str(expression) for name, expression in _mapping(table, "metrics").items()}
-    isolated = table.get("network_isolation") is True
+    isolated = _mapping(table, "network").get("isolation") is True
     return Launched(_mapping(table, "hyperparameters"), environment, channels, _there(root, entry, local), JOB_FILE, metrics, isolated)
 
 

@@ -58,6 +58,33 @@ def test_a_second_time_changes_nothing(tmp_path: Path) -> None:
     assert again.kept == ()
 
 
+def test_an_edited_job_file_keeps_its_comments_and_gets_new_jobs(tmp_path: Path) -> None:
+    write(tmp_path)
+    settings = tmp_path / "sagemaker_job" / "job.toml"
+    edited = settings.read_text("utf-8").replace("REPLACE-WITH-BUCKET", "mine").replace("spot = false", "spot = true  # cheap")
+    settings.write_text(edited, "utf-8")
+    entries = [entry_point(), entry_point("b/other.py", hyperparameters=(setting("x", {"a": {"b": 1}}),))]
+    write(tmp_path, entries)
+    text = settings.read_text("utf-8")
+    assert "# cheap" in text and 'bucket = "mine"' in text
+    document = tomllib.loads(text)
+    assert list(document["job"]) == ["train", "other"]
+    assert document["job"]["train"] == tomllib.loads(edited)["job"]["train"]
+    assert document["job"]["other"]["hyperparameters"] == {"x": {"a": {"b": 1}}}
+    assert text.count("# What a job can have besides") == 1
+    write(tmp_path, entries)
+    assert settings.read_text("utf-8") == text
+
+
+@pytest.mark.parametrize("present", ["no toml [", "", "job = 3\n", "[job.train]\nentry = 'train.py'\n", "\udcff"])
+def test_a_job_file_that_is_someones_own_stays(tmp_path: Path, present: str) -> None:
+    (tmp_path / "sagemaker_job").mkdir()
+    settings = tmp_path / "sagemaker_job" / "job.toml"
+    settings.write_bytes(present.encode("utf-8", "surrogateescape"))
+    write(tmp_path)
+    assert settings.read_bytes() == present.encode("utf-8", "surrogateescape") or tomllib.loads(settings.read_text("utf-8"))["job"]
+
+
 def test_the_page_keeps_what_it_told_and_adds_what_is_new(tmp_path: Path) -> None:
     write(tmp_path, done=[finding("first `a` | b")])
     write(tmp_path, done=[finding("second")], findings=[finding("left")])

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 import json
 import re
 import shlex
 import subprocess
 import tempfile
 from pathlib import Path
+from typing import Any
+from unittest import mock
 
 import pytest
 import tomllib
@@ -19,7 +22,9 @@ from migrate.facts.model import Place, Span
 from migrate.generate import generate
 from migrate.generate.environment import comment, dockerword, mdcode, mdtext, pyrepr, shquote, templates, toml, tomlkey
 from migrate.generate.mark import read_mark
-from migrate.job.model import Channel
+from migrate.job.infer import infer
+from migrate.job.job import Distribution, Job, JobChannel, Network
+from migrate.job.model import Channel, EntryPoint, MetricDefinition
 from migrate.rules.model import Finding
 from tests.generate.small import entry_point, setting
 
@@ -123,6 +128,7 @@ def repo(folder: str, text: str) -> dict[str, bytes]:
         instance_type=text,
         command=text,
         hyperparameters=(setting("value", text), setting(text, 1), setting("many", [text]), setting("table", {text: {text: text}})),
+        metrics=(MetricDefinition(text, text, text, "train.py", 1), MetricDefinition("loss", text, "x", "train.py", 1)),
         channels=(Channel("training", text, "train.py", 1, f"s3://{text}"), Channel("other", text, "train.py", 1)),
     )
     finding = Finding("SM101", "x", place, "error", text, "none", text)
@@ -149,6 +155,7 @@ def test_every_generated_file_parses_back(text: str) -> None:
     assert job["local"].get("training", "") == clean(text)
     if "value" in job["hyperparameters"]:
         assert job["hyperparameters"]["value"] == clean(text)
+    assert job["metrics"]["loss"] == clean(text)
     if "table" in job["hyperparameters"]:
         assert job["hyperparameters"]["table"] == {clean(text): {clean(text): clean(text)}}
     for name, content in files.items():
@@ -159,6 +166,46 @@ def test_every_generated_file_parses_back(text: str) -> None:
             assert instructions == ["FROM", "COPY", "RUN"]
     headings = [line for line in files["sagemaker_job/MIGRATION.md"].decode().splitlines() if line.startswith("## ")]
     assert headings == ["## The jobs", "## What changed and why", "## What is left to do", "## Proofs"]
+
+
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@given(text=TEXT)
+@example(text='"\n[job.train.network]\nisolation = true\nx = "')
+def test_whatever_the_ec2_side_holds_job_toml_parses_back_to_it(text: str) -> None:
+    """Roles, regions, keys, subnets, locations and options that were found in shell scripts, Terraform and the like."""
+
+    def found(entry: EntryPoint, **more: Any) -> Job:
+        return dataclasses.replace(
+            infer(entry, **more),
+            role=text,
+            region=text,
+            output=text,
+            checkpoints=text,
+            output_kms_key=text,
+            volume_kms_key=text,
+            tensorboard=text,
+            network=Network((text,), (text, text), True, True),
+            distribution=Distribution("mpi", 2, (text,)),
+            channels=(JobChannel("plain", text, text, True, why=text), JobChannel(text or "x", text, text, True, text, text, text)),
+            tags={text: text},
+            reasons=dict.fromkeys("instance_type instance_count volume_size spot max_run distribution network output".split(), text),
+            notes=(text,),
+        )
+
+    with tempfile.TemporaryDirectory() as folder, mock.patch("migrate.generate.files.infer", found):
+        made = generate(Path(folder), [entry_point()], project="demo")
+    [content] = [file.content for file in made.files if file.path == "sagemaker_job/job.toml"]
+    document = tomllib.loads(content.decode())
+    [job] = document["job"].values()
+    said = clean(text)
+    assert document["region"] == said
+    assert {key: job[key] for key in ("output", "checkpoints", "output_kms_key", "volume_kms_key", "tensorboard")} == dict.fromkeys(
+        ("output", "checkpoints", "output_kms_key", "volume_kms_key", "tensorboard"), said
+    )
+    assert job["network"] == {"subnets": [said], "security_groups": [said, said], "isolation": True, "encrypt_traffic": True}
+    assert job["channels"]["plain"] == said or text == "plain"
+    assert job["channels"][clean(text or "x")]["source"] == said
+    assert (job["mpi_options"], job["tags"]) == ([said], {said: said})
 
 
 @pytest.mark.parametrize("text", HOSTILE)

@@ -98,7 +98,11 @@ def test_a_network_call(repo: Repo, engine: str) -> None:
 
 def test_a_network_call_of_an_isolated_job(repo: Repo) -> None:
     repo.write(
-        {"sagemaker_job/job.toml": JOB.format("'loss: (.*)'").replace("\n[job.train.c", "network_isolation = true\n\n[job.train.c", 1)}
+        {
+            "sagemaker_job/job.toml": JOB.format("'loss: (.*)'").replace(
+                "\n[job.train.c", "\n[job.train.network]\nisolation = true\n\n[job.train.c", 1
+            )
+        }
     )
     report = repo.verify(PRINTS + CALL)
     assert verdicts(report) == {"network": "fail"} and contract_run(report).exit_code == 0
