@@ -259,6 +259,12 @@ def test_a_secret_is_no_hyperparameter(made: Any, name: str) -> None:
     assert "horse7battery" not in "".join(found)
 
 
+def test_the_creator_is_told_by_a_tag(made: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOGNAME", "ann o'neil")
+    assert arguments(made)["tags"]["creator"] == "ann o_neil"
+    assert made.creator({"Owner": "U012ABCDEF"}) == {}
+
+
 def test_what_only_sounds_like_a_secret_is_sent(made: Any) -> None:
     words = ["--hp", "token=x", "--hp", "secret_name=x", "--hp", "n_keys=3", "--hp", "hf_token="]
     job = arguments(made, *SENDABLE, *words)
