@@ -146,7 +146,7 @@ def _tags(side: Ec2Side) -> dict[str, str]:
     """Tags of the machine but for its name, and those whose values are known."""
     found: dict[str, str] = {}
     for name, fact in side.tags:
-        sure = _TAG.fullmatch(name) and _TAG.fullmatch(fact.value) and len(name) <= 128 and len(fact.value) <= 256
+        sure = name.strip() and _TAG.fullmatch(name) and _TAG.fullmatch(fact.value) and len(name) <= 128 and len(fact.value) <= 256
         if sure and name.lower() != "name" and not name.lower().startswith("aws:") and "aws_" not in fact.value:
             found.setdefault(name, fact.value)
     return dict(list(found.items())[:40])

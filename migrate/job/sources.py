@@ -13,6 +13,7 @@ from migrate.repo.ec2.model import Command, Ec2Side, Mount, Transfer
 
 _S3 = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](?:/[^\s$`{}<>\"'\\]*)?")
 _HOME = re.compile(r"^(?:~\w*|\$HOME|\$\{HOME\}|/home/[\w.-]+|/root)(?=/|$)")
+_FILE_SYSTEM = re.compile(r"fs-[0-9a-f]{8,40}")
 _ARCHIVE = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz", ".7z", ".gz")
 _UNKNOWN = re.compile(r"[$`{<*?]")
 
@@ -95,9 +96,11 @@ def _mounted(mount: Mount, wanted: str) -> Source | None:
         return None
     rest = posixpath.normpath(posixpath.join(mount.directory, posixpath.relpath(wanted, point))).strip("/")
     rest = "" if rest == "." else rest
-    if mount.kind == "efs" and mount.identifier:
+    if _UNKNOWN.search(rest) or not rest.isprintable():
+        return None
+    if mount.kind == "efs" and _FILE_SYSTEM.fullmatch(mount.identifier or ""):
         return Source(f"efs://{mount.identifier}/{rest}", told(mount))
-    if mount.kind == "lustre" and mount.identifier and mount.mount_name:
+    if mount.kind == "lustre" and _FILE_SYSTEM.fullmatch(mount.identifier or "") and mount.mount_name:
         return Source(f"fsx://{mount.identifier}/{mount.mount_name}/{rest}".rstrip("/"), told(mount))
     if mount.kind == "s3" and mount.identifier and _S3.fullmatch(f"s3://{mount.identifier}/{rest}"):
         return Source(f"s3://{mount.identifier}/{rest}".rstrip("/"), told(mount))
