@@ -1,4 +1,4 @@
-"""What an engine of ``verify`` costs a script: ``python -m benchmarks.engines [--rounds 15]``. Prints a Markdown table.
+"""What an engine of ``verify`` costs a script: ``python -m benchmarks.engines [--rounds 15] [--image NAME]``. Prints a Markdown table.
 
 A small script that reads a channel and writes a model is started by turns plainly and by each engine, so that what else the machine
 does falls on all. An engine's time is that of one start with all that belongs to it: folders, probe, snapshots, and the end of all
@@ -8,6 +8,7 @@ processes. Copying the repo and finding its entry points is not part of it: that
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
 import subprocess
 import sys
@@ -32,17 +33,19 @@ rows = open(os.path.join(args.data, "rows.txt")).read().split()
 os.makedirs(args.out, exist_ok=True)
 json.dump(rows, open(os.path.join(args.out, "model.json"), "w"))
 """
-_TARGETS = {"process": 0.3, "sandbox": 1.0}
+_TARGETS = {"process": 0.3, "sandbox": 1.0, "docker": 3.0}
 
 
 def main() -> None:
     """Measures each engine as often as the option says."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=15)
-    rounds = parser.parse_args().rounds
+    parser.add_argument("--image", help="with docker too, in this image")
+    arguments = parser.parse_args()
+    rounds = arguments.rounds
     with tempfile.TemporaryDirectory() as folder:
         tempfile.tempdir = folder  # the engines' own folders go with it
-        starts = _starts(Path(folder))
+        starts = _starts(Path(folder), arguments.image)
         taken: dict[str, list[float]] = {name: [] for name in starts}
         for turn in range(rounds + 1):
             for name, start in starts.items():
@@ -53,16 +56,19 @@ def main() -> None:
     commit = subprocess.run(
         ["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"], check=True, capture_output=True, text=True
     ).stdout.strip()
-    print(f"commit {commit}, Python {sys.version.split()[0]}, `python -m benchmarks.engines --rounds {rounds}`\n")
+    load = f"{os.getloadavg()[0]:.0f}"
+    print(f"commit {commit}, Python {sys.version.split()[0]}, `python -m benchmarks.engines --rounds {rounds}`, load {load}\n")
     print("| what | target | measured |\n|---|---|---|")
     plain = statistics.median(taken["plain"])
     print(f"| the script alone, median of {rounds} | | {plain:.3f} s |")
     for name, target in _TARGETS.items():
+        if name not in taken:
+            continue
         median = statistics.median(taken[name])
         print(f"| one start by `{name}` | < {target} s more | {median / plain:.1f} x, {median - plain:.3f} s more |")
 
 
-def _starts(folder: Path) -> dict[str, Callable[[], object]]:
+def _starts(folder: Path, image: str | None) -> dict[str, Callable[[], object]]:
     repo, data = folder / "repo", folder / "data"
     for place in (repo, data):
         place.mkdir()
@@ -72,7 +78,7 @@ def _starts(folder: Path) -> dict[str, Callable[[], object]]:
     out: dict[str, Callable[[], object]] = {}
 
     def engine(name: str) -> Callable[[], object]:
-        verifier = Verifier(repo, entry, Options(channels={"training": data}, engine=name, environment={}))
+        verifier = Verifier(repo, entry, Options(channels={"training": data}, engine=name, image=image, environment={}))
         place = Layout(verifier.scratch / "toolkit", "toolkit")
         verifier.fill(place)
 
@@ -84,7 +90,7 @@ def _starts(folder: Path) -> dict[str, Callable[[], object]]:
 
     words = [sys.executable, "train.py", "--data", str(data), "--out", str(folder / "out")]
     out["plain"] = lambda: subprocess.run(words, cwd=repo, check=True)
-    return out | {name: engine(name) for name in _TARGETS}
+    return out | {name: engine(name) for name in _TARGETS if image or name != "docker"}
 
 
 if __name__ == "__main__":

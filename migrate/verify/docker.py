@@ -107,8 +107,7 @@ class DockerEngine:
                 follower.end_all()
             ended = supervised.read(command.layout, child.returncode)
             if ended.told:
-                mounted = (_BASE, _TEMPORARY, _WATCH)
-                fetch_lost(self, command.layout, janitor.container, changed(janitor.container, mounted))
+                fetch_lost(self, command.layout, janitor.container, ended.changed)
             touched, saw_all = watch.touched(), watch.complete
             killed = bool(ended.killed) or (command.memory is not None and not ended.told and janitor.out_of_memory())
         tail = output.last_lines(60)
@@ -156,6 +155,7 @@ class DockerEngine:
             environment=command.environment,
             owner=owner,
             owned=tuple(mounted),
+            whole=True,  # docker diff takes seconds where the kernel does not help it
         )
         return [*out, "--entrypoint", command.words[0], self.image.id, *supervisor]
 

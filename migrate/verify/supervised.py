@@ -19,7 +19,8 @@ _ENDED, _START, _PROGRAM = "ended.json", "start.json", "supervisor.py"
 @dataclass(frozen=True)
 class Ended:
     """How a script ended. ``peak`` are the bytes that its group had at most, where the kernel counts them; ``killed`` how many of
-    its processes the kernel has killed for want of memory; ``told`` is False where the supervisor had no time to say anything."""
+    its processes the kernel has killed for want of memory; ``told`` is False where the supervisor had no time to say anything.
+    ``changed`` are files of the root file system, where that was asked for."""
 
     code: int | None
     signal: int | None
@@ -27,6 +28,7 @@ class Ended:
     peak: int = 0
     killed: int = 0
     told: bool = True
+    changed: tuple[str, ...] = ()
 
 
 def lay(
@@ -37,10 +39,12 @@ def lay(
     environment: Mapping[str, str] | None = None,
     owner: Sequence[int] | None = None,
     owned: Sequence[str] = (),
+    whole: bool = False,
 ) -> tuple[str, ...]:
     """Lay the supervisor and what it is to do into the run's folder; returns the words after its Python, as they are said inside.
 
     ``environment`` is the script's, None for that of the supervisor itself. ``owner`` (user and group) gets the files in ``owned``.
+    ``whole`` has it look for changed files in the whole root file system.
     """
     watch = command.layout.watch
     shutil.copyfile(Path(__file__).parent / _PROGRAM, watch / _PROGRAM)
@@ -54,6 +58,7 @@ def lay(
         "told": str(inside.watch / _ENDED),
         "owner": owner,
         "owned": list(owned),
+        "whole": whole,
     }
     (watch / _START).write_text(json.dumps(spec), encoding="utf-8")
     return ("-I", "-S", "-B", str(inside.watch / _PROGRAM), str(inside.watch / _START))
@@ -75,4 +80,5 @@ def read(layout: Layout, returned: int | None) -> Ended:
         survivors=tuple(answer["left"]),
         peak=answer["peak"],
         killed=answer["killed"],
+        changed=tuple(answer["changed"]),
     )

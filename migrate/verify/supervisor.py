@@ -2,7 +2,8 @@
 
 Standard library alone, Python 3.6 and later. When it ends, the kernel ends everything else in there. Its argument is a JSON file:
 ``words``, ``cwd`` and ``environment`` (null: its own) of the script, ``mark`` (``NAME=VALUE``, for the script's environment), ``linger``
-in seconds, ``told`` (the file for what it tells), and ``owner``, who gets the files below ``owned`` (null: nobody).
+in seconds, ``told`` (the file for what it tells), ``owner``, who gets the files below ``owned`` (null: nobody), and ``whole``: whether
+it is to tell which files of the root file system are new or changed, too.
 """
 
 import json
@@ -10,7 +11,7 @@ import os
 import signal
 import sys
 import time
-from typing import Any, Dict, List, Sequence
+from typing import Any, Dict, Iterator, List, Sequence, Set
 
 _GRACE = 3.0  # seconds between the request to end and the order
 _OOM = ("/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control")
@@ -24,6 +25,7 @@ class Asked(Exception):
 def main() -> None:
     with open(sys.argv[1]) as handle:
         spec = json.load(handle)
+    started = time.time() - 0.05  # the clock of file systems is a little late
     if os.getsid(0) != os.getpid():  # Docker has done it already
         os.setsid()
     signal.signal(signal.SIGTERM, _ask)
@@ -39,7 +41,8 @@ def main() -> None:
         left = _left(time.time() + spec["linger"])
     except Asked:
         _end_all()
-    told = {"status": status, "left": left, "peak": _number(_PEAK, ""), "killed": _number(_OOM, "oom_kill ")}
+    told: Dict[str, Any] = {"status": status, "left": left, "peak": _number(_PEAK, ""), "killed": _number(_OOM, "oom_kill ")}
+    told["changed"] = sorted(_changed("/", started, _mounts())) if spec["whole"] else []
     if spec["owner"]:
         _kill(signal.SIGKILL)
         _give(spec["owned"], spec["owner"])
@@ -129,6 +132,29 @@ def _number(paths: Sequence[str], before: str) -> int:
         except (OSError, ValueError):
             continue
     return 0
+
+
+def _mounts() -> Set[str]:
+    with open("/proc/self/mountinfo") as handle:
+        return {line.split()[4] for line in handle}
+
+
+def _changed(folder: str, since: float, mounts: Set[str]) -> Iterator[str]:
+    """The files below a folder that are new or changed; what is mounted there is left out, and caches of Python's."""
+    try:
+        entries = list(os.scandir(folder))
+    except OSError:
+        return
+    for entry in entries:
+        try:
+            if entry.path in mounts or entry.name == "__pycache__":
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                yield from _changed(entry.path, since, mounts)
+            elif entry.stat(follow_symlinks=False).st_ctime >= since:
+                yield entry.path
+        except OSError:
+            continue  # gone
 
 
 def _give(folders: List[str], owner: List[int]) -> None:
