@@ -247,7 +247,9 @@ class Verifier:
             out = [self._of_less_data(check) for check in out]
         if all(check.verdict != "not run" for check in out if check.name == "run"):
             out += [network.check(seen, self.job.isolated)]
-            out += [check for check in (metrics.check(seen.run, self.job.metrics, self.options.quick),) if check is not None]
+            prints = {metric.regex: f"{metric.path}:{metric.line}" for metric in self.entry.metrics}
+            found = metrics.check(seen.run, self.job.metrics, prints, self.options.quick)
+            out += [found] if found is not None else []
         if all(check.verdict == "pass" for check in out if check.name == "read-only channels"):
             self._filled = {name: place.data / name for name in self.channels}
         return out

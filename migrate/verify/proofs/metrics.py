@@ -22,10 +22,11 @@ class _Found:
     odd: str | None = None  # a value that is no number
 
 
-def check(run: Run, definitions: Mapping[str, str], brief: bool = False) -> Check | None:
+def check(run: Run, definitions: Mapping[str, str], prints: Mapping[str, str], brief: bool = False) -> Check | None:
     """The verdict on the definitions (name -> regular expression); None where the job has none.
 
-    Of a ``brief`` run, one that finds nothing proves nothing: the line may come with the tenth batch or the second epoch.
+    ``prints`` are the expressions that were made from the script's own prints, with the line of each: where one finds nothing, its line
+    was not reached, under another subcommand or with a later epoch. Of a ``brief`` run, none that finds nothing proves anything.
     """
     if not definitions or run.log is None:
         return None
@@ -47,10 +48,14 @@ def check(run: Run, definitions: Mapping[str, str], brief: bool = False) -> Chec
     if run.exit_code != 0 and not faults:
         missing = f", without a value of {', '.join(silent)}" if silent else ""
         return Check("metrics", run.style, "not run", f"the script did not end well{missing}")
-    unseen = [Evidence(f"{name}: {definitions[name]!r} matches nothing that was printed", JOB_FILE) for name in silent]
+    unseen = [
+        Evidence(f"{name}: {definitions[name]!r} matches nothing that was printed", prints.get(definitions[name], JOB_FILE))
+        for name in silent
+    ]
+    wrong = [item for item in unseen if item.where == JOB_FILE and not brief]
     faults += [Evidence(f"{name}: {seen.odd!r} is no number", JOB_FILE) for name, seen in found.items() if seen.odd is not None]
     rest = "; of a long log, only the beginning and the end were searched" if run.output_bytes > HEAD_BYTES + TAIL_BYTES else ""
-    faults += [] if brief else unseen
+    faults += wrong
     told = tuple(Evidence(_words(name, seen.values)) for name, seen in found.items() if seen.values)
     if faults:
         advice = f"mend the regular expressions in {JOB_FILE}, or print what they look for"
@@ -59,12 +64,13 @@ def check(run: Run, definitions: Mapping[str, str], brief: bool = False) -> Chec
             run.style,
             "fail",
             f"{len(faults)} of {len(definitions)} metrics have no values{rest}",
-            (*faults, *told),
+            (*faults, *(item for item in unseen if item not in wrong), *told),
             advice=advice,
         )
     if unseen:
-        text = f"{len(unseen)} of {len(definitions)} metrics have no values in this short run{rest}"
-        return Check("metrics", run.style, "note", text, (*unseen, *told), advice="a whole run shows whether they ever have")
+        which = "this short run" if brief else "this run"
+        text = f"{len(unseen)} of {len(definitions)} metrics have no values in {which}: their lines were not reached{rest}"
+        return Check("metrics", run.style, "note", text, (*unseen, *told), advice="a run that gets there shows whether they have")
     return Check("metrics", run.style, "pass", "; ".join(item.text for item in told)[:300] + rest, told)
 
 

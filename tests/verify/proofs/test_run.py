@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from migrate.job.model import MetricDefinition
 from migrate.verify.model import Run
 from migrate.verify.proofs import metrics
-from tests.verify.repos import BOTH, GOOD, Repo, check, contract_run, lines, verdicts
+from tests.verify.repos import BOTH, GOOD, Repo, check, contract_run, entry_point, lines, verdicts
 
 PRINTS = GOOD + "for epoch in range(args.epochs):\n    print(f'epoch {epoch} loss: {1 / (epoch + 1):.3f}', flush=True)\n"
 JOB = """
@@ -67,6 +68,14 @@ def test_a_metric_that_a_short_run_does_not_reach(repo: Repo) -> None:
     assert verdicts(report) == {"metrics": "note"} and "in this short run" in check(report, "metrics").message
 
 
+def test_a_metric_whose_print_was_not_reached(repo: Repo) -> None:
+    """It comes from the script itself: under another subcommand it has values."""
+    with_metric(repo, "'accuracy: ([0-9.]+)'")
+    entry = entry_point(metrics=(MetricDefinition("loss", "accuracy: ([0-9.]+)", "accuracy: 0.5", "train.py", 20),))
+    found = check(repo.verify(PRINTS, entry), "metrics")
+    assert found.verdict == "note" and [item.where for item in found.evidence] == ["train.py:20"]
+
+
 def test_metrics_of_a_run_that_failed(repo: Repo) -> None:
     with_metric(repo, "'accuracy: ([0-9.]+)'")
     assert check(repo.verify(PRINTS + "sys.exit(3)\n"), "metrics").verdict == "not run"
@@ -74,7 +83,7 @@ def test_metrics_of_a_run_that_failed(repo: Repo) -> None:
 
 def test_without_definitions_nothing_is_told() -> None:
     run = Run("toolkit", "contract", (), {}, 0, None, False, 1.0, 0, 0, (), log="/none")
-    assert metrics.check(run, {}) is None
+    assert metrics.check(run, {}, {}) is None
 
 
 def test_the_archives_are_told_with_their_size(repo: Repo) -> None:
