@@ -28,11 +28,12 @@ _MISSING = frozenset({"ImportError", "ModuleNotFoundError", "Exception", "BaseEx
 
 @dataclass(frozen=True)
 class Library:
-    """An imported library: the first name of the import, all dotted names, and the first place."""
+    """An imported library: the first name of the import, all dotted names, and the first place. ``lazy``: only inside functions."""
 
     name: str
     dotted: tuple[str, ...]
     place: Place
+    lazy: bool = False
 
 
 def libraries(program: Program) -> dict[str, Library]:
@@ -49,7 +50,8 @@ def libraries(program: Program) -> dict[str, Library]:
                     continue
                 known = found.get(first)
                 every = (*known.dotted, dotted) if known else (dotted,)
-                found[first] = Library(first, every, known.place if known else module.place(node))
+                lazy = module.scope(node).function() is not None and (known is None or known.lazy)
+                found[first] = Library(first, every, known.place if known else module.place(node), lazy)
     return found
 
 

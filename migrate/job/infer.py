@@ -61,7 +61,7 @@ def infer(entry: EntryPoint, *, project: str = "training", key: str | None = Non
     remarks = list(found.notes)
     instance = _instance(entry, image, spread, reasons, notes, found.reasons.get("instance_type", "found in the repo"))
     values, left_out = hyperparameters(entry.hyperparameters, entry.cli, found.given)
-    needs = split(requirements, image, entry.needs.modules, (*entry.needs.declared, *entry.needs.conda))
+    needs = split(requirements, image, entry.needs.modules, (*entry.needs.declared, *entry.needs.others))
     notes += needs.notes
     if needs.unknown:
         notes.append(f"imported, and nothing says which package brings it: {', '.join(needs.unknown)}")

@@ -76,14 +76,15 @@ class Needs:
     """What a script needs of its image, as its code and the files around it say.
 
     ``bounds`` are those of the framework that chooses the image (``>=1.4,<2``); ``modules`` the libraries that are imported, by the first
-    name; ``declared`` lines for pip from files other than requirements.txt; ``conda`` those of conda's lists; ``python`` a specifier;
-    ``apt`` what Dockerfiles add to the system; ``extensions`` folders whose setup.py compiles something.
+    name; ``declared`` lines for pip, of the file that counts where there is no requirements.txt; ``others`` those of conda's lists and of
+    further files, which give versions of what is imported; ``python`` a specifier; ``apt`` what Dockerfiles add to the system;
+    ``extensions`` folders whose setup.py compiles something.
     """
 
     bounds: str = ""
     modules: tuple[str, ...] = ()
     declared: tuple[str, ...] = ()
-    conda: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
     python: str = ""
     apt: tuple[str, ...] = ()
     extensions: tuple[str, ...] = ()

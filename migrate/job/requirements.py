@@ -131,8 +131,8 @@ def _with_modules(found: Split, image: Image, modules: Iterable[str], lines: Seq
     sources = any(package_of(line) is None for line in lines)  # a line that names no package may bring any module
     needed, added, unknown, notes = list(found.needed), [], [], list(found.notes)
     for module in modules:
-        packages = distributions_of(module)
         normalised = re.sub(r"[-_.]+", "-", module).lower()
+        packages = distributions_of(module) or ((normalised,) if normalised in written else ())
         if not packages:
             if not sources and normalised not in declared | image.present:
                 unknown.append(module)

@@ -16,7 +16,7 @@ from migrate.job.images import Image
 from migrate.job.model import Needs
 from migrate.job.requirements import Split, read_requirements, split
 from migrate.repo.parsing import STAND_IN
-from migrate.repo.requirements import DISTRIBUTIONS, bounds_of
+from migrate.repo.requirements import DISTRIBUTIONS, Requirement, bounds_of
 from migrate.repo.surroundings import Surroundings, look_around
 
 if TYPE_CHECKING:
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from migrate.repo.entries import Entry
     from migrate.repo.tree import Tree
 
+# What a function imports of these is for those who have it (a writer of logs, a converter): hardly a reason to install a second framework.
+HEAVY = frozenset({"tensorflow", "torch", "jax", "mxnet", "chainer", "keras"})
 _CHOOSES = {"keras": "tensorflow", "transformers": "pytorch", "lightning": "pytorch", "accelerate": "pytorch", "jax": "pytorch"}
 
 
@@ -47,12 +49,17 @@ class Wanted:
         return Needs(
             bounds=self._bounds(),
             modules=tuple(sorted(self.libraries)),
-            declared=tuple(dict.fromkeys(each.plain for each in around.declared if _is_for_pip(each.name, each.conda))),
-            conda=tuple(dict.fromkeys(each.plain for each in around.declared if each.conda)),
+            declared=tuple(dict.fromkeys(each.plain for each in around.declared if _is_for_pip(each) and each.path == self.main_file)),
+            others=tuple(dict.fromkeys(each.plain for each in around.declared if each.conda or each.path != self.main_file)),
             python=around.python.value if around.python is not None else "<3.7" if self.old_python else "",
             apt=around.apt,
             extensions=around.extensions,
         )
+
+    @cached_property
+    def main_file(self) -> str | None:
+        """The file that says most plainly what pip installs: the first one of the nearest folder that says anything."""
+        return next((each.path for each in self.surroundings.declared if _is_for_pip(each)), None)
 
     @cached_property
     def image(self) -> Image | None:
@@ -65,7 +72,7 @@ class Wanted:
     def split(self) -> Split:
         """What the image lacks, and what it has."""
         needs = self.told
-        return split(self.requirements or needs.declared, self.image, needs.modules, (*needs.declared, *needs.conda))
+        return split(self.requirements or needs.declared, self.image, needs.modules, (*needs.declared, *needs.others))
 
     def _bounds(self) -> str:
         """The bounds that are declared; where there are none and no version either, those that the code gives by what it uses."""
@@ -80,8 +87,8 @@ class Wanted:
         return declared if known is not None and _numbers(known.group(1)) >= _numbers(lowest) else f"{declared},{lowest}".rstrip(",")
 
 
-def _is_for_pip(name: str, conda: bool) -> bool:
-    return not conda and name not in ("python", "pip")
+def _is_for_pip(requirement: Requirement) -> bool:
+    return not requirement.conda and requirement.name not in ("python", "pip")
 
 
 def _numbers(versions: str) -> tuple[int, ...]:
@@ -94,7 +101,7 @@ def wanted(tree: Tree, entry: Entry, program: Program) -> Wanted:
     folder = entry.path.rpartition("/")[0]
     if folder not in known:
         known[folder] = read_requirements(tree.root, entry.path)
-    found = {name: each for name, each in libraries(program).items() if not _may_be_local(tree, each)}
+    found = {name: each for name, each in libraries(program).items() if not _may_be_local(tree, each) and not (each.lazy and name in HEAVY)}
     chooses = _CHOOSES.get(entry.framework, entry.framework)
     table = {name: versions for name, (framework, versions) in api().items() if framework == chooses}
     versions = tuple((use, table[use.name]) for use in uses(program, table)) if table else ()
@@ -114,7 +121,9 @@ def _may_be_local(tree: Tree, library: Library) -> bool:
 
     if library.name not in tree.modules:
         return False
-    ends = tuple(f"/{path}{end}" for dotted in library.dotted if (path := dotted.replace(".", "/")) for end in (".py", "/__init__.py"))
+    paths = [dotted.split(".") for dotted in library.dotted]
+    inner = {"/".join(parts[:end]) for parts in paths for end in range(2, len(parts) + 1)}
+    ends = tuple(f"/{path}{end}" for path in inner for end in (".py", "/__init__.py"))
     return not distributions_of(library.name) or any(f"/{path}".endswith(ends) for path in tree.python_files)
 
 

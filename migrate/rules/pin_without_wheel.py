@@ -34,6 +34,8 @@ def check(context: Context) -> Iterator[Finding]:
     if wanted is None or wanted.image is None:
         return
     for each in wanted.surroundings.declared:
+        if each.path != wanted.main_file and not each.path.endswith("requirements.txt") and not each.conda:
+            continue  # of a file that the job does not install
         why = why_no_wheel(each.name, each.version, wanted.image.python) if each.version and "==" in each.specifier else None
         if why is None:
             continue

@@ -27,6 +27,7 @@ from collections.abc import Iterator
 from migrate.edits.model import Replace
 from migrate.facts.used import Use, uses
 from migrate.job.held import has_version, held
+from migrate.job.wanted import Wanted
 from migrate.rules.base import Context, Example
 from migrate.rules.model import Finding
 
@@ -49,14 +50,20 @@ def check(context: Context) -> Iterator[Finding]:
         if code is None:
             rest.setdefault((use.module.path, use.name), []).append(use)
             continue
-        message = f"{use.name} is gone: the job may have {package} {held(wanted, package)}"
+        message = f"{use.name} is gone: the job may have {package} {_most(wanted, package)}"
         place = use.module.place(use.node)
         yield Finding(CODE, NAME, place, "error", message, "safe", None, 1, (Replace(use.module.path, place.span, code),))
     for (_, name), places in rest.items():
         package, _, instead = gone[name]
-        message = f"{name.removesuffix('.*')} is gone: the job may have {package} {held(wanted, package)}{_lines(places)}"
+        message = f"{name.removesuffix('.*')} is gone: the job may have {package} {_most(wanted, package)}{_lines(places)}"
         reason = f"{instead.lstrip('=.')} does this today, but not with the same arguments, or not in the version that EC2 may have"
         yield Finding(CODE, NAME, places[0].module.place(places[0].node), "error", message, "none", reason, 2)
+
+
+def _most(wanted: Wanted, package: str) -> str:
+    """The version that the job has of a package, as far as it is known."""
+    number = held(wanted, package) or ""
+    return f"up to {number.removesuffix('.dev0')}" if number.endswith(".dev0") else number
 
 
 def _lines(places: list[Use]) -> str:

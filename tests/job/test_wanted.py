@@ -77,6 +77,20 @@ def test_the_table_of_packages_is_that_of_their_own_metadata(environment: str) -
     assert checked >= 3
 
 
+def test_what_a_script_wants_comes_from_the_files_that_count(tmp_path: Path) -> None:
+    (tmp_path / "requirements").mkdir()
+    (tmp_path / "requirements" / "requirements.txt").write_text("torch==2.6.0\neinops==0.6.0\n")
+    (tmp_path / "requirements" / "requirements-docs.txt").write_text("sphinx==5\nenvpool==0.8\nnumpy==1.12.1\n")
+    (tmp_path / "lib" / "datasets").mkdir(parents=True)
+    (tmp_path / "lib" / "datasets" / "pascal.py").write_text("")
+    lazy = "def log():\n    import tensorflow as tf\n    import wandb\nlog()\n"
+    (tmp_path / "train.py").write_text(f"import envpool\nfrom datasets.pascal import rows\n{lazy}{TRAIN}")
+    from migrate.generate.files import jobs_of
+
+    [job] = jobs_of(tmp_path, scan(Request(tmp_path)).entry_points)
+    assert job.requirements == ("einops==0.6.0", "envpool==0.8", "wandb")
+
+
 def test_modules_and_packages() -> None:
     table = {"cv2": "opencv-python", "PIL": "pillow", "yaml": "pyyaml", "sklearn": "scikit-learn", "skimage": "scikit-image"}
     assert {module: distributions_of(module)[0] for module in table} == table
@@ -96,6 +110,7 @@ def test_what_is_imported_and_declared_nowhere_is_added() -> None:
     pins = split((), image, ["scipy", "h5py", "numpy", "torch"], conda)
     assert pins.needed == ("scipy==1.15.0",)  # NumPy's pin has no wheel for this Python, the framework is the image's
     assert pins.added == ()
+    assert split((), image, ["models"], ["models==2"]).needed == ("models==2",)
     assert split(("-e .",), image, ["models"]).unknown == ()
     assert split(("opencv-python-headless",), choose("xgboost"), ["cv2"]).added == ()
     assert split((), choose("tensorflow", "2.12.0"), ["torch"]).needed == ("torch",)
