@@ -44,13 +44,13 @@ def _sdk() -> Check:
 
 def _docker() -> Iterator[Check]:
     if shutil.which("docker") is None:
-        yield note(DOCKER, "not installed: only launch.py --local needs it", "https://docs.docker.com/engine/install/")
+        yield note(DOCKER, "not installed: launch.py --local and verify --engine docker need it", "https://docs.docker.com/engine/install/")
         return
     version = _said("docker", "version", "--format", "{{.Server.Version}}")
     if version is None:
         yield note(
             DOCKER,
-            "its daemon does not answer: only launch.py --local needs it",
+            "its daemon does not answer: launch.py --local and verify --engine docker need it",
             "start it (sudo systemctl start docker), or join its group",
         )
     else:
@@ -58,7 +58,11 @@ def _docker() -> Iterator[Check]:
     compose = _said("docker", "compose", "version", "--short")
     major = re.match(r"v?(\d+)", compose or "")
     if major is None or int(major[1]) < 2:
-        yield note(COMPOSE, "version 2 or later is not there: launch.py --local needs it", "https://docs.docker.com/compose/install/linux/")
+        yield note(
+            COMPOSE,
+            "version 2 or later is not there: launch.py --local needs it (verify --engine sdk takes docker-compose too)",
+            "https://docs.docker.com/compose/install/linux/",
+        )
     else:
         yield well(COMPOSE, str(compose))
 

@@ -110,7 +110,7 @@ def test_docker_and_compose(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ver
 def test_without_docker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     [check] = local._docker()
-    assert (check.state, check.told) == ("note", "not installed: only launch.py --local needs it")
+    assert (check.state, check.told) == ("note", "not installed: launch.py --local and verify --engine docker need it")
 
 
 @pytest.mark.parametrize(("version", "state"), [("3.27.0", "well"), ("2.257.7", "note"), (None, "note")])
