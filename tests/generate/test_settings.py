@@ -157,6 +157,19 @@ def test_refuses_in_one_line(made: Any, words: list[str], said: str, capsys: pyt
     assert said in refused(made, capsys, *words)
 
 
+def test_torchrun_of_an_image_that_has_none_is_refused(made: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    job = arguments(made, *SENDABLE)
+    made.refuse_old_torchrun(job, "launch_boto3.py")
+    for change, said in (
+        ({"image": "pytorch-training:1.5.1-gpu-py36"}, "from PyTorch 1.13 on"),
+        ({"processes_per_host": 3}, "counts the GPUs"),
+    ):
+        with pytest.raises(SystemExit) as caught:
+            made.refuse_old_torchrun({**job, **change}, "launch_boto3.py")
+        assert caught.value.code == 2
+        assert said in capsys.readouterr().err
+
+
 def test_channels(made: Any, tmp_path: Path) -> None:
     assert arguments(made, *SENDABLE)["channels"] == {"training": "s3://some-bucket/demo/training"}
     assert arguments(made, *SENDABLE, "--data", "training=s3://x/y")["channels"] == {"training": "s3://x/y"}
