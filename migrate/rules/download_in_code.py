@@ -1,7 +1,8 @@
 """Data that the script itself fetches from S3.
 
 What it finds
-    ``aws s3 cp`` or ``sync`` by ``os.system`` or ``subprocess``, ``download_file`` of boto3 and ``get`` of s3fs, from S3 to the disk.
+    ``aws s3 cp`` or ``sync`` by ``os.system`` or ``subprocess``, ``download_file`` of boto3 and ``get`` of s3fs, from S3 to the disk. Calls that
+    take an ``s3://`` address in the place of a path are told as well.
 
 Why it matters on SageMaker
     A channel brings the data before the script starts, and its folder is the script's input then: a download into it would fail, since it
@@ -20,13 +21,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from migrate.facts.habits.transfers import Transfer, brought, find_transfers
+from migrate.facts.habits.transfers import S3, Transfer, brought, find_transfers, shown_address
 from migrate.rules.base import Context, Example
 from migrate.rules.guarding import guard, otherwise_of
 from migrate.rules.model import Finding
 
 CODE = "SM403"
 NAME = "download-in-code"
+DIRECT = "it works in a job as well, where the role may and the image has the package; data can come by a channel instead"
 WORKS = "it works in a job as well, where the role may read the bucket and the image has the tool"
 
 
@@ -34,6 +36,10 @@ def check(context: Context) -> Iterator[Finding]:
     for transfer in find_transfers(context.program, context.arguments):
         if not transfer.up and not transfer.run.guarded:
             yield _finding(context, transfer)
+    for place, address in context.paths.remote:
+        if address.startswith(S3):
+            message = f"{shown_address(address)} is reached over the network here"
+            yield Finding(CODE, NAME, place, "note", message, "none", DIRECT, 2)
 
 
 def _finding(context: Context, transfer: Transfer) -> Finding:
@@ -79,6 +85,12 @@ subprocess.check_call(["tar", "xf", "all.tar"])
 np.load("data/x.npy")
 """
 
+_DIRECT = """\
+import pandas as pd
+
+rows = pd.read_csv("s3://sensor-data/2019/events.csv")
+"""
+
 EXAMPLES = (
     Example(
         before=_BEFORE,
@@ -91,6 +103,7 @@ EXAMPLES = (
         ),
     ),
     Example(before=_ARCHIVE, after=_ARCHIVE),
+    Example(before=_DIRECT, after=_DIRECT),
 )
 
 UNTOUCHED = (

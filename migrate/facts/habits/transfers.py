@@ -34,6 +34,12 @@ UPLOAD = {3: ("Filename", "Bucket", "Key"), 2: ("Filename", "Key"), 1: ("Filenam
 UNKNOWN = "*"
 
 
+def shown_address(address: str) -> str:
+    """An address as far as it is known, for people."""
+    known, unknown, _ = address.partition(UNKNOWN)
+    return "S3" if unknown and known in ("", *S3) else known + ("..." if unknown else "")
+
+
 @dataclass(frozen=True, eq=False)
 class Transfer:
     """One copy. ``remote`` is an ``s3://`` address and ``local`` a path on EC2, with ``*`` for what is not known of them.
@@ -50,8 +56,7 @@ class Transfer:
     @property
     def address(self) -> str:
         """The address as far as it is known, for people."""
-        known, unknown, _ = self.remote.partition(UNKNOWN)
-        return "S3" if unknown and known in ("", "s3://") else known + ("..." if unknown else "")
+        return shown_address(self.remote)
 
     @property
     def path(self) -> str:
