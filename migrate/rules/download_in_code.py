@@ -1,8 +1,8 @@
 """Data that the script itself fetches from S3.
 
 What it finds
-    ``aws s3 cp`` or ``sync`` by ``os.system`` or ``subprocess``, ``download_file`` of boto3 and ``get`` of s3fs, from S3 to the disk. Calls that
-    take an ``s3://`` address in the place of a path are told as well.
+    ``aws s3 cp`` or ``sync`` by ``os.system`` or ``subprocess``, ``download_file`` of boto3 and ``get`` of s3fs, from S3 to the disk.
+    Calls that take an ``s3://`` address in the place of a path are told as well.
 
 Why it matters on SageMaker
     A channel brings the data before the script starts, and its folder is the script's input then: a download into it would fail, since it
