@@ -6,7 +6,7 @@ import ast
 from dataclasses import dataclass
 
 # Those of ``Arguments.cli`` whose command line is read by another than argparse, in a way that nothing translates for.
-FOREIGN = ("click", "fire", "hydra", "tyro", "absl", "tf.flags", "docopt", "LightningCLI", "exec", "yacs")
+FOREIGN = ("click", "fire", "hydra", "tyro", "absl", "tf.flags", "docopt", "LightningCLI", "exec", "yacs", "other")
 
 
 @dataclass(frozen=True, order=True)

@@ -28,6 +28,7 @@ CODE = "SM212"
 ADVICE = {
     "hydra": "hydra wants name=value, hyperparameters arrive as --name value: start it by SourceCode(command=...) of SDK v3",
     "exec": "the file that is run reads the command line: start the script by SourceCode(command=...) of SDK v3, which keeps the EC2 argv",
+    "other": "the script reads the command line itself: start it by SourceCode(command=...) of SDK v3, which keeps the EC2 argv",
     "yacs": "the configuration is an object: give the script a parser, or pass a file with the values as a channel",
 }
 
@@ -40,7 +41,9 @@ def check(context: Context) -> Iterator[Finding]:
     reason = ADVICE.get(
         cli, f"{cli} reads the command line itself: start the script by SourceCode(command=...) of SDK v3, which keeps the EC2 argv"
     )
-    yield Finding(CODE, "unsupported-command-line", place, "warning", f"the settings are read by {cli}, not by argparse", "none", reason, 3)
+    reader = cli if cli != "other" else "the script itself, or a library that is not known"
+    message = f"the settings are read by {reader}, not by argparse"
+    yield Finding(CODE, "unsupported-command-line", place, "warning", message, "none", reason, 3)
 
 
 _CLICK = """\
@@ -56,7 +59,56 @@ def main(lr):
 main()
 """
 
-EXAMPLES = (Example(before=_CLICK, after=_CLICK),)
+_OWN = """\
+import sys
+
+hidden = 8
+lr = 0.1
+
+
+class Config:
+    epochs = 3
+
+    def merge_from_args(self, args):
+        for arg in args:
+            key, value = arg.split("=")
+            setattr(self, key[2:], int(value))
+
+
+config = Config()
+config.merge_from_args(sys.argv[1:])
+print(hidden, lr, config.epochs)
+"""
+_GETOPT = """\
+import getopt
+import sys
+
+lr = 0.1
+for name, value in getopt.getopt(sys.argv[1:], "l:")[0]:
+    lr = float(value)
+print(lr)
+"""
+_FLAG = """\
+import sys
+
+epochs = 3
+if "--short" in sys.argv:
+    epochs = 1
+print(epochs)
+"""
+_TAP = """\
+from tap import Tap
+
+
+class Arguments(Tap):
+    lr: float = 0.1
+
+
+args = Arguments().parse_args()
+print(args.lr)
+"""
+
+EXAMPLES = tuple(Example(before=source, after=source) for source in (_CLICK, _OWN, _GETOPT, _FLAG, _TAP))
 
 UNTOUCHED = (
     """\

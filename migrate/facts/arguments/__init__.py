@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from migrate.facts.arguments.argv import argv_options
+from migrate.facts.arguments.argv import argv_options, own_reader
 from migrate.facts.arguments.kinds import find_kind
 from migrate.facts.arguments.machine import Machine, Parse
 from migrate.facts.arguments.objects import Parser
@@ -35,6 +35,9 @@ def find_arguments(program: Program) -> Arguments:
     reads = [read for read in machine.argv_reads if read[0].path.rpartition("/")[0] == folder]  # a library's own tools are not the script
     if any(index >= 1 for _, _, index in reads):
         return Arguments("sys.argv", tuple(argv_options(reads)), unknown=notes)
+    reader = own_reader(program, folder)
+    if reader is not None:
+        return Arguments("other", unknown=((reader, "other"), *notes))
     constants = find_constants(program)
     if constants:
         return Arguments("constants", tuple(option_of(constant) for constant in constants), unknown=notes)

@@ -1,12 +1,14 @@
-"""``sys.argv[i]``: one positional option for each index that is read."""
+"""``sys.argv[i]``: one positional option for each index that is read; and what else reads a command line, which is left alone."""
 
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 
-from migrate.facts.model import Option, Span
-from migrate.facts.program import Module
+from migrate.facts.model import Option, Place, Span
+from migrate.facts.program import Module, Program, last_name
+from migrate.facts.reach import is_alive
 
 CONVERTERS: dict[str, str | None] = {"int": "int", "float": "float", "str": None}
 
@@ -101,3 +103,45 @@ def _guarded(module: Module, node: ast.AST) -> bool:
             return True
         current = parent
     return False
+
+
+# Libraries that read the command line when one of these is called.
+READERS = re.compile(
+    r"getopt\.(gnu_)?getopt|(omegaconf\.)?(.*\.)?OmegaConf\.from_cli|tap\.Tap|plac\.(call|Interpreter\.call)|sacred\.(.*\.)?Experiment"
+    r"|(simple_parsing|configargparse|jsonargparse|datargs|dargparser)\..*|chz\..*|gin\.parse_config.*|defopt\.run|cyclopts\..*|clize\.run"
+    r"|optparse\.OptionParser|baker\.run|confuse\..*|pydantic_settings\..*|cleo\..*|invoke\..*"
+)
+HARMLESS = {"len", "print", "str", "repr", "basename"}  # what may be done with all of sys.argv that takes no setting from it
+
+
+def own_reader(program: Program, folder: str) -> Place | None:
+    """Where a script reads its command line in a way of its own, or by a library that is no argparse: what follows a slice of sys.argv, or
+    a look at all of it, is not known. ``folder`` holds the files that count as the script's own."""
+    for module in program.modules.values():
+        if module.path.rpartition("/")[0] == folder and "argv" in module.text:
+            for node in module.nodes.among(ast.Attribute, ast.Name):
+                if isinstance(node, (ast.Attribute, ast.Name)) and _is_taken(program, module, node):
+                    return module.place(node)
+        for call in module.calls():
+            name = program.qualified(module, call.func)
+            if name is not None and ".py:" not in name and READERS.fullmatch(name) and is_alive(program, module, call):
+                return module.place(call)
+        for cls in program.classes if module.path == program.entry else ():
+            if any(READERS.fullmatch(program.qualified(cls.module, base) or "") for base in cls.node.bases):
+                return cls.module.place(cls.node)
+    return None
+
+
+def _is_taken(program: Program, module: Module, node: ast.Attribute | ast.Name) -> bool:
+    """Whether a setting may be taken from all of ``sys.argv``, or a part of it."""
+    if not isinstance(node.ctx, ast.Load) or program.qualified(module, node) != "sys.argv" or not is_alive(program, module, node):
+        return False
+    parent = module.parent(node)
+    if isinstance(parent, ast.Subscript) and parent.value is node and not isinstance(parent.slice, ast.Slice):
+        return False  # by number
+    if isinstance(parent, ast.Call) and node in parent.args:
+        return last_name(parent.func) not in HARMLESS
+    around = module.parent(parent) if isinstance(parent, (ast.Attribute, ast.FormattedValue)) else None
+    if isinstance(parent, ast.FormattedValue):
+        return False
+    return not (isinstance(around, ast.Call) and isinstance(parent, ast.Attribute) and parent.attr in ("append", "extend", "copy"))
