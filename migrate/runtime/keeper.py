@@ -154,6 +154,7 @@ class Keeper:
         self._saved = None  # type: Any  # the checkpoint's tree, until the place of its save is reached
         self._body = {}  # type: Dict[str, Any]
         self._stack = [_Loop("", "script", None)]
+        self._mute = False  # something cannot be saved
         self._own = {}  # type: Dict[str, List[Any]]  # generators that data loaders draw from, by the restores that name them
         self._cost, self._last, self._longest, self._turned = 0.0, time.monotonic(), 0.0, time.monotonic()
         self._at = self._blob = None  # type: Any  # the last save
@@ -284,8 +285,15 @@ class Keeper:
         saved = self._known("restores", item)
         given = list(values.values())
         if saved is None:
-            with open(os.devnull, "wb") as nowhere:  # what cannot be saved is told at once, not after the first hours
-                _dump([_state(thing) for thing in objects] + [_held(value) for value in given], nowhere)
+            states = [_state(thing) for thing in objects]
+            try:
+                with open(os.devnull, "wb") as nowhere:  # what cannot be saved is told at once, not after the first hours
+                    _dump(states + [_held(value) for value in given], nowhere)
+            except Refused as error:
+                if _rank()[1] > 1:  # the other processes would wait for this one
+                    raise
+                self._mute = True
+                self._say("%s: NO CHECKPOINT IS MADE, an interrupted run begins again; training goes on" % error)
         else:
             item.blob = saved.get("blob")
             if item.blob:
@@ -395,21 +403,21 @@ class Keeper:
 
     def _save(self, loop: _Loop, publish: bool = True) -> Optional[str]:
         """Save at ``loop``: at its turn, or at its end. Returns the blob with the state; None if that failed."""
-        if _rank()[0]:
+        if _rank()[0] or self._mute:
             return None
         began = time.monotonic()
         loops, restores = {}, {}  # type: Dict[str, Any], Dict[str, Any]
-        for one in self._stack + [item for level in self._stack for item in level.items]:
-            (restores if isinstance(one, _Restore) else loops)[one.path] = one.told()
-        tree = {"point": loop.path, "random": self._random(), "loops": loops, "restores": restores}
         try:
+            for one in self._stack + [item for level in self._stack for item in level.items]:
+                (restores if isinstance(one, _Restore) else loops)[one.path] = one.told()
+            tree = {"point": loop.path, "random": self._random(), "loops": loops, "restores": restores}
             self._blob = self._store.put(lambda file: _dump(tree, file))
             blobs = {self._blob} | {told["blob"] for told in restores.values() if "blob" in told}
             if publish:
                 self._store.publish({"state": self._blob, "blobs": sorted(blobs)})
             self._at = (loop.path, loop.done)
             return str(self._blob)
-        except OSError as error:
+        except (OSError, Refused) as error:
             self._say("could not save (%s); the checkpoints before stay, training goes on" % error)
             return None
         finally:

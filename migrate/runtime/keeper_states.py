@@ -258,7 +258,12 @@ def _made_anew(held: Dict[str, Any], parameters: Sequence[Any]) -> Any:
 
 def _frozen(value: Any) -> Any:
     """``value`` so that later turns do not change it; objects with a state of their own stay what they are."""
-    return value if isinstance(value, _PLAIN) or _stateful(value) else copy.deepcopy(_held(value))
+    if isinstance(value, _PLAIN) or _stateful(value):
+        return value
+    try:
+        return copy.deepcopy(_held(value))
+    except (TypeError, AttributeError, RuntimeError):  # nor can it be saved, as the save will tell
+        return value
 
 
 def _random_state() -> Dict[str, Any]:
