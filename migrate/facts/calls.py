@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
@@ -152,18 +153,18 @@ def path_argument(row: Row, call: ast.Call) -> ast.expr | None:
     return None
 
 
-def act_of(row: Row, call: ast.Call) -> str:
-    """read or write for a row whose act hangs on the open mode. An unknown mode counts as write: losing is worse than missing."""
+def act_of(row: Row, call: ast.Call, texts: Callable[[ast.expr], Collection[str] | None]) -> str:
+    """read or write for a row whose act hangs on the open mode, open where that is not known. ``texts`` gives the texts that an expression
+    may be; None where not all are known."""
     if row.act not in ("mode", "mode2"):
         return row.act
     position = 1 if row.act == "mode" else 2
     mode = next((k.value for k in call.keywords if k.arg == "mode"), None)
     if mode is None and len(call.args) > position:
         mode = call.args[position]
-    if isinstance(call.func, ast.Attribute) and call.func.attr == "File" and mode is None:
-        return "read"
     if mode is None:
         return "read"
-    if isinstance(mode, ast.Constant) and isinstance(mode.value, str):
-        return "write" if set(mode.value) & set("wax+") else "read"
-    return "write"
+    known = texts(mode)
+    if known is None:
+        return "open"
+    return "write" if any(set(text) & set("wax+") for text in known) else "read"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from migrate.facts.grouping import Group, above_fields, is_folder, without_text
+from migrate.facts.grouping import Group, above_fields, is_folder, is_opened, without_text
 from migrate.facts.locations import SPLITS, folder_of, is_below, is_file_like, is_trivial, normal, split_of, words
 from migrate.facts.uses import Origin
 
@@ -56,7 +56,7 @@ def _input_root(origin: Origin) -> str:
         return text
     if origin.text.endswith("/") or (is_folder(origin) and not is_file_like(text)):
         return text
-    if is_file_like(text) or isinstance(origin.node, ast.JoinedStr) or any(len(v) > 1 for _, v in origin.uses):
+    if is_file_like(text) or is_opened(origin) or isinstance(origin.node, ast.JoinedStr) or any(len(v) > 1 for _, v in origin.uses):
         return folder_of(text) if "/" in text else ""
     return text
 

@@ -6,12 +6,18 @@ import ast
 import re
 from dataclasses import dataclass
 
+from migrate.facts.calls import Row
 from migrate.facts.locations import folder_of, is_file_like, normal
 from migrate.facts.parts import BRACE_HOLE, FORMAT_HOLE, Value
 from migrate.facts.uses import Origin
 
 FOLDER_ARGUMENTS = frozenset(
     "log_dir logdir output_dir root save_dir out directory dirpath default_root_dir save_directory dir_name backup_dir export_dir".split()
+)
+
+
+FILE_ARGUMENTS = frozenset(
+    "file filename fname file_name fileName filepath_or_buffer path_or_buf f fp uri io annotation_file model_file path_imgrec".split()
 )
 
 
@@ -40,6 +46,19 @@ def is_folder(origin: Origin) -> bool:
         return True
     named = bool(origin.names & {"dir", "folder", "root", "directory", "path"})
     return named and not is_file_like(normal(text)) and "/" not in text.rstrip("/")
+
+
+def takes_file(row: Row) -> bool:
+    """Whether a call takes one file, by what it calls its argument, or that by position alone."""
+    return any(keyword is None or keyword in FILE_ARGUMENTS for _, keyword in row.arguments)
+
+
+def is_opened(origin: Origin) -> bool:
+    """Whether the origin as it stands is opened as a file."""
+    return any(
+        u.act in ("read", "write") and is_itself(origin, v) and any(keyword in FILE_ARGUMENTS for _, keyword in u.row.arguments)
+        for u, v in origin.uses
+    )
 
 
 def is_itself(origin: Origin, value: Value) -> bool:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import ast
 import itertools
 
-from migrate.facts.model import Span
+from migrate.facts.model import Place, Span
 from migrate.facts.parts import Value, text_of
 from migrate.facts.program import Module, Program
+from migrate.facts.reach import is_alive
 from migrate.facts.uses import Origin, Uses
+from migrate.facts.values import Values
 
 
 def names_behind(origin: Origin) -> list[str]:
@@ -17,6 +19,26 @@ def names_behind(origin: Origin) -> list[str]:
     behind = [] if join is None else [join.right] if isinstance(join, ast.BinOp) else join.args[1:]
     names = [a.value for a in behind if isinstance(a, ast.Constant) and isinstance(a.value, str)]
     return names if len(names) == len(behind) else []
+
+
+def names_in_the_middle(program: Program, values: Values, uses: Uses) -> set[tuple[Place, str]]:
+    """Options with text before them in some path, as in ``args.save = "eval-{}".format(args.save)`` and ``"./{}/x.png"``: names, or
+    folders that have to stay what they are. Each by its place and dest."""
+    options = {o.option.dest for o in uses.origins.values() if o.option is not None}
+    assigned = [
+        value
+        for module in program.modules.values()
+        for node in module.nodes.of(ast.Assign)
+        if any(isinstance(t, ast.Attribute) and t.attr in options for t in node.targets) and is_alive(program, module, node)
+        for value in values.of(module, node.value)
+    ]
+    found: set[tuple[Place, str]] = set()
+    for value in [*assigned, *(value for use in uses.uses for value in use.values)]:
+        first = next((n for n, part in enumerate(value) if part.kind != "literal"), None)
+        option = value[first].option if first else None
+        if option is not None and any(part.text for part in value[:first]):
+            found.add((option.place, option.dest))
+    return found
 
 
 def starts_join(program: Program, origin: Origin) -> bool:

@@ -14,7 +14,7 @@ from migrate.facts.calls import Table
 from migrate.facts.channels import channels
 from migrate.facts.fetched import is_fetched
 from migrate.facts.flow import reaching
-from migrate.facts.grouping import Group, is_folder
+from migrate.facts.grouping import Group, is_folder, takes_file
 from migrate.facts.locations import (
     DATA_WORDS,
     LOG_WORDS,
@@ -40,6 +40,7 @@ from migrate.facts.origins import (
     is_derived_from,
     is_known,
     names_behind,
+    names_in_the_middle,
     prefixes,
     quoted,
     starts_join,
@@ -53,12 +54,6 @@ from migrate.facts.uses import BESIDE_INPUT, Origin, PathUse, Uses, find_uses, i
 from migrate.facts.values import Values
 
 SETTINGS = (".yaml", ".yml", ".json", ".cfg", ".ini", ".toml", ".py", ".names")
-FILE_ARGUMENTS = frozenset(
-    [
-        None,
-        *"file filename fname file_name fileName filepath_or_buffer path_or_buf f fp uri io annotation_file model_file path_imgrec".split(),
-    ]
-)
 DATA_ENDINGS = tuple(
     ".csv .tsv .npz .npy .h5 .hdf5 .pkl .pickle .gz .zip .tar .parquet .jsonl .mdb .tfrecord .tfrecords .mat .pt .pth .feather".split()
 )
@@ -72,6 +67,7 @@ class _Decider:
         self.shipped = shipped
         self.result = Paths(remote=[(u.module.place(u.call), text) for u, text in uses.remote], migrated=migrated)
         self.outputs = Outputs(uses, [])
+        self.removed: set[str] = set()  # files in the working folder that the script removes
         self.placed: set[int] = set()  # ids of uses whose path starts, or may start, at a place that was redirected
         self.compared, self.compared_empty = compared_names(program)
 
@@ -113,14 +109,18 @@ class _Decider:
     def decide(self) -> Paths:
         origins = [o for o in self.uses.origins.values() if o.uses and o.kind != "anchor"]
         inner = inside_others(self.uses)
+        self.removed = {normal(o.text) for o in origins if o.kind == "literal" and o.text and "/" not in o.text and "remove" in o.acts()}
+        middle = names_in_the_middle(self.program, self.values, self.uses)
         usable = [o for o in origins if self._is_path(o) and id(o) not in inner]
+        usable = [o for o in usable if o.option is None or (o.option.place, o.option.dest) not in middle]
         outputs = [o for o in usable if self._writes(o)]
         written = {normal(prefix) for o in outputs if o.text is not None for prefix in prefixes(o, ("write", "make"))}
         written |= {normal(m.default) for m in self.result.migrated if m.role != "channel" and m.default}
         rest = [o for o in usable if o not in outputs]
         follows = [o for o in rest if self._follows(o, written)]
         outputs += follows
-        inputs = [o for o in rest if o not in follows and self._reads(o)]
+        torn = [o for o in rest if o not in follows and self._is_torn(o)]
+        inputs = [o for o in rest if o not in follows and o not in torn and self._reads(o)]
         inputs += [o for o in rest if o not in follows and o not in inputs and self._asks(o, inputs)]
         self.outputs = Outputs(self.uses, outputs, self.result.migrated)
         for group in self.outputs.groups:
@@ -130,7 +130,9 @@ class _Decider:
             for origin in group.origins:
                 self._redirect(origin, group, "channel")
                 self._leave(origin, BESIDE_INPUT, loses=True, acts=("write",))
-        done = {id(o) for o in [*outputs, *inputs]}
+        for origin in torn:
+            self._leave(origin, "data are read, and results are written, below the same path: give each a path of its own", loses=True)
+        done = {id(o) for o in [*outputs, *inputs, *torn]}
         self.placed = self.uses.placed | {id(u) for o in [*outputs, *inputs] if self._has_place(o) for u, _ in o.uses}
         for origin in self.uses.origins.values():
             if origin.kind == "anchor":
@@ -157,6 +159,9 @@ class _Decider:
         acts = origin.acts()
         if "write" not in acts and "make" not in acts:
             self._anchored_input(origin)
+            return
+        if any(text_of(value[1:]).lstrip("/").startswith("..") for _, value in origin.uses):
+            self._leave(origin, "it climbs out of that folder", loses=True)
             return
         named = words(" ".join(names_behind(origin))) | names_around(origin.module, origin.joined or origin.node)
         if is_derived_from(origin) or (named & DATA_WORDS and not named & (MODEL_WORDS | LOG_WORDS)):
@@ -237,7 +242,7 @@ class _Decider:
             if origin.names & DATA_WORDS and not origin.names & (MODEL_WORDS | LOG_WORDS | {"out", "output", "save", "result", "results"}):
                 data_reads = [u for u, _ in origin.uses if u.act in ("read", "list") and u.row.kind == "data"]
                 return not data_reads
-            return self.outputs.role(origin) != "data" or not self._reads_others(origin)
+            return not self._is_torn(origin) and (self.outputs.role(origin) != "data" or not self._reads_others(origin))
         if "make" not in acts:
             return False
         reads = [u for u, _ in origin.uses if u.act == "read" and u.row.kind == "data"]
@@ -248,6 +253,21 @@ class _Decider:
             if o is not origin and o.text and base and is_below(normal(o.text), base) and o.acts() & {"read", "list"}
         ]
         return not reads and not any("write" not in o.acts() and any(u.row.kind == "data" for u, _ in o.uses) for o in inside)
+
+    def _is_torn(self, origin: Origin) -> bool:
+        """Whether models or logs are written below a path that data are read from, which the script does not write."""
+        saves = any(u.act == "write" and u.row.kind in ("model", "log", "checkpoint") for u, _ in origin.uses)
+        return saves and not self._is_fetched(origin) and (self._reads_others(origin) or self._reads_texts(origin))
+
+    def _reads_texts(self, origin: Origin) -> bool:
+        """Whether a file of data, no settings, is opened below a folder that is written to, and that the script does not write itself."""
+        made = {normal(text_of(v)) for u, v in origin.uses if u.act in ("write", "make") and not (u.act == "make" and len(v) == 1)}
+        for use, value in origin.uses:
+            text = normal(text_of(value))
+            data = kind_of(use.row.kind, text, set()) == "data" and not text.endswith(SETTINGS) and is_file_like(text) and "*" not in text
+            if use.act == "read" and data and not any(may_be_below(text, m) for m in made):
+                return True
+        return False
 
     def _is_fetched(self, origin: Origin) -> bool:
         """Whether data are read that the script fetches where they are not there yet: with the channel, it finds them."""
@@ -281,9 +301,9 @@ class _Decider:
             return self._wants_channel(origin) and not self._is_one_file(origin)
         if not origin.text or not origin.text.strip("./") or is_system(origin.text):
             return False
-        if self._travels(origin):
-            return False
-        return True
+        if origin.kind == "literal" and normal(origin.text) in self.removed:
+            return False  # scratch that another program has written
+        return not self._travels(origin)
 
     def _wants_channel(self, origin: Origin) -> bool:
         option = origin.option
@@ -300,10 +320,7 @@ class _Decider:
 
     def _is_one_file(self, origin: Origin) -> bool:
         """Whether the option itself names a file, whose name nobody but the user knows: ``pd.read_csv(args.data)``."""
-        return any(
-            u.act in ("read", "write") and len(v) == 1 and any(keyword in FILE_ARGUMENTS for _, keyword in u.row.arguments)
-            for u, v in origin.uses
-        )
+        return any(u.act in ("read", "write") and len(v) == 1 and takes_file(u.row) for u, v in origin.uses)
 
     def _travels(self, origin: Origin) -> bool:
         """A small file of the repository that the code reads beside itself, or a whole folder given only as a literal."""

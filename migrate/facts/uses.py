@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import itertools
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from migrate.facts.calls import Row, Table, act_of, path_argument, rows_of
 from migrate.facts.locations import REMOTE, words
@@ -117,11 +117,26 @@ def _note(program: Program, values: Values, found: Uses, row: Row, module: Modul
         return
     if isinstance(argument, ast.Constant) and argument.value is None:
         return
-    use = PathUse(module, call, row, act_of(row, call), argument, tuple(_each(module, values, argument)))
+    use = PathUse(
+        module, call, row, act_of(row, call, lambda mode: _texts(module, values, mode)), argument, tuple(_each(module, values, argument))
+    )
     if _is_path_method(use):
+        if use.act == "open":
+            for value in use.values:
+                found.unknown.append(Unknown(replace(use, act="write"), value, "whether it is read or written is not followed"))
+            return
         found.uses.append(use)
         for value in use.values:
             _place(program, values, found, use, value, 0)
+
+
+def _texts(module: Module, values: Values, node: ast.expr) -> list[str] | None:
+    """The texts that an expression may be; None where not all are known."""
+    if isinstance(node, ast.Constant):
+        return [node.value] if isinstance(node.value, str) else None
+    found = values.of(module, node)
+    known = all(part.kind == "literal" for value in found for part in value)
+    return ["".join(part.text for part in value) for value in found] if found and known else None
 
 
 def _each(module: Module, values: Values, argument: ast.expr) -> list[Value]:
@@ -153,6 +168,10 @@ def _place(program: Program, values: Values, found: Uses, use: PathUse, value: V
     first = parts[0] if parts else (value[0] if value else None)
     if first is None:
         return
+    if first.kind == "literal" and not first.text.strip("./") and len(parts) > 1 and parts[1].kind != "literal":
+        if any("/" in part.text for part in parts[2:] if part.kind == "literal"):
+            found.unknown.append(Unknown(use, value, "its folder is filled in"))
+            return
     if (
         first.kind == "literal"
         and first.node is not None

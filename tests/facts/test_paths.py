@@ -594,3 +594,83 @@ def test_a_split_joins_to_the_very_text(tail: str, head: str) -> None:
         if split is not None:
             folder, rest = split
             assert (folder if rest is None else os.path.join(folder, rest)) == text
+
+
+OPENED = """\
+import argparse, io, json
+def reader(f, mode):
+    if not isinstance(f, io.IOBase):
+        f = open(f, mode=mode)
+    return f
+def load(f, mode="r"):
+    return json.load(reader(f, mode))
+parser = argparse.ArgumentParser()
+parser.add_argument("--data", default="alpaca.json")
+args = parser.parse_args()
+load(args.data%s)
+"""
+
+
+def test_the_mode_of_an_open_is_followed() -> None:
+    read, written = (paths_of(OPENED % mode).redirects for mode in ("", ', "w"'))
+    assert [r.role for r in read] == ["channel"]
+    assert [r.role for r in written] == ["data"]
+    unknown = paths_of('import sys\nopen("a.txt", sys.stdin.read())\n')
+    assert not unknown.redirects and any("not followed" in x.reason and x.loses for x in unknown.left)
+
+
+MIDDLE = """\
+import argparse, os, torch
+parser = argparse.ArgumentParser()
+parser.add_argument("--out", default="out")
+parser.add_argument("--save", default="EXP")
+args = parser.parse_args()
+%s
+os.mkdir(args.save)
+torch.save({}, os.path.join(args.save, "m.pt"))
+"""
+
+
+def test_an_option_in_the_middle_of_a_name_is_none_itself() -> None:
+    """It would put an absolute path into the middle of another."""
+    paths = paths_of(MIDDLE % "args.save = 'eval-{}-{}'.format(args.save, args.out)")
+    assert not paths.redirects and any(x.loses for x in paths.left)
+    assert list(codes_of(MIDDLE % "")) == ["train.py:4"]
+
+
+def test_a_folder_behind_a_dot_stays_with_all_that_is_made_below_it() -> None:
+    source = MIDDLE % "args.save = os.path.join(args.out, args.save)" + "open('./{}/a.txt'.format(args.save), 'w')\n"
+    assert codes_of(source) == {}
+
+
+TORN = """\
+import os, torch
+{root}
+log_dir = os.path.join(root, "logs")
+os.makedirs(log_dir, exist_ok=True)
+x = open(os.path.join(root, "data", "train.txt")).read()
+torch.save({{}}, os.path.join(log_dir, "m.pt"))
+"""
+
+
+@pytest.mark.parametrize(
+    "root",
+    [
+        'root = "/home/ubuntu/all"',
+        'import argparse\np = argparse.ArgumentParser()\np.add_argument("--root", default="all")\nroot = p.parse_args().root',
+        'root = os.path.join(os.path.dirname(__file__), "..")',
+    ],
+)
+def test_what_is_read_from_and_saved_below_is_told(root: str) -> None:
+    paths = paths_of(TORN.format(root=root))
+    assert not paths.redirects
+    assert any(x.loses and x.act == "write" for x in paths.left)
+
+
+def test_a_file_that_is_opened_needs_no_ending() -> None:
+    assert codes_of('print(open("words").read())\n') == {"train.py:1": 'os.path.join(os.environ.get("SM_CHANNEL_TRAINING", ""), "words")'}
+
+
+def test_a_file_that_another_program_leaves_and_that_is_removed_is_no_input() -> None:
+    source = 'import os\nos.system("perl bleu.pl > score")\nprint(open("score").read())\nos.remove("score")\n'
+    assert codes_of(source) == {}
