@@ -14,7 +14,7 @@ from migrate.facts.calls import Table
 from migrate.facts.channels import channels
 from migrate.facts.fetched import is_fetched
 from migrate.facts.flow import reaching
-from migrate.facts.grouping import Group, is_folder, takes_file
+from migrate.facts.grouping import Group, is_folder, is_itself, takes_file
 from migrate.facts.locations import (
     DATA_WORDS,
     LOG_WORDS,
@@ -109,7 +109,11 @@ class _Decider:
     def decide(self) -> Paths:
         origins = [o for o in self.uses.origins.values() if o.uses and o.kind != "anchor"]
         inner = inside_others(self.uses)
-        self.removed = {normal(o.text) for o in origins if o.kind == "literal" and o.text and "/" not in o.text and "remove" in o.acts()}
+        self.removed = {
+            normal(o.text)
+            for o in origins
+            if o.kind == "literal" and o.text and any(u.act == "remove" and is_itself(o, v) for u, v in o.uses)
+        }
         middle = names_in_the_middle(self.program, self.values, self.uses)
         usable = [o for o in origins if self._is_path(o) and id(o) not in inner]
         usable = [o for o in usable if o.option is None or (o.option.place, o.option.dest) not in middle]
@@ -452,7 +456,7 @@ class _Decider:
             kind = kind_of(beside.use.row.kind, text, set())
             self.result.left.append(Left(beside.use.module.place(beside.use.call), "write", kind, text, beside.reason, True))
         for unknown in self.uses.unknown:
-            if id(unknown.use) in self.placed and unknown.use.act != "write":
+            if id(unknown.use) in self.placed and unknown.use.act not in ("write", "open"):
                 continue
             self._wrap(unknown.use, unknown.value, unknown.reason)
 
@@ -461,6 +465,9 @@ class _Decider:
         text = text_of(value)
         kind = kind_of(use.row.kind, text, set())
         place = use.module.place(use.call)
+        if use.act == "open":
+            self.result.left.append(Left(place, "write", kind, text, reason, True))
+            return
         temporary = any(p.kind == "hole" and "temporary" in p.text for p in value)
         if temporary or use.act == "test":
             return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import itertools
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from migrate.facts.calls import Row, Table, act_of, path_argument, rows_of
 from migrate.facts.locations import REMOTE, words
@@ -123,7 +123,7 @@ def _note(program: Program, values: Values, found: Uses, row: Row, module: Modul
     if _is_path_method(use):
         if use.act == "open":
             for value in use.values:
-                found.unknown.append(Unknown(replace(use, act="write"), value, "whether it is read or written is not followed"))
+                found.unknown.append(Unknown(use, value, "whether it is read or written is not followed"))
             return
         found.uses.append(use)
         for value in use.values:
@@ -168,7 +168,7 @@ def _place(program: Program, values: Values, found: Uses, use: PathUse, value: V
     first = parts[0] if parts else (value[0] if value else None)
     if first is None:
         return
-    if first.kind == "literal" and not first.text.strip("./") and len(parts) > 1 and parts[1].kind != "literal":
+    if first.kind == "literal" and not first.text.strip("./") and len(parts) > 1 and parts[1].kind == "option":
         if any("/" in part.text for part in parts[2:] if part.kind == "literal"):
             found.unknown.append(Unknown(use, value, "its folder is filled in"))
             return
