@@ -2,7 +2,7 @@
 
 What it finds
     ``torch.multiprocessing.spawn(..., nprocs=8)`` and ``init_process_group(..., world_size=8)`` with a number above one that stands in the
-    code, itself or under a name.
+    code, itself or under a name, in a script whose processes talk by nccl: each has a GPU.
 
 Why it matters on SageMaker
     On an instance with fewer GPUs the processes that find none end the job, or all wait for processes that do not come.
@@ -23,6 +23,7 @@ from collections.abc import Iterator
 from migrate.edits.imports import local_name
 from migrate.edits.model import Edit, Replace
 from migrate.facts.model import Span
+from migrate.facts.program import Program
 from migrate.facts.rendezvous import ProcessCount, process_counts
 from migrate.rules.base import Context, Example
 from migrate.rules.model import Finding
@@ -34,7 +35,7 @@ WAITS = "torchrun sets WORLD_SIZE, and each process its RANK: leave world_size o
 
 
 def check(context: Context) -> Iterator[Finding]:
-    counts = process_counts(context.program)
+    counts = process_counts(context.program) if _one_for_each_gpu(context.program) else []
     if not counts:
         return
     starts, values = any(count.starts for count in counts), {count.value for count in counts}
@@ -48,6 +49,12 @@ def check(context: Context) -> Iterator[Finding]:
         return
     edits = tuple(edit for count in counts for edit in _edits(count))
     yield Finding(CODE, NAME, place, "error", message, "safe", None, 1, edits)
+
+
+def _one_for_each_gpu(program: Program) -> bool:
+    """Whether processes stand for GPUs: they talk by nccl, and have no parts to play as those of ``torch.distributed.rpc`` have."""
+    texts = [module.text for module in program.modules.values()]
+    return any("nccl" in text for text in texts) and not any("rpc" in text for text in texts)
 
 
 def _edits(count: ProcessCount) -> Iterator[Edit]:
@@ -104,6 +111,20 @@ if __name__ == "__main__":
 )
 
 UNTOUCHED = (
+    """\
+import torch.distributed.rpc as rpc
+import torch.multiprocessing as mp
+
+rpc.init_rpc("worker", backend="nccl")
+mp.spawn(work, nprocs=3)  # one serves, two train
+""",
+    """\
+import torch.distributed as dist
+import torch.multiprocessing as mp
+
+dist.init_process_group("gloo", world_size=4)
+mp.spawn(work, nprocs=4)  # on the CPU
+""",
     """\
 import torch
 import torch.multiprocessing as mp
