@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from migrate.edits.changes import Change
 from migrate.facts.program import parse_module
 from migrate.facts.secrets import HIDDEN, Secret, hide, is_secret, secrets_in_lines, secrets_of
+from migrate.generate.mark import read_mark
 from migrate.job.model import EntryPoint, Hyperparameter
 from migrate.repo.beside import files_beside
 from migrate.repo.tree import Tree
@@ -42,6 +43,7 @@ def point_without(point: EntryPoint, values: Collection[str]) -> EntryPoint:
 def patch_without(patch: bytes, changes: Sequence[Change]) -> tuple[bytes, bool]:
     """A patch of ``changes`` as it may be shown, and whether a secret had to be left out: git does not take it then."""
     contents = [(change.path, content) for change in changes for content in (change.old, change.new) if content]
+    contents = [(path, content) for path, content in contents if read_mark(content) is not True]  # this tool's own text holds none
     values = sorted({value.encode() for path, content in contents for value in _values(path, content)}, key=len, reverse=True)
     shown = patch
     for value in values:
