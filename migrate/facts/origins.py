@@ -110,7 +110,11 @@ def prefixes(origin: Origin, acts: tuple[str, ...] | None = None) -> set[str]:
 def is_derived_from(origin: Origin) -> bool:
     """Whether the origin itself is read, and what is written only has a name made from it: ``Path(weights).with_suffix(".onnx")``."""
     read = any(u.act == "read" and is_known(v) for u, v in origin.uses)
-    return read and "write" in origin.acts() and not any(u.act in ("write", "make") and is_known(v) for u, v in origin.uses)
+    written = [v for u, v in origin.uses if u.act in ("write", "make")]
+    beside = bool(written) and all(len(v) > 1 and v[1].kind == "literal" and v[1].text[:1] not in ("/", "") for v in written)
+    if beside and any(u.act == "read" and len(v) == 1 for u, v in origin.uses):
+        return True  # `f"{args.config}_done"`
+    return read and "write" in origin.acts() and not any(is_known(v) for v in written)
 
 
 def is_known(value: Value) -> bool:
@@ -127,6 +131,21 @@ def has_pair(origin: Origin) -> bool:
     others = [m for m in cls.body if isinstance(m, (ast.FunctionDef, ast.AsyncFunctionDef)) and m is not method]
     defaults = [d for m in others for d in [*m.args.defaults, *m.args.kw_defaults]]
     return any(isinstance(d, ast.Constant) and d.value == origin.text for d in defaults)
+
+
+def is_loaded_by_name(program: Program, origin: Origin) -> bool:
+    """Whether a method of an unknown object saves under this text, and another loads it, of which nothing is known: ``learn.save("a")``,
+    ``learn.load("a")``. It may be a name below a folder of the library's own."""
+    saves = [u for u, _ in origin.uses if u.row.name == ".save" and u.act == "write"]
+    if not saves or len(saves) < len([u for u, _ in origin.uses if u.act == "write"]):
+        return False
+    return any(
+        isinstance(call.func, ast.Attribute) and isinstance(argument, ast.Constant) and argument.value == origin.text
+        for module in program.modules.values()
+        for call in module.calls_named("load")
+        if program.qualified(module, call.func) is None
+        for argument in call.args[:1]
+    )
 
 
 def quoted(text: str, quote: str) -> str:

@@ -39,6 +39,7 @@ from migrate.facts.origins import (
     inside_others,
     is_derived_from,
     is_known,
+    is_loaded_by_name,
     names_behind,
     names_in_the_middle,
     prefixes,
@@ -54,6 +55,8 @@ from migrate.facts.uses import BESIDE_INPUT, Origin, PathUse, Uses, find_uses, i
 from migrate.facts.values import Values
 
 SETTINGS = (".yaml", ".yml", ".json", ".cfg", ".ini", ".toml", ".py", ".names")
+TORN = "data are read, and results are written, below the same path: give each a path of its own"
+LOADED = "an object that is not known loads it by the same text, which may be a name below a folder of its own"
 DATA_ENDINGS = tuple(
     ".csv .tsv .npz .npy .h5 .hdf5 .pkl .pickle .gz .zip .tar .parquet .jsonl .mdb .tfrecord .tfrecords .mat .pt .pth .feather".split()
 )
@@ -123,8 +126,9 @@ class _Decider:
         rest = [o for o in usable if o not in outputs]
         follows = [o for o in rest if self._follows(o, written)]
         outputs += follows
-        torn = [o for o in rest if o not in follows and self._is_torn(o)]
-        inputs = [o for o in rest if o not in follows and o not in torn and self._reads(o)]
+        torn = {id(o): TORN for o in rest if o not in follows and self._is_torn(o)}
+        torn |= {id(o): LOADED for o in rest if is_loaded_by_name(self.program, o)}
+        inputs = [o for o in rest if o not in follows and id(o) not in torn and self._reads(o)]
         inputs += [o for o in rest if o not in follows and o not in inputs and self._asks(o, inputs)]
         self.outputs = Outputs(self.uses, outputs, self.result.migrated)
         for group in self.outputs.groups:
@@ -134,9 +138,9 @@ class _Decider:
             for origin in group.origins:
                 self._redirect(origin, group, "channel")
                 self._leave(origin, BESIDE_INPUT, loses=True, acts=("write",))
-        for origin in torn:
-            self._leave(origin, "data are read, and results are written, below the same path: give each a path of its own", loses=True)
-        done = {id(o) for o in [*outputs, *inputs, *torn]}
+        for origin in [o for o in rest if id(o) in torn]:
+            self._leave(origin, torn[id(origin)], loses=True)
+        done = {id(o) for o in [*outputs, *inputs]} | torn.keys()
         self.placed = self.uses.placed | {id(u) for o in [*outputs, *inputs] if self._has_place(o) for u, _ in o.uses}
         for origin in self.uses.origins.values():
             if origin.kind == "anchor":
@@ -240,7 +244,7 @@ class _Decider:
 
     def _writes(self, origin: Origin) -> bool:
         acts = origin.acts()
-        if is_derived_from(origin) or self._is_fetched(origin):
+        if is_derived_from(origin) or self._is_fetched(origin) or is_loaded_by_name(self.program, origin):
             return False
         if "write" in acts:
             if origin.names & DATA_WORDS and not origin.names & (MODEL_WORDS | LOG_WORDS | {"out", "output", "save", "result", "results"}):

@@ -674,3 +674,15 @@ def test_a_file_that_is_opened_needs_no_ending() -> None:
 def test_a_file_that_another_program_leaves_and_that_is_removed_is_no_input() -> None:
     source = 'import os\nos.system("perl bleu.pl > score")\nprint(open("score").read())\nos.remove("score")\n'
     assert codes_of(source) == {}
+
+
+def test_a_file_that_is_renamed_after_it_was_read_is_no_output_folder() -> None:
+    source = 'import argparse, os\np = argparse.ArgumentParser()\np.add_argument("--cfg", dest="cfg_file", required=True)\n'
+    source += "a = p.parse_args()\ncfg.merge_from_file(a.cfg_file)\nos.rename(a.cfg_file, f'{a.cfg_file}_done')\n"
+    assert codes_of(source) == {}
+
+
+def test_a_name_that_an_unknown_object_saves_and_loads_stays() -> None:
+    source = "import fastai\nlearn = make()\nlearn.save('stage-1')\nlearn.load('stage-1')\n"
+    assert codes_of(source) == {}
+    assert list(codes_of(source.replace("learn.load('stage-1')\n", ""))) == ["train.py:3"]
