@@ -17,7 +17,9 @@ FOLDER_ARGUMENTS = frozenset(
 
 
 FILE_ARGUMENTS = frozenset(
-    "file filename fname file_name fileName cfg_filename filepath_or_buffer path_or_buf f fp uri io annotation_file model_file path_imgrec".split()
+    """
+    file filename fname file_name fileName cfg_filename filepath_or_buffer path_or_buf f fp uri io annotation_file model_file path_imgrec
+    """.split()
 )
 
 

@@ -328,7 +328,8 @@ class _Decider:
 
     def _is_one_file(self, origin: Origin) -> bool:
         """Whether the option itself names a file, whose name nobody but the user knows: ``pd.read_csv(args.data)``."""
-        return any(u.act in ("read", "write") and len(v) == 1 and takes_file(u.row) for u, v in origin.uses)
+        opened = any(u.act in ("read", "write") and len(v) == 1 and takes_file(u.row) for u, v in origin.uses)
+        return opened or is_derived_from(origin)
 
     def _travels(self, origin: Origin) -> bool:
         """A small file of the repository that the code reads beside itself, or a whole folder given only as a literal."""

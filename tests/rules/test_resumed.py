@@ -334,3 +334,29 @@ def test_run_folders_of_folds_that_are_named_by_the_clock_are_told() -> None:
     (finding,) = check(rule_of("SM302"), {"train.py": FOLDS})
     assert (finding.fix, finding.edits) == ("none", ())
     assert "name it by the turn's number" in (finding.reason or "")
+
+
+SWAPPED = """\
+import torch
+from torch.utils.data import DataLoader, TensorDataset
+
+small = DataLoader(TensorDataset(torch.randn(8, 2)), batch_size=4)
+big = DataLoader(TensorDataset(torch.randn(16, 2)), batch_size=4)
+model = torch.nn.Linear(2, 1)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+loader = small
+for epoch in range(8):
+    {swap}
+    for (x,) in loader:
+        optimizer.zero_grad()
+        model(x).sum().backward()
+        optimizer.step()
+    print("epoch", epoch, len(loader))
+"""
+
+
+def test_a_loader_that_is_swapped_is_to_be_looked_at() -> None:
+    (finding,) = check(rule_of("SM301"), {"train.py": SWAPPED.replace("{swap}", "if epoch == 3: loader = big")})
+    assert finding.fix == "unsafe" and "loader becomes another loader" in (finding.reason or "")
+    (finding,) = check(rule_of("SM301"), {"train.py": SWAPPED.replace("{swap}", "loader = big if epoch > 3 else small")})
+    assert finding.fix == "safe"

@@ -147,6 +147,9 @@ class Names:
         if any(b.kind in ("import", "function", "class") for b in bindings) or (
             kinds and kinds <= {"time", "quiet", "loader", "ordered", "file"}
         ):
+            if kinds & {"loader", "ordered"} and self._bound_before(name):
+                reason = f"{name} becomes another loader in the turns, which is not kept: after an interruption it is the first one again"
+                self.caution = self.caution or Refused(reason, self.loop.module, inside[0].node)
             return False
         node = inside[0].node if inside else self.loop.node
         if kinds & {"iterator"}:
