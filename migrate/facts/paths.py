@@ -476,7 +476,9 @@ class _Decider:
         temporary = any(p.kind == "hole" and "temporary" in p.text for p in value)
         if temporary or use.act == "test":
             return
-        relative = value[0].kind in ("literal", "option") or value[0].text in (PART_OF_PATH, TIME_OR_CHANCE)
+        first = value[0]
+        named = first.option is not None and isinstance(first.option.default, str)  # one without a default may be any path
+        relative = first.kind == "literal" or named or first.text in (PART_OF_PATH, TIME_OR_CHANCE)
         alone = "/" not in text  # a folder would have to be made there too
         if use.act == "write" and relative and alone and use.argument is not None and self._is_text(use.module, use.argument):
             env = MODEL_DIR if kind in ("model", "checkpoint") else OUTPUT_DIR
