@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -17,8 +18,19 @@ _FRAMEWORKS = re.compile(
     r"|sagemaker-training|nvidia-[\w-]+"
 )
 # Copies of modules of Python's own, for versions that no image has; some of them break the Pythons of today.
-_STANDARD = frozenset("argparse asyncio configparser dataclasses enum34 functools32 futures pathlib typing uuid wsgiref".split())
-_RENAMED = {"sklearn": "scikit-learn", "opencv": "opencv-python", "pil": "pillow", "bs4": "beautifulsoup4"}
+_STANDARD = frozenset(
+    "argparse asynchat asyncio asyncore configparser dataclasses distutils enum34 functools32 futures imp pathlib typing uuid wsgiref".split()
+)
+_STANDARD |= {name.strip("_").replace("_", "-").lower() for name in sys.stdlib_module_names}
+_RENAMED = {"sklearn": "scikit-learn", "pil": "pillow", "bs4": "beautifulsoup4"}
+_RENAMED |= dict.fromkeys(("opencv", "opencv3", "opencv4", "py-opencv", "cv2"), "opencv-python")
+# What a list that conda wrote holds and pip cannot install: PyPI has no such name, or one that refuses (pytorch).
+_OF_CONDA = frozenset(
+    """
+    python pytorch pytorch-gpu pytorch-cpu pytorch-cuda pytorch-mutex cudatoolkit cudnn nccl mkl mkl-service blas openblas libgcc-ng
+    libstdcxx-ng libffi openssl zlib tk xz readline ncurses ca-certificates python-abi intel-openmp ffmpeg freetype jpeg libpng libtiff
+    """.split()
+)
 _NAME = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)")
 
 
@@ -98,7 +110,9 @@ def _mended(lines: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     notes: list[str] = []
     for line in lines:
         package = package_of(line)
-        if package in _STANDARD:
+        if package in _OF_CONDA:
+            notes.append(f"{line} is left out: conda has it, and pip has nothing of that name to install")
+        elif package in _STANDARD:
             notes.append(f"{line} is left out: Python has it itself")
         elif package in _RENAMED:
             kept.append(_RENAMED[package])

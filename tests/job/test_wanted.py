@@ -117,6 +117,14 @@ def test_what_is_imported_and_declared_nowhere_is_added() -> None:
     assert split((), None, ["anything"]).unknown == ()
 
 
+def test_lines_that_pip_cannot_install_are_left_out_and_told() -> None:
+    lines = ("dill==0.3.3", "python==3.6.12", "pytorch==1.3.1", "opencv3", "logging", "cudatoolkit=10.1", "distutils")
+    found = split(lines, choose("pytorch", "1.3.1"))
+    assert found.needed == ("dill==0.3.3", "opencv-python")
+    for name in ("python==", "pytorch==", "logging", "cudatoolkit", "distutils"):
+        assert any(note.startswith(name) for note in found.notes), name
+
+
 def test_pins_that_no_wheel_fits_are_told() -> None:
     assert why_no_wheel("numpy", "1.16.4", "3.13") == "numpy 1.16.4 has no wheel for Python 3.13: there are 2.1.0 to 2.5.5"
     assert why_no_wheel("numpy", "1.16.4", "3.6") is None
