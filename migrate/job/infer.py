@@ -35,6 +35,7 @@ NAME_LENGTH = 48  # 63 less the "-YYYYmmddHHMMSS" that launchers add
 VALUE_LENGTH = 2500
 MOST_HYPERPARAMETERS = 94  # of 100: the boto3 launcher needs a few for the toolkit
 
+MODEL_FOLDER = "/opt/ml/model"
 CODE_FOLDERS = "/opt/ml/input/data/code:/opt/ml/code"  # where SDK v3 drivers and the toolkit put the source
 
 _DEFAULT_GPU, _DEFAULT_CPU, _OLD_GPU = "ml.g5.xlarge", "ml.m5.xlarge", "ml.p3.2xlarge"
@@ -141,6 +142,9 @@ def hyperparameters(
     left_out: list[LeftOut] = []
     for setting in declared:
         if setting.is_path or setting.name in values:
+            continue
+        if cli == "HfArgumentParser" and setting.name == "output_dir":  # TrainingArguments: where the Trainer saves the model
+            values[setting.name] = MODEL_FOLDER
             continue
         if given is not None and setting.name in (given.values or {}):
             setting = replace(setting, default=(given.values or {})[setting.name])

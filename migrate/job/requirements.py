@@ -18,9 +18,7 @@ _FRAMEWORKS = re.compile(
     r"|sagemaker-training|nvidia-[\w-]+"
 )
 # Copies of modules of Python's own, for versions that no image has; some of them break the Pythons of today.
-_STANDARD = frozenset(
-    "argparse asynchat asyncio asyncore configparser dataclasses distutils enum34 functools32 futures imp pathlib typing uuid wsgiref".split()
-)
+_STANDARD = frozenset("argparse asynchat asyncore configparser dataclasses distutils enum34 functools32 futures imp typing wsgiref".split())
 _STANDARD |= {name.strip("_").replace("_", "-").lower() for name in sys.stdlib_module_names}
 _RENAMED = {"sklearn": "scikit-learn", "pil": "pillow", "bs4": "beautifulsoup4"}
 _RENAMED |= dict.fromkeys(("opencv", "opencv3", "opencv4", "py-opencv", "cv2"), "opencv-python")

@@ -513,3 +513,15 @@ def test_other_kinds_of_command_line(cli: str) -> None:
 def test_an_argument_that_may_be_left_out_is_not_required() -> None:
     arguments = read("import sys\na = sys.argv[1]\nb = float(sys.argv[2]) if len(sys.argv) > 2 else 0.5\n")
     assert [(o.dest, o.type, o.nargs, o.required) for o in arguments.options] == [("a", None, None, True), ("b", "float", "?", False)]
+
+
+@pytest.mark.parametrize("given", ["transformers.TrainingArguments", "(Own, transformers.Seq2SeqTrainingArguments)", "(Own, More)"])
+def test_the_output_folder_of_training_arguments_is_a_setting(given: str) -> None:
+    source = (
+        "import dataclasses\nimport transformers\n@dataclasses.dataclass\nclass Own:\n    rank: int = 4\n"
+        "@dataclasses.dataclass\nclass More(transformers.TrainingArguments):\n    tag: str = 'a'\n"
+        f"parser = transformers.HfArgumentParser({given})\nargs = parser.parse_args_into_dataclasses()\n"
+    )
+    other = source.replace(f"({given})", "(Own)")
+    assert "output_dir" in {option.dest for option in find_arguments(program_of({"train.py": source})).options}
+    assert "output_dir" not in {option.dest for option in find_arguments(program_of({"train.py": other})).options}

@@ -191,3 +191,11 @@ def test_package_names() -> None:
 def test_a_job_is_a_value() -> None:
     assert infer(entry_point()) == infer(entry_point())
     assert dataclasses.replace(infer(entry_point()), spot=True).spot
+
+
+@pytest.mark.parametrize("default", [None, "./output"])
+def test_the_trainer_of_transformers_saves_where_models_are_kept(default: str | None) -> None:
+    values, left_out = hyperparameters([setting("output_dir", default), setting("lr", 0.1)], "HfArgumentParser")
+    assert values == {"output_dir": "/opt/ml/model", "lr": 0.1}
+    assert not left_out
+    assert hyperparameters([setting("output_dir", "./output")], "argparse")[0] == {"output_dir": "./output"}

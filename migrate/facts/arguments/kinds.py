@@ -115,12 +115,21 @@ def _fields(dashes: bool) -> Callable[[str, Call], Iterator[Option]]:
     def read(name: str, call: Call) -> Iterator[Option]:
         given = call.args[0] if call.args else call.keywords.get("dataclass_types")
         for cls in given if isinstance(given, (tuple, list)) else [given]:
+            if not dashes and _is_training_arguments(cls):  # the one of their fields that has no default
+                yield _option("output_dir", ("--output_dir",), call.place, "str", None, True)
             if isinstance(cls, ClassValue):
                 yield from _class_fields(cls, dashes)
             elif isinstance(cls, FunctionValue) and not isinstance(cls.node, ast.Lambda):
                 yield from _parameters(cls, "-" if dashes else "_")
 
     return read
+
+
+def _is_training_arguments(cls: object) -> bool:
+    """Whether it is the ``TrainingArguments`` of transformers, or a class of the script's that inherits from them."""
+    if isinstance(cls, ClassValue):
+        return any(_is_training_arguments(base) for base in cls.bases)
+    return isinstance(cls, External) and cls.name.startswith("transformers.") and cls.name.endswith("TrainingArguments")
 
 
 def _class_fields(cls: ClassValue, dashes: bool) -> Iterator[Option]:
