@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from migrate.errors import UserError
 from migrate.facts.model import Place
-from migrate.job.model import EntryPoint
+from migrate.job.model import EntryPoint, with_shared_paths
 from migrate.repo.spread import no_collection, processors
 from migrate.repo.tree import Tree, find_files
 from migrate.rules.agreed import agreed
@@ -102,7 +102,7 @@ def _scan(tree: Tree, request: Request, processes: int) -> Scan:
     kept.sort(key=lambda f: (f.place.path, f.place.span, f.rule))
     paths = [entry.path for entry in found.entries]
     told = (on_ec2(look.point, ec2.of(look.entry.path, paths)) for look in looks if look.point is not None)
-    points = tuple(point_without(point, values) for point in told)
+    points = with_shared_paths([point_without(point, values) for point in told])
     hidden = tuple(secret.place for secret in secrets)
     return Scan(str(tree.root), points, tuple(kept), tuple(unreadable), tree, sum(lines.values()), hidden=hidden)
 

@@ -104,3 +104,21 @@ def test_a_channel_that_the_script_downloads_itself_tells_its_address(tmp_path: 
     (tmp_path / "train.py").write_text(FETCHES)
     (point,) = scan(Request(tmp_path)).entry_points
     assert [(c.name, c.default, c.source) for c in point.channels] == [("training", "data", "s3://bucket/faces")]
+
+
+def test_an_option_that_another_entry_point_moves_is_no_setting_of_any_job(tmp_path: Path) -> None:
+    (tmp_path / "hparams.py").write_text(
+        "import argparse\n\n\nclass Hparams:\n    parser = argparse.ArgumentParser()\n"
+        "    parser.add_argument('--train', default='corpus/train.txt')\n    parser.add_argument('--test', default='corpus/test.txt')\n"
+        "    parser.add_argument('--logdir', default='log')\n    parser.add_argument('--lr', default=0.1, type=float)\n"
+    )
+    loop = "net = torch.nn.Linear(2, 1)\nopt = torch.optim.SGD(net.parameters(), lr=hp.lr)\nfor _ in range(3):\n"
+    loop += "    net(torch.ones(4, 2)).sum().backward()\n    opt.step()\n"
+    head = "import torch\nfrom hparams import Hparams\nhp = Hparams().parser.parse_args()\n"
+    (tmp_path / "train.py").write_text(
+        head + "data = open(hp.train).read()\n" + loop + "torch.save(net.state_dict(), hp.logdir + '/m.pt')\n"
+    )
+    (tmp_path / "finetune.py").write_text(head + "data = open(hp.test).read()\n" + loop)
+    points = {point.path: point for point in scan(Request(tmp_path)).entry_points}
+    for path in ("train.py", "finetune.py"):
+        assert {h.name for h in points[path].hyperparameters if not h.is_path} == {"lr"}, path

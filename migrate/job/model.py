@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 from migrate.facts.processes import Processes
 from migrate.repo.ec2.model import Ec2Side
@@ -113,3 +114,22 @@ class EntryPoint:
     processes: Processes | None = None  # how it comes to be one of several
     secrets: tuple[str, ...] = ()  # the names of those that it reads, or should: the job's role may read them
     needs: Needs = Needs()
+
+
+def with_shared_paths(points: Sequence[EntryPoint]) -> tuple[EntryPoint, ...]:
+    """The entry points of one repository, where a setting whose default one of them moves is a path for all that declare it there.
+
+    A shared option takes its default from a channel or an output folder for whoever reads it; its EC2 value, passed by another job's
+    launcher, would beat that.
+    """
+    moved = {(channel.path, channel.line, channel.dest) for point in points for channel in point.channels}
+    moved |= {(output.path, output.line, output.dest) for point in points for output in point.outputs}
+
+    def marked(point: EntryPoint) -> EntryPoint:
+        settings = tuple(
+            replace(setting, is_path=True) if (setting.path, setting.line, setting.dest) in moved else setting
+            for setting in point.hyperparameters
+        )
+        return point if settings == point.hyperparameters else replace(point, hyperparameters=settings)
+
+    return tuple(marked(point) for point in points)
