@@ -35,6 +35,9 @@ from collections.abc import Iterator
 from migrate.edits.model import Edit, Insert, Replace
 from migrate.facts.model import Place, Span
 from migrate.facts.program import Module
+from migrate.facts.training.extent import Extent
+from migrate.facts.training.loops import Loop
+from migrate.facts.training.objects import Kinds
 from migrate.facts.training.resume import Resume, find_resumes, not_to_keep
 from migrate.facts.training.turns import Turns
 from migrate.rules.base import Context, Example
@@ -44,6 +47,7 @@ from migrate.rules.model import Finding
 CODE = "SM301"
 NAME = "unresumed-loop"
 WIDTH = 110
+READERS = ("load", "load_model", "load_weights", "load_npz", "read_csv", "open", "restore")
 
 
 def check(context: Context) -> Iterator[Finding]:
@@ -56,8 +60,31 @@ def check(context: Context) -> Iterator[Finding]:
             yield Finding(CODE, NAME, place, "warning", message, "none", resume.refused, effort=3)
             continue
         message = "this loop starts from the beginning after an interruption; the checkpoint folder lets it go on"
-        fix, effort = ("safe", 1) if resume.caution is None else ("unsafe", 2)
-        yield Finding(CODE, NAME, loop.module.place(loop.node), "warning", message, fix, resume.caution, effort, _edits(context, resume))
+        caution = resume.caution or _reads_what_is_lost(context, loop)
+        fix, effort = ("safe", 1) if caution is None else ("unsafe", 2)
+        yield Finding(CODE, NAME, loop.module.place(loop.node), "warning", message, fix, caution, effort, _edits(context, resume))
+
+
+def _reads_what_is_lost(context: Context, loop: Loop) -> str | None:
+    """Whether the turns write a file to where it is lost, and the code behind the loop reads one back: turns that are done are not run
+    again, so it would not be there."""
+    places = {(left.place.path, left.place.span) for left in context.paths.left if left.loses and left.act == "write"}
+    if not places:
+        return None
+    extent = Extent(context.program, Kinds(context.program), loop)
+    lost = [n for module, n in extent.nodes() if isinstance(n, ast.Call) and (module.path, Span.of(n)) in places]
+    scope = loop.module.scope(loop.node).function()
+    behind = [
+        call
+        for call in loop.module.calls_named(*READERS)
+        if call.lineno > (loop.node.end_lineno or 0) and loop.module.scope(call).function() is scope and call.args
+    ]
+    if not lost or not behind:
+        return None
+    return (
+        f"line {behind[0].lineno} may read what line {lost[0].lineno} writes to where it is lost, and after an interruption it "
+        "would not be there: give it a place that is kept first"
+    )
 
 
 def objections(context: Context) -> Iterator[Place]:

@@ -360,3 +360,31 @@ def test_a_loader_that_is_swapped_is_to_be_looked_at() -> None:
     assert finding.fix == "unsafe" and "loader becomes another loader" in (finding.reason or "")
     (finding,) = check(rule_of("SM301"), {"train.py": SWAPPED.replace("{swap}", "loader = big if epoch > 3 else small")})
     assert finding.fix == "safe"
+
+
+READ_BACK = """\
+import torch
+
+model = torch.nn.Linear(2, 1)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+best, best_epoch = 1e9, 0
+for epoch in range(10):
+    loss = model(torch.randn(4, 2)).pow(2).sum()
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    torch.save(model.state_dict(), {name})
+    if loss.item() < best:
+        best, best_epoch = loss.item(), epoch
+{behind}
+"""
+
+
+def test_a_file_that_is_lost_and_read_back_behind_the_loop() -> None:
+    behind = "model.load_state_dict(torch.load('{}.pkl'.format(best_epoch)))"
+    lost = READ_BACK.replace("{name}", "place(epoch)").replace("{behind}", behind)
+    lost = lost.replace("import torch\n", "import torch\nfrom elsewhere import place\n", 1)
+    (finding,) = check(rule_of("SM301"), {"train.py": lost})
+    assert finding.fix == "unsafe" and "may read what line" in (finding.reason or "")
+    (finding,) = check(rule_of("SM301"), {"train.py": lost.replace(behind, "print(best_epoch)")})
+    assert finding.fix == "safe"
