@@ -148,6 +148,33 @@ def is_loaded_by_name(program: Program, origin: Origin) -> bool:
     )
 
 
+MERGES = ("merge_from_file", "merge_from_list", "merge_from_other_cfg", "cfg_from_file", "merge_a_into_b", "_merge_a_into_b")
+
+
+def may_be_set_again(program: Program, origin: Origin) -> bool:
+    """Whether a file that is merged at the script's start may put another value in its place: into a configuration object
+    (``cfg.merge_from_file``), into parsed options (``vars(args).update``), or as their defaults (``set_defaults(**values)``)."""
+    holder = origin.module.parent(origin.node) if origin.node is not None else None
+    if origin.kind == "literal":
+        attribute = isinstance(holder, ast.Assign) and any(isinstance(target, ast.Attribute) for target in holder.targets)
+        calls = [(m, c) for m in program.modules.values() for c in m.calls_named(*MERGES)] if attribute else []
+    elif origin.kind == "option":
+        calls = [(m, c) for m in program.modules.values() for c in m.calls_named("update", "set_defaults") if _sets_options(c)]
+    else:
+        calls = []
+    return any(is_alive(program, module, call) for module, call in calls)
+
+
+def _sets_options(call: ast.Call) -> bool:
+    if not isinstance(call.func, ast.Attribute):
+        return False
+    if call.func.attr == "set_defaults":
+        return any(keyword.arg is None for keyword in call.keywords)
+    of = call.func.value
+    whole = isinstance(of, ast.Call) and isinstance(of.func, ast.Name) and of.func.id == "vars"
+    return whole or (isinstance(of, ast.Attribute) and of.attr == "__dict__")
+
+
 def quoted(text: str, quote: str) -> str:
     plain = repr(text)
     return quote + text + quote if quote not in text and plain[1:-1] == text else plain

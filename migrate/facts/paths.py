@@ -40,6 +40,7 @@ from migrate.facts.origins import (
     is_derived_from,
     is_known,
     is_loaded_by_name,
+    may_be_set_again,
     names_behind,
     names_in_the_middle,
     prefixes,
@@ -57,6 +58,7 @@ from migrate.facts.values import Values
 SETTINGS = (".yaml", ".yml", ".json", ".cfg", ".ini", ".toml", ".py", ".names")
 TORN = "data are read, and results are written, below the same path: give each a path of its own"
 LOADED = "an object that is not known loads it by the same text, which may be a name below a folder of its own"
+SET_AGAIN = "a file that is merged into the settings may put the path of EC2 back: look there, or leave it out of that file"
 DATA_ENDINGS = tuple(
     ".csv .tsv .npz .npy .h5 .hdf5 .pkl .pickle .gz .zip .tar .parquet .jsonl .mdb .tfrecord .tfrecords .mat .pt .pth .feather".split()
 )
@@ -385,6 +387,8 @@ class _Decider:
             several=codes[1] is not None and starts_join(self.program, origin),
         )
         self.result.redirects.append(redirect)
+        if may_be_set_again(self.program, origin):
+            self._leave(origin, SET_AGAIN, loses=True, acts=("read", "list") if role == "channel" else ("write", "make"))
 
     def _redirect_without_text(self, origin: Origin, group: Group, role: str, place: Place) -> None:
         """An option that has no default, or one that is put together: the latter goes below the variable as it is."""

@@ -686,3 +686,24 @@ def test_a_name_that_an_unknown_object_saves_and_loads_stays() -> None:
     source = "import fastai\nlearn = make()\nlearn.save('stage-1')\nlearn.load('stage-1')\n"
     assert codes_of(source) == {}
     assert list(codes_of(source.replace("learn.load('stage-1')\n", ""))) == ["train.py:3"]
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        "from yacs.config import CfgNode\ncfg = CfgNode()\ncfg.DIR = 'ckpt/base'\ncfg.merge_from_file('a.yaml')\nout = cfg.DIR\n",
+        "import argparse, json\np = argparse.ArgumentParser()\np.add_argument('--dir', default='ckpt/base')\na = p.parse_args()\n"
+        "a.__dict__.update(json.load(open('a.json')))\nout = a.dir\n",
+        "import argparse, yaml\np = argparse.ArgumentParser()\np.add_argument('--dir', default='ckpt/base')\n"
+        "p.set_defaults(**yaml.safe_load(open('a.yaml')))\na = p.parse_args()\nout = a.dir\n",
+    ],
+)
+def test_a_path_that_a_file_may_set_again_is_told_as_well(start: str) -> None:
+    source = start + "import os, torch\ntorch.save({}, os.path.join(out, 'm.pt'))\n"
+    paths = paths_of(source)
+    assert [r.role for r in paths.redirects if r.default == "ckpt/base"] == ["model"]
+    assert any("may put the path of EC2 back" in x.reason and x.loses for x in paths.left)
+    plain = "\n".join(
+        line for line in source.split("\n") if "merge_from" not in line and "update(" not in line and "set_defaults" not in line
+    )
+    assert not any("back" in x.reason for x in paths_of(plain).left)
