@@ -83,7 +83,13 @@ for epoch in range(3):
     torch.save(model.state_dict(), os.path.join(run, "best.pt"))
 """
 
+_NAMED = _TRAIN.replace("stamp = {stamp}", "now = datetime.now()\nstamp = {stamp}")
+
 EXAMPLES = (
+    Example(
+        before=_NAMED.format(support="", stamp='now.strftime("%H%M")'),
+        after=_NAMED.format(support="from sagemaker_support import same_on_restart\n", stamp='same_on_restart(now.strftime("%H%M"))'),
+    ),
     Example(
         before=_TRAIN.format(support="", stamp='datetime.now().strftime("%Y-%m-%d")'),
         after=_TRAIN.format(

@@ -46,7 +46,7 @@ def moving_names(program: Program, outputs: Collection[tuple[str, Span]] = ()) -
             if id(call) in asleep or (scope is not None and id(scope.node) not in alive):
                 continue
             name = program.qualified(module, call.func)
-            wanted = name in CLOCKS or (name in UNIQUE and module.path == program.entry)
+            wanted = name in CLOCKS or (name in UNIQUE and module.path == program.entry) or _tells_time(program, module, call)
             if not wanted or _is_kept(module, call):
                 continue
             top = _text(module, call)
@@ -54,6 +54,15 @@ def moving_names(program: Program, outputs: Collection[tuple[str, Span]] = ()) -
             if top is not None and _names_files(module, top, spans, 0):
                 found[id(top)] = Moving(module, top)
     return list(found.values())
+
+
+def _tells_time(program: Program, module: Module, call: ast.Call) -> bool:
+    """Whether it is ``now.strftime(...)`` of a name that is a reading of the clock and nothing else."""
+    if not isinstance(call.func, ast.Attribute) or call.func.attr not in CERTAIN or not isinstance(call.func.value, ast.Name):
+        return False
+    found = module.scope(call).lookup(call.func.value.id)
+    values = [b.value if b.kind == "assign" and not b.index else None for b in found[1]] if found is not None else []
+    return len(values) == 1 and isinstance(values[0], ast.Call) and program.qualified(module, values[0].func) in CLOCKS
 
 
 def _is_kept(module: Module, node: ast.AST) -> bool:
