@@ -139,3 +139,51 @@ def test_argv_on_ec2_is_what_it_was(arguments: list[str], tmp_path: Path) -> Non
 def test_argv_arrives_in_its_order(given: dict[str, object], out: str, style: Style, tmp_path: Path) -> None:
     changed("SM211", ARGV, tmp_path)
     assert on_sagemaker(tmp_path, given, style) == (0, out, "")
+
+
+# A first parser takes the name of a file of defaults, a second one all the rest.
+TWO_PARSERS = {
+    "train.py": """
+import argparse
+import json
+
+config_parser = argparse.ArgumentParser(add_help=False)
+config_parser.add_argument("-c", "--config", default="")
+parser = argparse.ArgumentParser()
+parser.add_argument("root", metavar="DIR")
+parser.add_argument("--epochs", type=int, default=3)
+parser.add_argument("--amp", action="store_true")
+parser.add_argument("--sizes", nargs="+", type=int, default=[1])
+parser.add_argument("--tag", default="none")
+
+
+def read():
+    first, remaining = config_parser.parse_known_args()
+    if first.config:
+        with open(first.config) as file:
+            parser.set_defaults(**json.load(file))
+    return parser.parse_args(remaining)
+
+
+args = read()
+print(args.root, args.epochs, args.amp, args.sizes, args.tag)
+""",
+    "defaults.json": '{"epochs": 9, "tag": "file"}',
+}
+
+
+@pytest.mark.parametrize(
+    "arguments", [["d"], ["-c", "defaults.json", "d", "--amp"], ["--sizes", "1", "2", "--config=defaults.json", "--", "d"], []]
+)
+def test_two_parsers_on_ec2_are_what_they_were(arguments: list[str], tmp_path: Path) -> None:
+    changed("SM200", TWO_PARSERS, tmp_path / "after")
+    assert run(tmp_path / "after", arguments) == run(original(TWO_PARSERS, tmp_path / "before"), arguments)
+
+
+@pytest.mark.parametrize("style", ["toolkit", "v3"])
+def test_settings_reach_the_second_of_two_parsers(style: Style, tmp_path: Path) -> None:
+    changed("SM200", TWO_PARSERS, tmp_path)
+    given: dict[str, object] = {"root": "d", "amp": True, "sizes": [2, 3], "tag": "1.10", "config": "defaults.json"}
+    assert on_sagemaker(tmp_path, given, style) == (0, "d 9 True [2, 3] 1.10\n", "")
+    given = {"root": "a b", "amp": False, "epochs": 1}
+    assert on_sagemaker(tmp_path, given, style) == (0, "a b 1 False [1] none\n", "")

@@ -190,7 +190,8 @@ class Machine(Statements):
         space = Namespace(parser)
         if method == "parse_args_into_dataclasses":
             return UNKNOWN
-        return (space, UNKNOWN) if "known" in method else space
+        rest = UNKNOWN if argv == "other" else SysArgv(1)  # what this parser does not know, for the next one
+        return (space, rest) if "known" in method else space
 
     def _external(self, function: External, call: parsers.Call) -> object:
         self.externals.append((function.name, call))
