@@ -58,16 +58,18 @@ def resolve(tree: Tree, from_path: str, module: str | None, level: int, search_d
         return _file(tree, folder, parts)
     if not parts or parts[0] not in tree.modules:
         return None
-    for folder in search_dirs:
+    for number, folder in enumerate(search_dirs):
         found = _file(tree, folder, parts)
         if found is not None:
-            return None if parts[0] in LIBRARIES and _shadows(from_path, folder, parts[0]) else found
+            return None if parts[0] in LIBRARIES and _shadows(tree, from_path, folder, parts[0], first=number == 0) else found
     return None
 
 
-def _shadows(from_path: str, folder: str, name: str) -> bool:
+def _shadows(tree: Tree, from_path: str, folder: str, name: str, first: bool) -> bool:
     """Whether the name of a library, found in ``folder``, is for ``from_path`` still the library: it is neither inside that package nor
-    beside it."""
+    beside it, nor a package in the folder of the script (the ``first`` that is searched), which Python finds before all others."""
+    if first and _file(tree, folder, [name]) is not None:
+        return False
     package = posixpath.join(folder, name)
     beside = posixpath.dirname(from_path) == folder and from_path != f"{package}.py"
     return not beside and not from_path.startswith(f"{package}/")

@@ -115,6 +115,11 @@ def test_a_file_beside_the_script_hides_a_library(make) -> None:
     assert files_of(root, "train.py") == {"datasets.py"}
 
 
+def test_a_package_beside_the_script_hides_a_library_for_all_that_it_loads(make) -> None:
+    root = make({"train.py": "import models\n", "models/__init__.py": "from datasets import toy\n", "datasets/__init__.py": ""})
+    assert files_of(root, "train.py") >= {"models/__init__.py", "datasets/__init__.py"}
+
+
 def test_links_inside_the_tree_mean_their_target(make) -> None:
     root = make({"code/net.py": "", "exp/train.py": "from shared import net\n"})
     (root / "exp" / "shared").symlink_to(root / "code")
