@@ -100,6 +100,9 @@ class Outputs:
         repository ships it. Where two such folders would fall together, or only a part of the folder is known, the paths are told."""
         made = [normal(text_of(v)) for u in self.uses.uses if _makes(u) for v in u.values]
         taken: dict[tuple[str, str], str] = {}
+        for done in self.migrated:  # by an earlier apply
+            if done.role != "channel" and done.root and not _covered(normal(done.root), made):
+                taken[done.env, ""] = normal(done.root)
         for group in self.groups:
             for origin in group.origins:
                 folder = root_of(origin)

@@ -38,6 +38,7 @@ from migrate.facts.scopes import Binding, Scope
 
 MOST_DEPTH = 40  # expressions followed in a row
 MOST_STEPS = 1000  # expressions followed for one question: in a library, everything leads to everything
+SAME_ON_RESTART = ("sagemaker_support.same_on_restart", "sagemaker_support.py:same_on_restart")  # put in by an earlier apply
 PASS_THROUGH = frozenset(
     """
     str os.fspath os.path.abspath os.path.expanduser os.path.expandvars os.path.normpath os.path.realpath os.path.relpath repr
@@ -511,7 +512,7 @@ class Values:
         if name in ("os.path.join", "posixpath.join", "ntpath.join", "pathlib.Path", "pathlib.PurePath") and len(node.args) > 1:
             values = joined([self.of(module, a.value if isinstance(a, ast.Starred) else a) for a in node.args])
             return [self._anchored(module, node, value) for value in values] if name.endswith("path.join") else values
-        if name in PASS_THROUGH and node.args:
+        if (name in PASS_THROUGH or name.endswith(SAME_ON_RESTART)) and node.args:
             return self.of(module, node.args[0])
         if name in ("open", "io.open") and node.keywords:
             return [v for k in node.keywords if k.arg == "file" for v in self.of(module, k.value)]

@@ -236,7 +236,15 @@ def _told(finding: Finding, reason: bool = False) -> str:
     from migrate.generate.environment import mdcode, mdtext
 
     because = f" ({finding.reason})" if reason and finding.reason else ""
-    return f"{mdcode(finding.place.path)} {mdtext(f'{finding.rule} {finding.message}{because}')}"
+    text = f"{finding.rule} {finding.message}{because}"
+    return f"{mdcode(finding.place.path)} {mdtext(without_lines(text) if finding.place.path.endswith('.py') else text)}"
+
+
+def without_lines(text: str) -> str:
+    """``text`` without the numbers of lines in scripts: ``train.py:35`` becomes ``train.py``, ``lines 3, 7`` other lines."""
+    text = re.sub(r"(\.py):\d+", r"\1", text)
+    text = re.sub(r"\blines \d+(?:(?:, | and )(?:\d+|\.\.\.))*", "other lines", text)
+    return re.sub(r"\bline \d+", "a line", text)
 
 
 def _told_before(page: Path) -> list[str]:

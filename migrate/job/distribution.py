@@ -35,7 +35,7 @@ def spread_of(starts: Sequence[Command], found: Processes | None) -> Spread:
         return Spread(note=f'{other}; distribution = "{"mpi" if _kind(launched) in MPI else "torchrun"}" is the other way')
     if found is None:
         return Spread()
-    where = f"{found.call} in {found.place.path}:{found.place.span.line}"
+    where = f"{found.call} in {found.place.path}"  # not the line: an apply moves it
     if found.kind == "spawn":
         return Spread(note=f"the script starts its processes itself ({where}): leave instance_count at 1, or start it by torchrun instead")
     if found.always and found.kind == "torchrun":

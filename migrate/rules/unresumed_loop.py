@@ -82,8 +82,8 @@ def _reads_what_is_lost(context: Context, loop: Loop) -> str | None:
     if not lost or not behind:
         return None
     return (
-        f"line {behind[0].lineno} may read what line {lost[0].lineno} writes to where it is lost, and after an interruption it "
-        "would not be there: give it a place that is kept first"
+        f"{ast.unparse(behind[0].func)}() behind it may read what {ast.unparse(lost[0].func)}() in it writes to where it is lost, and "
+        "after an interruption that would not be there: give it a place that is kept first"
     )
 
 

@@ -12,7 +12,7 @@ import tomllib
 
 from migrate.facts.model import Place, Span
 from migrate.generate import generate
-from migrate.generate.files import jobs_of
+from migrate.generate.files import jobs_of, without_lines
 from migrate.generate.mark import read_mark
 from migrate.job.model import Channel
 from migrate.rules.model import Finding
@@ -193,3 +193,8 @@ def test_the_first_job_is_the_one_that_a_person_would_start(tmp_path: Path) -> N
     paths = ["evaluate.py", "lr_finder.py", "main.py", "sub/train.py", "train.py"]
     jobs = jobs_of(tmp_path, [dataclasses.replace(entry_point(), path=path) for path in paths])
     assert [job.entry for job in jobs] == ["train.py", "sub/train.py", "main.py", "evaluate.py", "lr_finder.py"]
+
+
+def test_the_page_names_no_lines_of_scripts() -> None:
+    text = "a.py:35 and b.py: line 3 (also in lines 4, 5, ...), lines 6 and 7; online 8"
+    assert without_lines(text) == "a.py and b.py: a line (also in other lines), other lines; online 8"

@@ -385,6 +385,6 @@ def test_a_file_that_is_lost_and_read_back_behind_the_loop() -> None:
     lost = READ_BACK.replace("{name}", "place(epoch)").replace("{behind}", behind)
     lost = lost.replace("import torch\n", "import torch\nfrom elsewhere import place\n", 1)
     (finding,) = check(rule_of("SM301"), {"train.py": lost})
-    assert finding.fix == "unsafe" and "may read what line" in (finding.reason or "")
+    assert finding.fix == "unsafe" and "may read what torch.save() in it writes" in (finding.reason or "")
     (finding,) = check(rule_of("SM301"), {"train.py": lost.replace(behind, "print(best_epoch)")})
     assert finding.fix == "safe"
