@@ -113,7 +113,7 @@ def test_without_a_launcher_it_is_never_silently_alone() -> None:
     for found in (asked, spawn):
         made = spread_of([start("python")], found)
         assert made.distribution is None
-        assert f"train.py:{found.place.span.line}" in str(made.note)
+        assert f"{found.call} in train.py" in str(made.note)
 
 
 def test_the_job_has_a_gpu_for_each_process() -> None:
