@@ -71,7 +71,7 @@ def _repositories(jobs: Sequence[Job], found: Sequence[tuple[str, str]]) -> Iter
         if (account, name) != shown:
             yield f"arn:${{AWS::Partition}}:ecr:${{AWS::Region}}:{'*' if account in official else account}:repository/{_text(name)}"
     for job in jobs:
-        if job.requirements or job.image is None:
+        if job.recipe is not None or job.image is None:
             yield f"arn:${{AWS::Partition}}:ecr:{_HERE}:repository/{job.name.lower()}"
 
 

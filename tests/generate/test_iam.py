@@ -115,7 +115,7 @@ def _holds(statement: dict[str, Any], context: dict[str, str]) -> bool:
 @pytest.fixture(scope="module")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("iam")
-    (root / "requirements.txt").write_text("tqdm\n")
+    (root / "requirements.txt").write_text("librosa\n")  # which needs a package of the system: an image is built
     write(root, extras=["iam"])
     return root / "sagemaker_job" / "iam.yaml"
 
