@@ -107,8 +107,15 @@ class Arguments(Tap):
 args = Arguments().parse_args()
 print(args.lr)
 """
+_LIBRARIES = {
+    "optparse": "parser = optparse.OptionParser()\nparser.add_option('--epochs', type='int', default=3)\noptions, _ = parser.parse_args()",
+    "plac": "plac.call(print)",
+    "sacred": "sacred.Experiment('a').run_commandline()",
+    "omegaconf": "settings = omegaconf.OmegaConf.from_cli()",
+}
+_OTHERS = tuple(f"import {name}\n\nlr = 0.1\n{code}\nprint(lr)\n" for name, code in _LIBRARIES.items())
 
-EXAMPLES = tuple(Example(before=source, after=source) for source in (_CLICK, _OWN, _GETOPT, _FLAG, _TAP))
+EXAMPLES = tuple(Example(before=source, after=source) for source in (_CLICK, _OWN, _GETOPT, _FLAG, _TAP, *_OTHERS))
 
 UNTOUCHED = (
     """\

@@ -9,8 +9,8 @@ Why it matters on SageMaker
     is logged.
 
 Fix and its safety
-    Safe where the repo asks for PyTorch 0.4 or newer: ``.item()`` gives the same Python number there. Before 0.4 there is no ``.item()``
-    of a variable, so that there is no fix where the repo allows that.
+    To look at where the repo asks for PyTorch 0.4 or newer: ``.item()`` gives the number there, but where it runs on EC2 as it is, what is
+    called a loss may hold several. Before 0.4 there is no ``.item()`` of a variable, so that there is no fix where the repo allows that.
 
 Source
     https://pytorch.org/blog/pytorch-0_4_0-migration-guide/ ("What about .data?", "Accumulating losses")
@@ -50,8 +50,10 @@ def check(context: Context) -> Iterator[Finding]:
             place = module.place(node)
             message = f"{ast.unparse(node)} indexes a number, which PyTorch refuses since 0.5"
             edits = (Replace(module.path, place.span, f"{module.segment(owner)}.item()"),) if safe else ()
-            reason = None if safe else ".item() does it since PyTorch 0.4, and the repo does not say that EC2 has that"
-            yield Finding(CODE, NAME, place, "error", message, "safe" if safe else "none", reason, 1, edits)
+            reason = ".item() does it since PyTorch 0.4, and the repo does not say that EC2 has that"
+            if safe:
+                reason = ".item() is the same for a number alone: a loss of several elements is indexed rightly, also today"
+            yield Finding(CODE, NAME, place, "error", message, "unsafe" if safe else "none", reason, 1, edits)
 
 
 def _indexed(node: ast.Subscript) -> ast.expr | None:

@@ -370,17 +370,17 @@ class Keeper:
                 item.note()
 
     def _stop_or_save(self, loop: _Loop) -> None:
-        due, more = self._due(loop), self._more(loop)
+        due, more = self._due(loop), self._more(loop) and not self._mute  # with nothing saved, a next job could not go on
         wish = self._agreed("more" if more else "term" if self._term else "save" if due else "", loop)
-        if wish:
-            self._save(loop)
+        saved = self._save(loop) if wish else None
         if wish == "more" and not _rank()[0]:
             text = json.dumps({"loop": loop.label, "turns": loop.done}).encode()
             with contextlib.suppress(OSError):
                 _write(self._root, MORE_TO_DO, lambda file: file.write(text))
         if wish in ("more", "term"):
             self._exiting = True
-            self._say("saved; stops %s" % ("before the runtime limit: more to do" if wish == "more" else "on SIGTERM"))
+            when = "before the runtime limit: more to do" if wish == "more" else "on SIGTERM"
+            self._say("%s; stops %s" % ("saved" if saved else "NOT saved", when))
             sys.exit(0 if wish == "more" else TERMINATED)
 
     def _agreed(self, wish: str, loop: _Loop) -> str:

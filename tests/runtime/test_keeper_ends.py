@@ -300,6 +300,16 @@ def test_a_value_that_cannot_be_saved_ends_no_training(job: Job, made: str) -> N
     assert "Traceback" not in life.printed
 
 
+def test_what_cannot_be_saved_is_not_stopped_for_a_next_job(job: Job) -> None:
+    job.write(
+        "held = (i for i in range(3))\nheld = keeper.restore(held=held)\nfor epoch in keeper.epochs(range(3)): print('turn', epoch)\n"
+    )
+    job.env["SM_MAX_SECONDS"] = "0.001"
+    life = job.live()
+    assert life.code == 0 and life.printed.count("turn ") == 3, life.printed
+    assert "more to do" not in life.told and "saved; stops" not in life.told
+
+
 def test_nothing_of_the_system_is_unpickled(job: Job) -> None:
     job.write(
         "class Evil:\n    def __reduce__(self): return os.system, ('touch ' + os.environ['HURT'],)\n"

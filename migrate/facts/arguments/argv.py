@@ -109,7 +109,7 @@ def _guarded(module: Module, node: ast.AST) -> bool:
 READERS = re.compile(
     r"getopt\.(gnu_)?getopt|(omegaconf\.)?(.*\.)?OmegaConf\.from_cli|tap\.Tap|plac\.(call|Interpreter\.call)|sacred\.(.*\.)?Experiment"
     r"|(simple_parsing|configargparse|jsonargparse|datargs|dargparser)\..*|chz\..*|gin\.parse_config.*|defopt\.run|cyclopts\..*|clize\.run"
-    r"|optparse\.OptionParser|baker\.run|confuse\..*|pydantic_settings\..*|cleo\..*|invoke\..*"
+    r"|optparse\.OptionParser|baker\.run|pydantic_settings\..*|argh\..*|fairseq\.options\..*"
 )
 HARMLESS = {"len", "print", "str", "repr", "basename"}  # what may be done with all of sys.argv that takes no setting from it
 

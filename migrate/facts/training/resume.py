@@ -193,8 +193,7 @@ class _Look:
         objects.sort(key=lambda text: (*names.first_line(text), text))
         rebound = [name for name in values if name not in names.first or name in names.written]
         first = {*names.first, *(f"{base}.{name}" for base, name in names.started())}
-        kind_of = lambda text: self._kind(Root(text))  # noqa: E731
-        turns = turns_of(self.program, self.loop, rebound, changed, objects, first, kind_of)
+        turns = turns_of(self.program, self.loop, rebound, changed, objects, first, self._kind_of)
         spelled = {text: bound.spelled(text) for text in [*objects, *attributes]}
         spelled |= {name: bound.name(name) for name in values if name not in names.unset}
         return Resume(
@@ -399,6 +398,9 @@ class _Look:
 
     def _scope(self) -> object:
         return self.loop.module.scope(self.loop.node).function()
+
+    def _kind_of(self, text: str) -> str | None:
+        return self._kind(Root(text))
 
     def _kind(self, root: Root) -> str | None:
         """What the object is, told at the loop."""
