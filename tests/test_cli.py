@@ -190,3 +190,98 @@ def test_further_files_are_made_when_they_are_asked_for(repo: Path) -> None:
     done = migrate("apply", repo, "--with", "iam,fountain")
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
     assert done.stderr.startswith("migrate: --with fountain: there are iam, ")
+
+
+TWICE = {
+    "a path in what a loop goes over": """\
+import os
+import torch
+
+model = torch.nn.Linear(2, 1)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+for name in os.listdir("/home/ubuntu/data"):
+    optimizer.zero_grad()
+    model(torch.load(os.path.join("/home/ubuntu/data", name))).mean().backward()
+    optimizer.step()
+torch.save(model.state_dict(), "model.pt")
+""",
+    "a file named by a counter that is restored": """\
+import torch
+
+
+def train(folder, model, optimizer):
+    step = 0
+    for epoch in range(3):
+        for batch in torch.ones(4, 4, 2):
+            optimizer.zero_grad()
+            model(batch).mean().backward()
+            optimizer.step()
+            step += 1
+        torch.save(model.state_dict(), "%s/model_%d" % (folder, step))
+
+
+model = torch.nn.Linear(2, 1)
+train(input(), model, torch.optim.SGD(model.parameters(), lr=0.1))
+""",
+    "a script that imports from another one": """\
+import torch
+from pretrain import data
+
+
+def train(batches, model, optimizer):
+    for batch in batches:
+        optimizer.zero_grad()
+        model(batch).mean().backward()
+        optimizer.step()
+
+
+def main():
+    model = torch.nn.Linear(2, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    model.train()
+    for epoch in range(3):
+        train(data(), model, optimizer)
+    torch.save(model.state_dict(), "model.pt")
+
+
+main()
+""",
+}
+PRETRAIN = """\
+import torch
+
+
+def data():
+    return torch.ones(4, 4, 2)
+
+
+def train(model, optimizer):
+    model.train()
+    for batch in data():
+        optimizer.zero_grad()
+        model(batch).mean().backward()
+        optimizer.step()
+
+
+def main():
+    model = torch.nn.Linear(2, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    for epoch in range(3):
+        train(model, optimizer)
+    torch.save(model.state_dict(), "pretrained.pt")
+
+
+if __name__ == "__main__":
+    main()
+"""
+
+
+@pytest.mark.parametrize("script", TWICE.values(), ids=TWICE)
+def test_a_second_apply_changes_nothing(script: str, repo: Path) -> None:
+    (repo / "train.py").write_text(script)
+    (repo / "pretrain.py").write_text(PRETRAIN)
+    migrate("apply", repo)
+    now = files(repo)
+    assert b"keeper." in now["train.py"]
+    migrate("apply", repo)
+    assert files(repo) == now

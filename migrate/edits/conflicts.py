@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 from migrate.edits.errors import EditError
-from migrate.edits.model import AddArgument, AddImport, Edit, Guard, Insert, Replace
+from migrate.edits.model import AddArgument, AddImport, Edit, Guard, Insert, Replace, Wrap
 from migrate.edits.rewrite import rewrite
 from migrate.facts.model import Span
 
@@ -117,14 +117,14 @@ def _between(one: Edit, other: Edit) -> str | None:
     if isinstance(one, AddArgument) and isinstance(other, AddArgument):
         return f"{line}: another fix adds the same argument" if a == b and _same_argument(one.code, other.code) else None
     outer, inner = (one, other) if _inside(b, a) else (other, one)
-    if isinstance(outer, Guard) and a != b or {type(one), type(other)} == {Guard, AddArgument}:
+    if isinstance(outer, (Guard, Wrap)) and a != b or {type(one), type(other)} == {Guard, AddArgument}:
         return None
-    if isinstance(outer, AddArgument) and isinstance(inner, (Replace, Guard)) and a != b:
+    if isinstance(outer, AddArgument) and isinstance(inner, (Replace, Wrap, Guard)) and a != b:
         return None
     return f"{line}: another fix changes the same code"
 
 
-def _span(edit: Replace | AddArgument | Guard) -> Span:
+def _span(edit: Replace | Wrap | AddArgument | Guard) -> Span:
     return edit.call if isinstance(edit, AddArgument) else edit.span
 
 

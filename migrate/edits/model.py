@@ -20,6 +20,18 @@ class Replace:
     several: bool = False
 
 
+HERE = "__here__"  # in the code of a Wrap: the expression that stands there
+
+
+@dataclass(frozen=True)
+class Wrap:
+    """Put ``code`` (one expression, with :data:`HERE` in it once) around the expression at ``span``. Edits inside that are done as well."""
+
+    path: str
+    span: Span
+    code: str
+
+
 @dataclass(frozen=True)
 class AddArgument:
     """Add ``code`` (``nargs="?"``, or one positional expression) to the call at ``call``, after its other arguments of that kind."""
@@ -70,4 +82,4 @@ class AddImport:
     either: bool = False
 
 
-Edit = Replace | AddArgument | Guard | Insert | AddImport
+Edit = Replace | Wrap | AddArgument | Guard | Insert | AddImport

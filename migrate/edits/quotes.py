@@ -8,7 +8,7 @@ import tokenize
 from collections.abc import Sequence
 from dataclasses import replace
 
-from migrate.edits.model import AddArgument, Edit, Guard, Insert, Replace
+from migrate.edits.model import AddArgument, Edit, Guard, Insert, Replace, Wrap
 from migrate.facts.model import Span
 
 _PLAIN = re.compile(r'"[^"\'\\\n]*"')  # no prefix, nothing inside that quotes could change
@@ -27,7 +27,7 @@ def in_style(edits: Sequence[Edit], text: str) -> list[Edit]:
     for edit in edits:
         if isinstance(edit, Replace):
             edit = replace(edit, code=single(edit.code, _lines(lines, edit.span)))
-        elif isinstance(edit, (AddArgument, Insert)):
+        elif isinstance(edit, (AddArgument, Insert, Wrap)):
             edit = replace(edit, code=single(edit.code))
         elif isinstance(edit, Guard):
             edit = replace(edit, test=single(edit.test), otherwise=single(edit.otherwise))

@@ -19,7 +19,7 @@ from migrate.edits.errors import EditError
 from migrate.edits.guards import If, as_if, conditional
 from migrate.edits.imports import import_code, import_place
 from migrate.edits.locate import Found, Nodes, offsets, parse
-from migrate.edits.model import AddArgument, AddImport, Edit, Guard, Insert, Replace
+from migrate.edits.model import HERE, AddArgument, AddImport, Edit, Guard, Insert, Replace, Wrap
 from migrate.edits.quotes import in_style
 from migrate.edits.same import same
 from migrate.edits.statements import Block, Placed, Placer, hang
@@ -71,6 +71,7 @@ class _Piece:
     replace: Replace | None = None
     adds: list[AddArgument] = field(default_factory=list)
     guard: Guard | None = None
+    wrap: Wrap | None = None
     under: If | None = None  # the statement that it is comes under an ``if``
     inner: list[_Piece] = field(default_factory=list)
 
@@ -125,24 +126,23 @@ def _rewrite(text: Text, edits: Sequence[Edit], path: str) -> bytes:
 
 def span_of(edit: Edit) -> Span | None:
     """Where an edit is made; None for an import."""
-    if isinstance(edit, Replace):
+    if isinstance(edit, (Replace, Wrap, Guard)):
         return edit.span
     if isinstance(edit, AddArgument):
         return edit.call
-    if isinstance(edit, Guard):
-        return edit.span
     return edit.statement if isinstance(edit, Insert) else None
 
 
 def _pieces(text: Text, nodes: Nodes, edits: Sequence[Edit], path: str) -> list[_Piece]:
     pieces: dict[Span, _Piece] = {}
     for edit in edits:
-        if not isinstance(edit, (Replace, AddArgument, Guard)):
+        if not isinstance(edit, (Replace, Wrap, AddArgument, Guard)):
             continue
         span = edit.call if isinstance(edit, AddArgument) else edit.span
         found = nodes.expressions.get(span)
-        if found is None or not isinstance(edit, Replace) and not isinstance(found.node, ast.Call):
-            what = "expression" if isinstance(edit, Replace) else "call"
+        whole = isinstance(edit, (Replace, Wrap))
+        if found is None or not whole and not isinstance(found.node, ast.Call):
+            what = "expression" if whole else "call"
             raise EditError(path, f"line {span.line}, column {span.column}: no {what} to edit", edit)
         piece = pieces.setdefault(span, _Piece(span, *offsets(text, span, path), found))
         if isinstance(edit, AddArgument):
@@ -151,12 +151,16 @@ def _pieces(text: Text, nodes: Nodes, edits: Sequence[Edit], path: str) -> list[
             if piece.guard is not None:
                 raise EditError(edit.path, f"line {span.line}: two guards of the same call", edit)
             piece.guard = edit
+        elif isinstance(edit, Wrap):
+            if piece.wrap is not None:
+                raise EditError(path, f"line {span.line}: two edits wrap the same expression", edit)
+            piece.wrap = edit
         elif piece.replace is not None:
             raise EditError(path, f"line {span.line}: two edits replace the same expression", edit)
         else:
             piece.replace = edit
-        if (piece.adds or piece.guard) and piece.replace:
-            raise EditError(path, f"line {span.line}: another edit of a call that is replaced", edit)
+        if (piece.adds or piece.guard or piece.wrap) and piece.replace or piece.guard and piece.wrap:
+            raise EditError(path, f"line {span.line}: another edit of an expression that is replaced, guarded or wrapped", edit)
     return list(pieces.values())
 
 
@@ -168,7 +172,7 @@ def _nest(pieces: list[_Piece]) -> list[_Piece]:
         while stack and stack[-1].end <= piece.start:
             stack.pop()
         if stack and stack[-1].replace:
-            edit = piece.replace or piece.guard or piece.adds[0]
+            edit = piece.replace or piece.guard or piece.wrap or piece.adds[0]
             raise EditError(edit.path, f"line {piece.span.line}: an edit inside an expression that is replaced", edit)
         (stack[-1].inner if stack else outermost).append(piece)
         stack.append(piece)
@@ -191,6 +195,8 @@ def _render(text: Text, piece: _Piece) -> str:
         except ValueError as error:
             raise EditError(edit.path, f"line {piece.span.line}: the call {error}", edit) from error
         _add_to_tree(piece.found.node, edit)
+    if piece.wrap is not None:
+        return _wrapped(text, piece, piece.wrap, code)
     return code if piece.guard is None else _guarded(text, piece, piece.guard, code)
 
 
@@ -200,6 +206,26 @@ def _guarded(text: Text, piece: _Piece, guard: Guard, code: str) -> str:
         return piece.under.code(test, code)
     new = conditional(piece.found, test, otherwise)
     return _bracketed(text, piece, new, f"{code} if {guard.test} else {guard.otherwise}")
+
+
+def _wrapped(text: Text, piece: _Piece, wrap: Wrap, code: str) -> str:
+    node, new = piece.found.node, _expression(wrap.code, wrap)
+    before, hole, after = wrap.code.partition(HERE)
+    if not hole or HERE in after or not isinstance(node, ast.expr) or not isinstance(getattr(node, "ctx", ast.Load()), ast.Load):
+        raise EditError(wrap.path, f"line {piece.span.line}: nothing to be wrapped in {wrap.code}", wrap)
+    new = _Fill(node).visit(new)
+    piece.found.put(new)
+    return _bracketed(text, piece, new, before + code + after)
+
+
+class _Fill(ast.NodeTransformer):
+    """Puts an expression where a wrapping has its hole."""
+
+    def __init__(self, node: ast.expr) -> None:
+        self.node = node
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        return self.node if node.id == HERE else node
 
 
 def _expression(code: str, edit: Edit) -> ast.expr:

@@ -15,6 +15,7 @@ from typing import Any
 from migrate.facts.model import Place, Span
 from migrate.facts.nodes import Nodes
 from migrate.facts.scopes import Binding, FunctionNode, Scope, ScopeBuilder, all_arguments
+from migrate.facts.unhooked import unhooked
 from migrate.repo.parsing import parse
 
 MOST_IMPORTS = 20  # followed from module to module: they may go in a circle
@@ -33,6 +34,7 @@ class Module:
     names: ScopeBuilder
     text: str = ""  # the source decoded as Python decodes it
     notes: dict[str, Any] = field(default_factory=dict)  # what others have found out about this file alone, by who they are
+    kept: frozenset[int] = frozenset()  # ids of the loops that an earlier apply gave a keeper, which ``tree`` does not show
     _guarded: set[int] | None = None
 
     def scope(self, node: ast.AST) -> Scope:
@@ -487,7 +489,8 @@ def parse_module(path: str, source: bytes) -> Module:
     encoding, _ = tokenize.detect_encoding(io.BytesIO(source).readline)
     try:
         tree = parse(source)
-        return Module(path, tree, source, ScopeBuilder(tree), source.decode(encoding))
+        kept = unhooked(tree) if b"sagemaker_support" in source else frozenset()
+        return Module(path, tree, source, ScopeBuilder(tree), source.decode(encoding), kept=kept)
     except RecursionError:
         raise ValueError("an expression nests too deep to be read") from None
 

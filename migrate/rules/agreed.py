@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
-from migrate.edits.model import AddArgument, AddImport, Edit, Guard, Insert, Replace
+from migrate.edits.model import AddArgument, AddImport, Edit, Guard, Insert, Replace, Wrap
 from migrate.facts.model import Place
 from migrate.rules.model import Finding
 
@@ -42,7 +42,7 @@ def _settled(finding: Finding, codes: dict[tuple[object, ...], set[str]], object
 
 def _where(finding: Finding, edit: Edit) -> tuple[object, ...] | None:
     """Where only one code can stand: in the place of an expression, and what one rule inserts at one statement."""
-    if isinstance(edit, (Replace, Guard)):
+    if isinstance(edit, (Replace, Wrap, Guard)):
         return edit.path, edit.span
     return (edit.path, edit.statement, edit.after, finding.rule, finding.message) if isinstance(edit, Insert) else None
 
@@ -50,7 +50,7 @@ def _where(finding: Finding, edit: Edit) -> tuple[object, ...] | None:
 def _code(edit: Edit) -> str:
     if isinstance(edit, Guard):
         return f"{edit.test}: {edit.otherwise}"
-    return edit.code if isinstance(edit, (Replace, Insert, AddArgument)) else ""
+    return edit.code if isinstance(edit, (Replace, Wrap, Insert, AddArgument)) else ""
 
 
 def _imports_agreed(edits: Sequence[Edit]) -> tuple[Edit, ...]:

@@ -32,7 +32,7 @@ import itertools
 import re
 from collections.abc import Iterator
 
-from migrate.edits.model import Edit, Insert, Replace
+from migrate.edits.model import HERE, Edit, Insert, Replace, Wrap
 from migrate.facts.model import Place, Span
 from migrate.facts.program import Module
 from migrate.facts.training.extent import Extent
@@ -102,21 +102,21 @@ def _edits(context: Context, resume: Resume) -> tuple[Edit, ...]:
     if line is not None:
         edits.append(Insert(module.path, Span.of(node), line))
     if isinstance(node, ast.While):
-        edits.append(Replace(module.path, Span.of(node.test), _condition(module.text, node.test, keeper)))
+        edits.append(_asked(module.path, node.test, keeper))
     else:
-        source = _iterable(module, node.iter, resume.turns, turns)
-        bare = isinstance(node.iter, ast.Tuple) and not source.startswith("(")
-        edits.append(Replace(module.path, Span.of(node.iter), f"{keeper}.epochs(({source}))" if bare else f"{keeper}.epochs({source})"))
+        edits += _counted(module, node.iter, resume.turns, turns, keeper)
     return tuple(edits)
 
 
-def _iterable(module: Module, node: ast.expr, turns: Turns | None, name: str | None) -> str:
-    """What the loop goes over, with ``name`` for the part of it that is taken before."""
-    if turns is None or name is None or turns.node is node:
-        return name or module.segment(node)
-    whole, part = module.segment(node), module.segment(turns.node)
-    before, after = whole.split(part, 1)  # the first of them is the outermost
-    return before + name + after
+def _counted(module: Module, node: ast.expr, turns: Turns | None, name: str | None, keeper: str) -> Iterator[Edit]:
+    """The keeper around what the loop goes over, with ``name`` for the part of it that is taken before."""
+    if turns is not None and name is not None:
+        if turns.node is node:
+            yield Replace(module.path, Span.of(node), f"{keeper}.epochs({name})")
+            return
+        yield Replace(module.path, Span.of(turns.node), name)
+    bare = isinstance(node, ast.Tuple) and not module.segment(node).startswith("(")
+    yield Wrap(module.path, Span.of(node), f"{keeper}.epochs(({HERE}))" if bare else f"{keeper}.epochs({HERE})")
 
 
 def _free_name(text: str, name: str) -> str:
@@ -125,15 +125,14 @@ def _free_name(text: str, name: str) -> str:
     return next(one for one in itertools.chain([name], (f"{name}_{number}" for number in itertools.count(2))) if one not in taken)
 
 
-def _condition(text: str, test: ast.expr, keeper: str) -> str:
+def _asked(path: str, test: ast.expr, keeper: str) -> Edit:
     """The turn is asked for before the loop's own condition is: at the last one, what the loop leaves is read."""
     if isinstance(test, ast.Constant) and test.value:
-        return f"{keeper}.turn()"
-    source = ast.get_source_segment(text, test) or ast.unparse(test)
+        return Replace(path, Span.of(test), f"{keeper}.turn()")
     simple = isinstance(test, (ast.Compare, ast.Name, ast.Attribute, ast.Call, ast.Subscript)) or (
         isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And)
     )
-    return f"{keeper}.turn() and {source}" if simple else f"{keeper}.turn() and ({source})"
+    return Wrap(path, Span.of(test), f"{keeper}.turn() and {HERE}" if simple else f"{keeper}.turn() and ({HERE})")
 
 
 def restore_line(resume: Resume, keeper: str, indent: int, turns: str | None = None) -> str | None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from migrate.edits.errors import EditError, NoPlace
-from migrate.edits.model import AddArgument, AddImport, Edit, Replace
+from migrate.edits.model import HERE, AddArgument, AddImport, Edit, Replace, Wrap
 from migrate.edits.rewrite import rewrite
 from migrate.facts.model import Span
-from tests.edits.spans import PATH, argument, insert, replace
+from tests.edits.spans import PATH, argument, expression, insert, replace
 
 REPLACED = [
     ("plain", b"x = 'a'  # why\n", "'a'", "f('a')", b"x = f('a')  # why\n"),
@@ -247,7 +247,11 @@ def test_nothing_stands_beside_elif(after: bool) -> None:
             "inside an expression that is replaced",
         ),
         (b"f('a')\n", [Replace(PATH, Span(1, 2, 1, 5), "c"), Replace(PATH, Span(1, 2, 1, 5), "d")], "two edits replace"),
-        (b"f('a')\n", [Replace(PATH, Span(1, 0, 1, 6), "c"), AddArgument(PATH, Span(1, 0, 1, 6), "d")], "a call that is replaced"),
+        (
+            b"f('a')\n",
+            [Replace(PATH, Span(1, 0, 1, 6), "c"), AddArgument(PATH, Span(1, 0, 1, 6), "d")],
+            "an expression that is replaced, guarded or wrapped",
+        ),
         (b"x = 1\n", [AddImport(PATH, "a", "n", "n"), AddImport(PATH, "b", "n", "n")], "two imports under the name n"),
     ],
 )
@@ -277,3 +281,24 @@ def test_one_argument_becomes_several() -> None:
 def test_several_arguments_need_a_place_for_them(code: str, span: Span) -> None:
     with pytest.raises(EditError, match="several arguments in the place of what is none"):
         rewrite(b"x = 'a', f('b', k='c')\n", [Replace(PATH, span, code, True)])
+
+
+@pytest.mark.parametrize(
+    ("source", "inside", "code", "result"),
+    [
+        (b"for x in f('a'):  # why\n    pass\n", "f('a')", f"k.over({HERE})", b"for x in k.over(f(B)):  # why\n    pass\n"),
+        (b"while x < 'a':\n    pass\n", "x < 'a'", f"k() and {HERE}", b"while k() and x < B:\n    pass\n"),
+        (b"for x in 'a', 2:\n    pass\n", "('a', 2)", f"k.over(({HERE}))", b"for x in k.over((B, 2)):\n    pass\n"),
+        (b"y = not f('a')\n", "f('a')", f"k and {HERE}", b"y = not (k and f(B))\n"),
+        (b"y = g(f(\n    'a',  # first\n))\n", "f('a')", f"k({HERE})", b"y = g(k(f(\n    B,  # first\n)))\n"),
+    ],
+)
+def test_what_stands_in_a_wrapped_expression_changes_as_well(source: bytes, inside: str, code: str, result: bytes) -> None:
+    edits: list[Edit] = [Wrap(PATH, expression(source, inside), code), replace(source, "'a'", "B")]
+    assert rewrite(source, edits) == rewrite(source, edits[::-1]) == result
+
+
+@pytest.mark.parametrize("code", ["k()", f"k({HERE}, {HERE})"])
+def test_a_wrapping_has_one_hole(code: str) -> None:
+    with pytest.raises(EditError, match="nothing to be wrapped"):
+        rewrite(b"f(a)\n", [Wrap(PATH, Span(1, 0, 1, 4), code)])

@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 from migrate.facts.model import Place
 from migrate.facts.nodes import walk
 from migrate.facts.program import Module, Program
-from migrate.facts.scopes import Binding, Scope
+from migrate.facts.scopes import Scope
 from migrate.facts.training.bound import Bound
 from migrate.facts.training.eager import trained_variables
 from migrate.facts.training.extent import Extent, Root
@@ -93,7 +93,8 @@ def _find_resumes(program: Program) -> list[Resume]:
         for resume in _along(program, kinds, chain):
             found.setdefault(id(resume.loop.node), resume)
     followed = [resume for resume in found.values() if not resume.unfollowed]
-    return sorted(followed or found.values(), key=lambda r: (r.loop.module.path, r.loop.line))
+    kept = any(_is_kept(loop) for ways in outer.values() for chain in ways for loop in chain)  # by an earlier apply
+    return sorted(followed if followed or kept else found.values(), key=lambda r: (r.loop.module.path, r.loop.line))
 
 
 def _stacked(program: Program) -> tuple[dict[int, list[tuple[Loop, ...]]], dict[int, Loop]]:
@@ -555,20 +556,8 @@ def _steps(look: _Look) -> bool:
 
 
 def _is_kept(loop: Loop) -> bool:
-    """Whether an earlier ``apply`` gave the loop its keeper: ``keeper.epochs(...)``, ``... and keeper.turn()``."""
-    asked = loop.node.test if isinstance(loop.node, ast.While) else loop.node.iter
-    return any(
-        isinstance(n, ast.Attribute)
-        and n.attr in ("epochs", "turn", "batches")
-        and isinstance(n.value, ast.Name)
-        and any(b.module and b.module.endswith("sagemaker_support") for b in _bindings(loop.module, n.value))
-        for n in walk(asked)
-    )
-
-
-def _bindings(module: Module, node: ast.Name) -> list[Binding]:
-    found = module.scope(node).lookup(node.id)
-    return found[1] if found is not None else []
+    """Whether an earlier ``apply`` gave the loop its keeper."""
+    return id(loop.node) in loop.module.kept
 
 
 def _prefixes(text: str) -> Iterator[str]:
