@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from migrate.applied import is_as_left
 from migrate.edits.changes import Change
 from migrate.edits.conflicts import settle
 from migrate.edits.model import AddImport
@@ -44,7 +45,10 @@ def plan(request: Request, unsafe: bool = False, generate: bool = True, extras: 
     if generate and found.entry_points:
         files, kept = _generated(Path(found.root), found, (*open_, *dropped), settled.kept, extras)
         changes += files
-    return Plan(found, tuple(c for c in changes if c.old != c.new), settled.kept, (*open_, *dropped), kept)
+    changes = [change for change in changes if change.old != change.new]
+    if changes and is_as_left(tree, request, unsafe, generate, extras):
+        return Plan(found, (), (), (*open_, *dropped, *settled.kept), kept)
+    return Plan(found, tuple(changes), settled.kept, (*open_, *dropped), kept)
 
 
 def _support_files(tree: Tree, findings: Sequence[Finding]) -> list[Change]:

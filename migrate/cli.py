@@ -97,6 +97,7 @@ def apply_command(
     config: Config = None,
 ) -> None:
     """Rewrite the scripts and write the job's files."""
+    from migrate.applied import remember
     from migrate.apply import check_parses, plan
     from migrate.edits.diff import diff as patch
     from migrate.edits.journal import write
@@ -104,8 +105,9 @@ def apply_command(
     from migrate.hidden import patch_without
     from migrate.report.text import show_applied
 
+    request, further = _request(path, entry, select, ignore, config), _extras(path, extras, config)
     with _progress("reading"):
-        planned = plan(_request(path, entry, select, ignore, config), unsafe_fixes, generate, _extras(path, extras, config))
+        planned = plan(request, unsafe_fixes, generate, further)
     root = Path(planned.scan.root)
     check_parses(planned.changes)
     _no_entry_point(planned.scan.entry_points, planned.scan.unreadable)
@@ -127,6 +129,8 @@ def apply_command(
                 f"{root} has uncommitted changes ({', '.join(dirty[:3])}{' ...' if len(dirty) > 3 else ''}): commit them first, or --force"
             )
         write(root, planned.changes)
+        if planned.changes:
+            remember(request, unsafe_fixes, generate, further)
     show_applied(planned, _console(), only_check=check)
     if check:
         raise typer.Exit(1 if planned.changes else 0)

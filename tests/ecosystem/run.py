@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -100,6 +101,7 @@ def measure(name: str, told: dict[str, Any], source: Path, work: Path, whole: bo
         repo.faults.append(f"apply could not: {first.err.strip()[-300:]}")
     _compare(repo, original, applied, was, now)
     migrated = trees.copy(applied, work / "migrated")
+    shutil.rmtree(applied / ".git/migrate/cache", ignore_errors=True)  # or it would know the tree that it left
     again = _start(repo, applied, "apply", *only)
     twice = trees.snapshot(applied)
     repo.twice = twice == now and again.clean
