@@ -17,7 +17,9 @@ Fix and its safety
     So are a session's queues and iterators. Of a session the keeper saves all variables; the random state of its operations
     (dropout, shuffling within the graph) is in no variable, and begins anew. So do TensorFlow's random operations and the order of
     ``tf.data`` in eager loops; of these, models, optimizers, variables and metrics are saved.
-    Not done, with the reason: a loop that steps an environment, or whose model is spread over processes or shared by them; a
+    A model that is spread over processes by FSDP (``FullyShardedDataParallel``, ``fully_shard``) or as ``DTensor`` is saved in parts:
+    each process keeps the one that it holds, so the same number of processes has to go on.
+    Not done, with the reason: a loop that steps an environment, or whose model is DeepSpeed's or shared by processes; a
     monitored session, which goes on from its ``checkpoint_dir`` by itself; an eager loop whose variables are not found, that is compiled
     whole, or whose variables a strategy spreads.
 

@@ -20,6 +20,7 @@ MORE = {
     "keeper_gluon.py": ("mxnet",),
     "keeper_tf.py": ("Session", "InteractiveSession", "managed_session", "get_session"),
     "keeper_ranks.py": ("distributed", "Distributed"),
+    "keeper_sharded.py": ("fully_shard", "FullyShardedDataParallel", "parallelize_module"),
 }
 _NEEDS = {  # every other name is of the settings
     "checkpoint_folder": OUTPUTS,
@@ -43,6 +44,7 @@ _SIGNS.update(
     _get_block=("keeper_gluon.py",),
     _get_session=("keeper_tf.py",),
     _Together=("keeper_ranks.py",),
+    _Sharded=("keeper_ranks.py", "keeper_sharded.py"),
 )
 _ORDER = list(dict.fromkeys(file for parts in (SETTINGS, KEEPER, MORE, *_NEEDS.values()) for file in parts))
 _FOLDER = Path(__file__).parent

@@ -403,18 +403,18 @@ class Keeper:
 
     def _save(self, loop: _Loop, publish: bool = True) -> Optional[str]:
         """Save at ``loop``: at its turn, or at its end. Returns the blob with the state; None if that failed."""
-        if _rank()[0] or self._mute:
+        if not self._saves() or self._mute:
             return None
         began = time.monotonic()
         loops, restores = {}, {}  # type: Dict[str, Any], Dict[str, Any]
         try:
             for one in self._stack + [item for level in self._stack for item in level.items]:
                 (restores if isinstance(one, _Restore) else loops)[one.path] = one.told()
-            tree = {"point": loop.path, "random": self._random(), "loops": loops, "restores": restores}
+            tree = {"point": loop.path, "random": self._random(), "loops": loops, "restores": restores, "rank": _rank()[0]}
             self._blob = self._store.put(lambda file: _dump(tree, file))
             blobs = {self._blob} | {told["blob"] for told in restores.values() if "blob" in told}
             if publish:
-                self._store.publish({"state": self._blob, "blobs": sorted(blobs)})
+                self._publish(loop, {"state": self._blob, "blobs": sorted(blobs)})
             self._at = (loop.path, loop.done)
             return str(self._blob)
         except (OSError, Refused) as error:
@@ -423,6 +423,13 @@ class Keeper:
         finally:
             self._last = time.monotonic()
             self._cost = self._last - began
+
+    def _saves(self) -> bool:
+        """Whether this process writes what the script carries."""
+        return not _rank()[0]
+
+    def _publish(self, loop: _Loop, body: Dict[str, Any]) -> None:
+        self._store.publish(body)
 
     def _leave(self, loop: _Loop, broken: bool) -> None:
         """The loop is over. After a break a later save says so: an exception, which may end the script, would look the same from here."""
@@ -439,8 +446,9 @@ class Keeper:
         if self._saved is not None:
             return
         loop.over, loop.random = True, {"end": self._random()}
-        blob = self._blob if self._at == (loop.path, loop.done) and not broken else None
-        if blob is None and loop.kind != "batches":
+        kept = self._at == (loop.path, loop.done) and not broken  # in every process, or in none
+        blob = self._blob if kept else None
+        if not kept and loop.kind != "batches":
             wish = "save" if self._due(loop) or parent.kind == "script" else ""
             if wish if broken else self._agreed(wish, loop):
                 blob = self._save(loop, publish=not broken)

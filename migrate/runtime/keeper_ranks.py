@@ -8,7 +8,7 @@ import sys
 import time
 from typing import Any, Dict, Optional
 
-from migrate.runtime.keeper import Keeper, _Loop
+from migrate.runtime.keeper import Keeper, _Loop, keeper
 from migrate.runtime.keeper_states import _dump, _parse
 from migrate.runtime.outputs import Refused, _rank, _write
 
@@ -58,6 +58,7 @@ class _Together(Keeper):
                 _write(os.path.dirname(name), os.path.basename(name), lambda file: _dump(tree, file))
                 _keep_newest(os.path.dirname(name), "%d-of-%d-" % (rank, world), 20)
             _tell("keeper saved %s" % os.path.basename(name))
+            self._at = (loop.path, loop.done)
         elif publish:
             names = [os.path.basename(self._rank_file(loop.path, loop.done, loop.over, other)) for other in range(1, world)]
             _wait(["keeper saved %s" % name for name in names])
@@ -110,4 +111,5 @@ def _keep_newest(folder: str, start: str, count: int) -> None:
         os.unlink(entry.path)
 
 
-keeper = _Together()
+if type(keeper) is Keeper:  # else a copy of this file, beside another module, has made it what it is
+    keeper.__class__ = _Together

@@ -51,10 +51,13 @@ def _unwrapped(value: Any) -> Any:
     return value
 
 
+_SPREAD = {"FullyShardedDataParallel", "FSDPModule", "DeepSpeedEngine"}  # what holds a part in each process
+
+
 def _check(value: Any) -> None:
     """Raises Refused for a model that is spread over processes."""
     for part in list(value.modules()) if _is(value, "torch.nn.Module") else [value]:
-        if {"FullyShardedDataParallel", "FSDPModule", "DeepSpeedEngine"} & {kind.__name__ for kind in type(part).__mro__}:
+        if _SPREAD & {kind.__name__ for kind in type(part).__mro__}:
             raise Refused("%s spreads its state over the processes; its own checkpoints are needed, the keeper has none" % _class(part))
 
 

@@ -259,15 +259,27 @@ def test_two_phases_are_two_loops() -> None:
     ("source", "reason"),
     [
         ("import gym\nenv = gym.make('x')\nfor step in range(5):\n    o, r, d, i = env.step(1)\n" + body(STEP), "the state of the environment env"),
-        ("model = FSDP(model)\nfor epoch in range(5):\n" + body(STEP), "model is sharded over processes"),
-        ("from torch.distributed.fsdp import fully_shard\nfully_shard(model)\nfor epoch in range(5):\n" + body(STEP), "fully_shard spreads"),
+        ("import deepspeed\nmodel, optimizer, _, _ = deepspeed.initialize(model=model)\nfor epoch in range(5):\n" + body("model.backward(model(1))\nmodel.step()\n"), "model.load_checkpoint(folder) before the loop"),
+        ("optimizer = ZeroRedundancyOptimizer(model.parameters(), optim.SGD)\nfor epoch in range(5):\n" + body(STEP), "ZeroRedundancyOptimizer spreads"),
         ("import torch.multiprocessing as mp\ndef run(model):\n    for epoch in range(5):\n" + body(STEP, 8) + "mp.Process(target=run, args=(model,)).start()\n", "several processes run it at once"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_restored_is_refused_with_its_line(source: str, reason: str) -> None:
-    (resume,) = resumes_of("from torch.distributed.fsdp import FullyShardedDataParallel as FSDP\n" + HEAD + source)
+    (resume,) = resumes_of("from torch.distributed.optim import ZeroRedundancyOptimizer\n" + HEAD + source)
     assert resume.refused is not None and reason in resume.refused
     assert resume.where is not None and resume.where.span.line > 9
+
+
+@pytest.mark.parametrize(
+    "spread", ["model = FSDP(model)", "fully_shard(model)", "model = fully_shard(model)", "model = parallelize_module(model, mesh, {})"]
+)
+def test_a_model_that_is_spread_is_restored_as_any_other(spread: str) -> None:
+    imports = "from torch.distributed.fsdp import FullyShardedDataParallel as FSDP, fully_shard\n"
+    imports += "from torch.distributed.tensor.parallel import parallelize_module\n"
+    lines = HEAD.splitlines()
+    place = next(i for i, line in enumerate(lines) if line.startswith("optimizer"))
+    (resume,) = resumes_of(imports + "\n".join([*lines[:place], spread, *lines[place:]]) + "\nfor epoch in range(5):\n" + body(STEP))
+    assert told(resume) == (BOTH, {}, ())
 
 
 @pytest.mark.parametrize(

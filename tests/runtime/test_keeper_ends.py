@@ -272,12 +272,6 @@ def test_what_does_not_fit_is_refused(job: Job, changed: str, message: str) -> N
     [
         ("it = iter(range(3))\nkeeper.restore(it)\n", "no state that can be saved"),
         ("class DeepSpeedEngine(nn.Module): pass\nkeeper.restore(DeepSpeedEngine())\n", "its own checkpoints are needed"),
-        (
-            "import torch.distributed as dist\nfrom torch.distributed.fsdp import fully_shard\n"
-            "dist.init_process_group('gloo', init_method='file://' + os.getcwd() + '/meet', rank=0, world_size=1)\n"
-            "fully_shard(model, mesh=dist.init_device_mesh('cpu', (1,)))\nkeeper.restore(model)\n",
-            "its own checkpoints are needed",
-        ),
     ],
 )  # fmt: skip
 def test_what_cannot_be_saved_is_refused_at_once(job: Job, body: str, message: str) -> None:
@@ -384,6 +378,11 @@ def test_all_stop_at_the_same_turn(job: Job) -> None:
     job.write(RANKS)
     assert [life.code for life in _ranks(job, 2, ["term 3", "term 3"])] == [143, 143]
     assert {len(life.turns) for life in _ranks(job, 2, ["", ""])} == {3}
+
+
+def test_nobody_waits_for_the_others_behind_a_loop_whose_last_turn_was_saved(job: Job) -> None:
+    job.write(RANKS.replace("done(", "dist.barrier()\nfor later in keeper.epochs(range(2)): print(later, step(model, optimizer))\ndone("))
+    assert [(life.code, len(life.turns)) for life in _ranks(job, 2, ["", ""])] == [(0, 8), (0, 8)]
 
 
 def test_another_number_of_processes(job: Job) -> None:

@@ -18,7 +18,10 @@ STATEFUL = {"model", "optimizer", "scheduler", "scaler", "reader", "session", "v
 # Methods that modules, optimizers and schedulers have.
 OF_LIBRARIES = {"train", "eval", "step", "forward", "backward", "zero_grad", "state_dict", "load_state_dict", "to", "update", "apply"}
 MOST_STEPS = 10
-WRAPPERS = ("DataParallel", "DistributedDataParallel", "SyncBatchNorm.convert_sync_batchnorm", "torch.compile", "torch.jit.script")
+WRAPPERS = (
+    "DataParallel", "DistributedDataParallel", "FullyShardedDataParallel", "fully_shard", "parallelize_module",
+    "SyncBatchNorm.convert_sync_batchnorm", "torch.compile", "torch.jit.script",
+)  # fmt: skip
 MODEL_HOMES = (
     "torch.nn.", "torchvision.models.", "segmentation_models_pytorch.", "efficientnet_pytorch.", "timm.create_model", "chainer.links.",
     "mxnet.gluon.nn.", "mxnet.gluon.rnn.", "mxnet.gluon.model_zoo.",
@@ -43,7 +46,7 @@ NO_STATE = ("SummaryWriter", "Logger", "getLogger", "DataLoader", "Visdom", "Pro
 class Kinds:
     """Answers for one program. ``of`` gives one of: model, optimizer, scheduler, scaler, container, array, time, number, text, none,
     iterator, reader (an iterator or a random generator whose place can be saved), estimator and transformer (of scikit-learn),
-    environment, loader, session and monitored (of TensorFlow 1), variable (of TensorFlow, or a metric of Keras), sharded (FSDP,
+    environment, loader, session and monitored (of TensorFlow 1), variable (of TensorFlow, or a metric of Keras), engine (of
     DeepSpeed), instance (of a class of the program; see ``class_of``), quiet (a logger and the like, that holds nothing), or None
     where nothing is known.
     """
@@ -103,7 +106,7 @@ class Kinds:
                 kind = self._of_parameter(found[0], node.id, steps)
             if kind is not None and kind != "none":
                 kinds.append(kind)
-        return "sharded" if "sharded" in kinds else kinds[0] if kinds else None
+        return "engine" if "engine" in kinds else kinds[0] if kinds else None
 
     def _of_parameter(self, scope: Scope, name: str, steps: int) -> str | None:
         """By what the calls of the function pass."""
@@ -333,8 +336,8 @@ class Kinds:
 
     def _of_library(self, module: Module, node: ast.Call, name: str, steps: int) -> str | None:
         last = name.rsplit(".", 1)[-1]
-        if "deepspeed." in name or last == "FullyShardedDataParallel" or last == "FSDP":
-            return "sharded"
+        if name.startswith("deepspeed."):
+            return "engine"
         if ".lr_scheduler." in name or last.startswith("get_") and last.endswith(("_schedule", "_scheduler", "with_warmup")):
             return "scheduler"
         if name.startswith("chainer.iterators."):

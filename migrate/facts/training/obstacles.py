@@ -11,7 +11,7 @@ from migrate.facts.reach import dormant, reached
 from migrate.facts.training.extent import Extent, Root
 from migrate.facts.training.loops import MOST_CALLS, Loop, callers
 
-SHARDERS = {"fully_shard", "parallelize_module", "ZeroRedundancyOptimizer"}  # spread a model's or an optimizer's state over processes
+SHARDERS = {"ZeroRedundancyOptimizer"}  # spread an optimizer's state over processes, and hand it out only gathered in one of them
 SPAWNERS = {"Process", "spawn", "start_processes"}
 NO_STATE_CALLS = {"parameters", "named_parameters", "children", "modules"}  # next(model.parameters()) asks for the first one
 

@@ -36,7 +36,18 @@ CHANGES = {
     "append", "extend", "insert", "add", "update", "pop", "popleft", "appendleft", "popitem", "remove", "discard", "clear", "setdefault",
     "sort", "reverse", "push", "copy_", "fill_", "zero_", "add_", "mul_",
 }  # fmt: skip
-WRAPPERS = {"DataParallel", "DistributedDataParallel", "DDP", "compile"}  # keep the model that they are given
+DEEPSPEED = (
+    "saves and loads the parts of its processes itself: {0}.save_checkpoint(folder) behind each turn, in all processes, with client_state "
+    "for the turn; {0}.load_checkpoint(folder) before the loop tells where to go on; the folder below the checkpoint folder"
+)
+WRAPPERS = {
+    "DataParallel",
+    "DistributedDataParallel",
+    "DDP",
+    "FSDP",
+    "FullyShardedDataParallel",
+    "compile",
+}  # keep the model that they are given
 NOT_KEPT = {
     "quiet", "loader", "ordered", "dataset", "file", "time", "model", "optimizer", "scheduler", "scaler", "text", "reader", "estimator",
     "transformer", "session", "variable",
@@ -252,8 +263,8 @@ class _Look:
                         self.found.stateful.setdefault(root.text)
                     elif kind in STATEFUL:
                         self._note_stateful(module, node, root, kind == "optimizer")
-                    elif kind == "sharded":
-                        raise Refused(f"{root.text} is sharded over processes (FSDP, DeepSpeed)", module, node)
+                    elif kind == "engine":
+                        raise Refused(f"{root.text} is DeepSpeed's, which {DEEPSPEED.format(root.text)}", module, node)
         for module, call in self._calls_around():
             assert isinstance(call.func, ast.Attribute)
             if call.func.attr in STATE_METHODS:
