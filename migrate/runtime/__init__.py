@@ -13,14 +13,15 @@ SETTINGS = ("sagemaker_support.py",)
 OUTPUTS = ("outputs.py", "carrying.py")
 MANAGED = ("outputs.py", "managed.py")
 KEEPER = ("outputs.py", "keeper_states.py", "keeper.py")
+_SPREAD = ("fully_shard", "FullyShardedDataParallel", "parallelize_module")
 # Parts that the keeper gets where the repo speaks of these.
 MORE = {
     "keeper_chainer.py": ("chainer",),
     "keeper_keras.py": ("keras", "tensorflow"),
     "keeper_gluon.py": ("mxnet",),
     "keeper_tf.py": ("Session", "InteractiveSession", "managed_session", "get_session"),
-    "keeper_ranks.py": ("distributed", "Distributed"),
-    "keeper_sharded.py": ("fully_shard", "FullyShardedDataParallel", "parallelize_module"),
+    "keeper_ranks.py": ("distributed", "Distributed", *_SPREAD),
+    "keeper_sharded.py": _SPREAD,
 }
 _NEEDS = {  # every other name is of the settings
     "checkpoint_folder": OUTPUTS,
