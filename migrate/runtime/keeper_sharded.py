@@ -169,9 +169,7 @@ def _put_optimizer_part(optimizer: Any, state: Dict[str, Any]) -> None:
     optimizer.load_state_dict(dict(state, state=whole))
 
 
-_KINDS[:0] = [
-    (_is_spread, _get_sharded, _put_sharded),
-    (lambda v: _is(v, "torch.optim.Optimizer") and bool(_found), _get_optimizer_part, _put_optimizer_part),
-]
+_KINDS.insert(0, (_is_spread, _get_sharded, _put_sharded))
+_KINDS.insert(0, (lambda v: _is(v, "torch.optim.Optimizer") and bool(_found), _get_optimizer_part, _put_optimizer_part))
 if type(keeper) is _Together:
     keeper.__class__ = _Sharded
