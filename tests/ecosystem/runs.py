@@ -31,8 +31,10 @@ if str(ROOT) not in sys.path:
 
 from tests.ecosystem import trees  # noqa: E402
 from tests.ecosystem.recipes import RECIPES, Recipe  # noqa: E402
+from tests.ecosystem.recipes_fresh import FRESH  # noqa: E402
 from tests.environments import python_of  # noqa: E402
 
+ALL = (*RECIPES, *FRESH)
 SECTION = "## Runnable scripts, before and after"
 SECONDS = 240.0
 WAYS = ("kill", "save")  # two ways are enough here: the others are tried on the fixtures
@@ -53,9 +55,11 @@ CLOCKS = re.compile(
 
 # Members of archives that hold the time: torch's own number of a saving, the log of a Chainer trainer.
 UNLIKE = re.compile(r"serialization_id|LogReport|elapsed")
+# A folder named by the second (TensorBoard's files have host and process too), or by day and hour.
 STAMPS = re.compile(
-    r"(?<!\d)1\d{9}(?!\d)(\.\S+\.\d+\.\d+$)?"
-)  # a folder named by the second; TensorBoard's names have host and process too
+    r"(?<!\d)1\d{9}(?!\d)(\.\S+\.\d+\.\d+$)?|"
+    r"[A-Z][a-z]{2}\d\d_\d\d-\d\d-\d\d_[^/]+|[A-Z][a-z]+_\d\d_[A-Z][a-z]+_\d{4}_\d\dh_\d\dm_\d\ds"
+)
 SKELETON = re.compile(r"[-+]?\d[\d.e+-]*")
 ELAPSED = re.compile(r"^(\S+(?:\s+\d+\.\d+){4,})\s+\d+\.\d+$")  # the last column of Chainer's PrintReport
 
@@ -147,11 +151,12 @@ def digest(path: Path) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def follow(recipe: Recipe, corpus: Path, work: Path, extra: Path | None, ways: list[str]) -> Seen:
+def follow(recipe: Recipe, corpus: list[Path], work: Path, extra: Path | None, ways: list[str]) -> Seen:
     """Train the original, migrate, train again; verify; then interrupt it in each of the ``ways``."""
     seen, began = Seen(recipe.label, commit()), time.monotonic()
     work.mkdir(parents=True, exist_ok=True)
-    source = corpus / recipe.repo.replace("/", "+")
+    name = recipe.repo.replace("/", "+")
+    source = next((folder / name for folder in corpus if (folder / name).exists()), corpus[0] / name)
     python = _python(recipe, extra, work)
     copies = {name: _prepared(recipe, source, work / name / "repo") for name in ("original", "migrated")}
     if recipe.offline:
@@ -349,7 +354,7 @@ def _into(report: Path, section: str) -> None:
 def main() -> int:
     """Follow every recipe; exit 0 whatever was seen."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--corpus", type=Path, required=True)
+    parser.add_argument("--corpus", type=Path, required=True, action="append", help="a folder of repositories, each OWNER+NAME")
     parser.add_argument("--only", action="append", default=[])
     parser.add_argument("--work", type=Path, default=Path("corpus-work"))
     parser.add_argument("--out", type=Path, default=Path("corpus-work"))
@@ -361,7 +366,7 @@ def main() -> int:
     options.out.mkdir(parents=True, exist_ok=True)
     kept = options.out / "runs.json"
     rows = {row["script"]: Seen(**row) for row in json.loads(kept.read_text())} if options.only and kept.exists() else {}
-    for number, recipe in enumerate(RECIPES):
+    for number, recipe in enumerate(ALL):
         if options.only and not any(text in recipe.label for text in options.only):
             continue
         if recipe.extra and options.extra is None:
@@ -375,7 +380,7 @@ def main() -> int:
         print(seen, file=sys.stderr, flush=True)
         kept.write_text(json.dumps([asdict(row) for row in rows.values()], indent=1), encoding="utf-8")
     words = [*(["--drill"] if options.drill else []), *(word for way in options.way or [] for word in ("--way", way)), "--report", "FILE"]
-    told = [rows.get(recipe.label) or Seen(recipe.label, "-", None) for recipe in RECIPES]  # unknown: in the denominator
+    told = [rows.get(recipe.label) or Seen(recipe.label, "-", None) for recipe in ALL]  # unknown: in the denominator
     section = table(told, f"python tests/ecosystem/runs.py --corpus DIR --extra DIR {' '.join(words)}")
     (options.out / "runs.md").write_text(section, encoding="utf-8")
     if options.report is not None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import array
 import pickle
 import random
+import shutil
 import struct
+import tarfile
 import zlib
 from pathlib import Path
 from typing import Any
@@ -65,6 +67,24 @@ def images(folder: Path, names: tuple[str, ...], count: int = 4, size: int = 64)
             (folder / name / f"{number}.png").write_bytes(_png(size, b"".join(rows)))
 
 
+def masks(folder: Path, count: int, size: int = 64) -> None:
+    """Masks for such pictures: black, with a white square."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in range(count):
+        low, high = number, size // 2 + number
+        rows = [
+            b"\0" + b"".join(b"\xff" * 3 if low <= x < high and low <= y < high else b"\0" * 3 for x in range(size)) for y in range(size)
+        ]
+        (folder / f"{number}.png").write_bytes(_png(size, b"".join(rows)))
+
+
+def packed(folder: Path, archive: Path) -> None:
+    """The folder as a tar.gz, and away with it."""
+    with tarfile.open(archive, "w:gz") as tar:
+        tar.add(folder, folder.name)
+    shutil.rmtree(folder)
+
+
 def _png(size: int, rows: bytes) -> bytes:
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
@@ -105,6 +125,16 @@ def cifar(folder: Path, train: int = 100, test: int = 40) -> None:
         rows = _array(pixels, (count, 3072))
         (place / name).write_bytes(pickle.dumps({"data": rows, "labels": labels, "batch_label": name, "filenames": []}, protocol=4))
     (place / "batches.meta").write_bytes(pickle.dumps({"label_names": [f"class{n}" for n in range(10)]}, protocol=4))
+
+
+def cifar100(folder: Path, train: int = 100, test: int = 40) -> None:
+    """CIFAR-100's pickles as torchvision unpacks them."""
+    place = folder / "cifar-100-python"
+    place.mkdir(parents=True, exist_ok=True)
+    for name, count in (("train", train), ("test", test)):
+        pixels, labels = _pixels(name, count, 3072)
+        (place / name).write_bytes(pickle.dumps({"data": _array(pixels, (count, 3072)), "fine_labels": labels}, protocol=4))
+    (place / "meta").write_bytes(pickle.dumps({"fine_label_names": [f"class{n}" for n in range(100)]}, protocol=4))
 
 
 def chainer_mnist(root: Path, train: int = 256, test: int = 64) -> None:
