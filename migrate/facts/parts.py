@@ -19,6 +19,7 @@ TIME_OR_CHANCE = "the time or chance"
 IN_MEMORY = "an object in memory"
 CODE = "the code's own file"
 MADE_BY_LIBRARY = "what a library makes of it"
+LIBRARY_DEFAULT = "the library's own folder"
 
 
 @dataclass(frozen=True, eq=False)

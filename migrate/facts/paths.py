@@ -49,10 +49,10 @@ from migrate.facts.origins import (
     starts_path,
 )
 from migrate.facts.outputs import MODEL_DIR, OUTPUT_DIR, Outputs, makes_anew
-from migrate.facts.parts import PART_OF_PATH, TIME_OR_CHANCE, Value, text_of
+from migrate.facts.parts import LIBRARY_DEFAULT, PART_OF_PATH, TIME_OR_CHANCE, Value, text_of
 from migrate.facts.program import Module, Program
 from migrate.facts.redirects import Left, Paths, Redirect
-from migrate.facts.uses import BESIDE_INPUT, Origin, PathUse, Uses, find_uses, is_certain_text, names_around
+from migrate.facts.uses import BESIDE_INPUT, Origin, PathUse, Unknown, Uses, find_uses, is_certain_text, names_around
 from migrate.facts.values import Values
 
 SETTINGS = (".yaml", ".yml", ".json", ".cfg", ".ini", ".toml", ".py", ".names")
@@ -467,6 +467,8 @@ class _Decider:
         for unknown in self.uses.unknown:
             if id(unknown.use) in self.placed and unknown.use.act not in ("write", "open"):
                 continue
+            if any(self._below_default(unknown, use) for use in self.uses.defaulted):
+                continue
             self._wrap(unknown.use, unknown.value, unknown.reason)
 
     def _wrap(self, use: PathUse, value: Value, reason: str) -> None:
@@ -507,12 +509,18 @@ class _Decider:
             return bool(seen) and all(b.kind == "assign" and not b.index and b.value is not None and is_certain_text(b.value) for b in seen)
         return is_certain_text(node)
 
+    def _below_default(self, unknown: Unknown, use: PathUse) -> bool:
+        """Whether a path starts at the folder that the call ``use`` leaves to the library: it moves with it."""
+        return unknown.value[0].text == LIBRARY_DEFAULT and unknown.value[0].node is use.call
+
     def _library_defaults(self) -> None:
         for use in self.uses.defaulted:
             keyword = next((k for p, k in use.row.arguments if k is not None), None)
             if keyword is None or use.act != "write":
                 continue
-            role = self.outputs.kind(use)
+            below = [one for one in self.uses.unknown if one.use.act == "write" and self._below_default(one, use)]
+            kinds = [kind_of(one.use.row.kind, text_of(one.value), set()) for one in below]
+            role = next((kind for kind in kinds if kind in ("model", "checkpoint")), self.outputs.kind(use))
             env = MODEL_DIR if role in ("model", "checkpoint") else OUTPUT_DIR
             place = use.module.place(use.call)
             default = use.row.default
@@ -524,7 +532,7 @@ class _Decider:
 
 def find_paths(program: Program, arguments: Arguments, calls: Table, shipped: frozenset[str] = frozenset()) -> Paths:
     """The paths of one program. ``shipped`` are the files of the repository, relative to where the script runs."""
-    values = Values(program, arguments)
+    values = Values(program, arguments, calls)
     return _Decider(program, values, find_uses(program, values, calls), shipped, find_migrated(program, arguments)).decide()
 
 

@@ -10,6 +10,7 @@ import ast
 import re
 
 from migrate.facts.arguments.argv import index_of
+from migrate.facts.calls import Table, path_argument, rows_of
 from migrate.facts.flow import reaching, returns_of
 from migrate.facts.locations import words
 from migrate.facts.model import Arguments, Option
@@ -19,6 +20,7 @@ from migrate.facts.parts import (
     CODE,
     FORMAT_HOLE,
     IN_MEMORY,
+    LIBRARY_DEFAULT,
     MADE_BY_LIBRARY,
     MOST_VALUES,
     PART_OF_PATH,
@@ -67,8 +69,9 @@ TIME_CALLS = ("time.", "datetime.", "uuid.", "secrets.", "random.")
 class Values:
     """Follows expressions of one program. Results are kept: each expression is followed once."""
 
-    def __init__(self, program: Program, arguments: Arguments) -> None:
+    def __init__(self, program: Program, arguments: Arguments, calls: Table | None = None) -> None:
         self.program = program
+        self.calls = calls or Table()
         self.options: dict[str, list[Option]] = {}
         for option in arguments.options:
             self.options.setdefault(option.dest, []).append(option)
@@ -324,7 +327,27 @@ class Values:
             owners = {id(m.scope(target).enclosing_class()) for m, target, _ in candidates}
             if len(owners) == 1:
                 values = [v for m, _, value in candidates for v in self.of(m, value)]
-        return values or [hole(f"the attribute {ast.unparse(node)}", node)]
+        return values or self._of_maker(module, node) or [hole(f"the attribute {ast.unparse(node)}", node)]
+
+    def _of_maker(self, module: Module, node: ast.Attribute) -> list[Value]:
+        """The folder of an object that writes into it, asked of the object: ``writer.log_dir``."""
+        values: list[Value] = []
+        for home, call in self._makers(module, node.value):
+            for row in rows_of(self.calls, self.program, home, call):
+                if row.act == "write" and node.attr in [keyword for _, keyword in row.arguments]:
+                    given = path_argument(row, call)
+                    values += self.of(home, given) if given is not None else [hole(LIBRARY_DEFAULT, call)]
+        return values
+
+    def _makers(self, module: Module, node: ast.expr) -> list[tuple[Module, ast.Call]]:
+        """The calls that may have made what a name or an attribute holds."""
+        found: list[tuple[Module, ast.expr | None]] = []
+        if isinstance(node, ast.Name):
+            _, bindings = module.scope(node).lookup(node.id) or (None, [])
+            found = [(module, binding.value) for binding in bindings if binding.kind == "assign" and not binding.index]
+        elif isinstance(node, ast.Attribute):
+            found = [(home, value) for home, _, value in self._attributes.get(node.attr, [])]
+        return [(home, value) for home, value in found if isinstance(value, ast.Call)]
 
     def _folder_above(self, module: Module, node: ast.expr, value: Value) -> Value:
         """The folder that holds ``value``; above the code it starts at the expression ``node``, whatever its name."""

@@ -45,3 +45,23 @@ def test_what_stands_in_an_output_of_the_program_names_a_file() -> None:
     (show,) = [call for call in program.main.calls() if ast.unparse(call.func) == "show"]
     outputs = [("train.py", Span.of(show.keywords[0].value))]
     assert moving_names(program) == [] and [ast.unparse(moving.node) for moving in moving_names(program, outputs)] == ["str(time.time())"]
+
+
+CLOCK = "from datetime import datetime\nNOW = datetime.now().strftime('%H')\nSTART = str(datetime.now())\n"
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ("import settings\nos.makedirs(os.path.join('runs', settings.NOW))\n", ["NOW"]),
+        ("import settings as s\nrun = f'runs/{s.NOW}'\nos.makedirs(run)\n", ["NOW"]),
+        ("from settings import NOW as n\nos.makedirs(n)\n", ["NOW"]),
+        ("import settings\nprint(settings.NOW, settings.START)\n", []),
+        ("import settings\nos.makedirs(other.NOW)\n", []),
+        ("import settings\nNOW = 'one'\nos.makedirs(NOW)\n", []),
+    ],
+)
+def test_a_setting_of_another_module_names_files_where_it_is_used(source: str, found: list[str]) -> None:
+    program = program_of({"train.py": HEAD + source, "settings.py": CLOCK})
+    names = [moving.module.statement(moving.node) for moving in moving_names(program)]
+    assert [ast.unparse(name.targets[0]) for name in names if isinstance(name, ast.Assign)] == found

@@ -50,8 +50,7 @@ def moving_names(program: Program, outputs: Collection[tuple[str, Span]] = ()) -
             if not wanted or _is_kept(module, call):
                 continue
             top = _text(module, call)
-            spans = [span for path, span in outputs if path == module.path]
-            if top is not None and _names_files(module, top, spans, 0):
+            if top is not None and _names_files(program, module, top, outputs, 0):
                 found[id(top)] = Moving(module, top)
     return list(found.values())
 
@@ -101,32 +100,48 @@ def _last(call: ast.Call) -> str:
     return call.func.attr if isinstance(call.func, ast.Attribute) else call.func.id if isinstance(call.func, ast.Name) else ""
 
 
-def _names_files(module: Module, node: ast.expr, outputs: Collection[Span], steps: int) -> bool:
+def _names_files(program: Program, module: Module, node: ast.expr, outputs: Collection[tuple[str, Span]], steps: int) -> bool:
     """Whether the expression, or a name that it is given, comes to a call that takes the name of a file or folder."""
     if steps > MOST_STEPS:
         return False
     above = list(_above(module, node))
     if any(isinstance(p, ast.Call) and _last(p) in SINKS and not isinstance(p.func, ast.Subscript) and p.func not in above for p in above):
         return True
-    if any(_covers(span, Span.of(node)) for span in outputs):
+    if any(path == module.path and _covers(span, Span.of(node)) for path, span in outputs):
         return True
     statement = module.statement(node)
     if any(isinstance(p, ast.BinOp) and isinstance(p.op, ast.Sub) for p in above) or not isinstance(statement, (ast.Assign, ast.AnnAssign)):
         return False
     targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
-    return any(_is_used(module, target, outputs, steps) for target in targets)
+    reads = [read for target in targets for read in _reads(program, module, target)]
+    return any(_names_files(program, home, read, outputs, steps + 1) for home, read in reads)
 
 
-def _is_used(module: Module, target: ast.expr, outputs: Collection[Span], steps: int) -> bool:
+def _reads(program: Program, module: Module, target: ast.expr) -> Iterator[tuple[Module, ast.expr]]:
+    """Where what ``target`` is given is read: its name, in other modules too, or an attribute of that name."""
     if isinstance(target, ast.Name):
-        reads = [n for n in module.nodes.among(ast.Name) if isinstance(n, ast.Name) and n.id == target.id and isinstance(n.ctx, ast.Load)]
         here = module.scope(target).lookup(target.id)
-        return any(_names_files(module, n, outputs, steps + 1) for n in reads if module.scope(n).lookup(n.id) == here)
+        for node in module.nodes.among(ast.Name):
+            if isinstance(node, ast.Name) and node.id == target.id and isinstance(node.ctx, ast.Load):
+                if module.scope(node).lookup(node.id) == here:
+                    yield module, node
+        if here is not None and here[0] is module.names.root:
+            yield from _read_elsewhere(program, module, target.id)
     if isinstance(target, ast.Attribute):
-        named = module.nodes.among(ast.Attribute)
-        reads_of = [n for n in named if isinstance(n, ast.Attribute) and n.attr == target.attr and isinstance(n.ctx, ast.Load)]
-        return any(_names_files(module, n, outputs, steps + 1) for n in reads_of)
-    return False
+        for node in module.nodes.among(ast.Attribute):
+            if isinstance(node, ast.Attribute) and node.attr == target.attr and isinstance(node.ctx, ast.Load):
+                yield module, node
+
+
+def _read_elsewhere(program: Program, home: Module, name: str) -> Iterator[tuple[Module, ast.expr]]:
+    """Where other modules read the variable ``name`` of ``home``, by the module or by a name that they import it under."""
+    wanted = f"{home.path}:{name}"
+    for module in program.modules.values():
+        if module is home or name not in module.text:
+            continue
+        for node in module.nodes.among(ast.Name, ast.Attribute):
+            if isinstance(node, (ast.Name, ast.Attribute)) and isinstance(node.ctx, ast.Load) and program.qualified(module, node) == wanted:
+                yield module, node
 
 
 def _covers(outer: Span, inner: Span) -> bool:
