@@ -10,7 +10,8 @@ Why it matters on SageMaker
 Fix and its safety
     Safe. The path goes below ``SM_OUTPUT_DATA_DIR`` where that is set, and keeps its EC2 value, to the byte, where it is not. A
     ``SummaryWriter()`` with no
-    folder gets the variable, which is None on EC2: the library's own default.
+    folder gets the variable, which is None on EC2: the library's own default. Where a model is saved below the writer's folder
+    (``writer.log_dir``), both go to ``SM_MODEL_DIR``.
 
 Source
     SageMaker training toolkit, ``SM_OUTPUT_DATA_DIR``: https://github.com/aws/sagemaker-training-toolkit#sm_output_data_dir
