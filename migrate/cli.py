@@ -10,29 +10,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from migrate import options
 from migrate.errors import UserError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from migrate.scan import Request, Scan, Unreadable
+    from migrate.verify.model import Options as VerifyOptions
 
 app = typer.Typer(
     add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]}
 )
-
-Where = Annotated[
-    Path, typer.Argument(metavar="[PATH]", help="A repository, a folder in one, or a single script.", show_default="the current folder")
-]
-Entry = Annotated[list[str] | None, typer.Option("--entry", metavar="FILE", help="Only this entry point (repeatable).")]
-Select = Annotated[
-    list[str] | None, typer.Option("--select", metavar="CODES", help="Only these rules, by code or its beginning (SM1, SM201,SM202).")
-]
-Ignore = Annotated[list[str] | None, typer.Option("--ignore", metavar="CODES", help="Not these rules.")]
-Config = Annotated[
-    Path | None, typer.Option("--config", metavar="FILE", help="Settings instead of [tool.migrate] in pyproject.toml or migrate.toml.")
-]
-Output = Annotated[Path | None, typer.Option("--output", metavar="FILE", help="Write there instead of to the screen.")]
 
 
 @app.callback()
@@ -47,13 +36,13 @@ def _root(version: Annotated[bool, typer.Option("--version", help="Print the ver
 
 @app.command("scan")
 def scan_command(
-    path: Where = Path("."),
-    entry: Entry = None,
-    select: Select = None,
-    ignore: Ignore = None,
+    path: options.Where = Path("."),
+    entry: options.Entry = None,
+    select: options.Select = None,
+    ignore: options.Ignore = None,
     format: Annotated[str, typer.Option("--format", metavar="text|json", help="How it is told.")] = "text",
-    output: Output = None,
-    config: Config = None,
+    output: options.Output = None,
+    config: options.Config = None,
 ) -> None:
     """What would have to change, and what job it would be. Reads only."""
     from migrate.kept import scan_to_tell
@@ -80,10 +69,10 @@ def scan_command(
 
 @app.command("apply")
 def apply_command(
-    path: Where = Path("."),
-    entry: Entry = None,
-    select: Select = None,
-    ignore: Ignore = None,
+    path: options.Where = Path("."),
+    entry: options.Entry = None,
+    select: options.Select = None,
+    ignore: options.Ignore = None,
     diff: Annotated[bool, typer.Option("--diff", help="Print the patch, change nothing.")] = False,
     check: Annotated[bool, typer.Option("--check", help="Only tell whether anything would change.")] = False,
     unsafe_fixes: Annotated[bool, typer.Option("--unsafe-fixes", help="Also the fixes that need a look.")] = False,
@@ -93,8 +82,8 @@ def apply_command(
         typer.Option("--with", metavar="FILES", help="Further files for the job, from then on: iam, pipeline, terraform, v2, chain."),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Even where git has uncommitted changes.")] = False,
-    output: Output = None,
-    config: Config = None,
+    output: options.Output = None,
+    config: options.Config = None,
 ) -> None:
     """Rewrite the scripts and write the job's files."""
     from migrate.applied import remember
@@ -138,7 +127,7 @@ def apply_command(
 
 
 @app.command("undo")
-def undo_command(path: Where = Path(".")) -> None:
+def undo_command(path: options.Where = Path(".")) -> None:
     """Take the last apply back, to the byte."""
     from migrate.edits.journal import undo
     from migrate.repo.tree import find_files
@@ -153,113 +142,91 @@ def undo_command(path: Where = Path(".")) -> None:
 
 @app.command("verify")
 def verify_command(
-    path: Where = Path("."),
-    entry: Entry = None,
-    channel: Annotated[
-        list[str] | None, typer.Option("--channel", metavar="NAME=DIR", help="Local data for a channel (repeatable).")
-    ] = None,
-    quick: Annotated[
-        bool, typer.Option("--quick", help="One epoch or step, through the script's own hyperparameters, on a sample of the data.")
-    ] = False,
-    sample: Annotated[
-        int | None,
-        typer.Option("--sample", metavar="N", min=0, help="So many files, or rows of a table, of each channel (0: all; 64 with --quick)."),
-    ] = None,
-    timeout: Annotated[float, typer.Option("--timeout", metavar="SECONDS", help="For each run.")] = 3600.0,
-    python: Annotated[str | None, typer.Option("--python", metavar="FILE", help="The interpreter that has the script's packages.")] = None,
-    trust: Annotated[bool, typer.Option("--trust", help="Run it although it writes or deletes absolute paths of this machine.")] = False,
-    engine: Annotated[
-        str | None,
-        typer.Option("--engine", metavar="sandbox|process|docker|sdk", help="How to run it: sandbox where bubblewrap works, else process."),
-    ] = None,
-    image: Annotated[str | None, typer.Option("--image", metavar="NAME", help="With docker and sdk: another image than the job's.")] = None,
-    sdk_python: Annotated[
-        list[str] | None, typer.Option("--sdk-python", metavar="FILE", help="With sdk: a Python that has the SageMaker SDK (repeatable).")
-    ] = None,
-    instances: Annotated[
-        int, typer.Option("--instances", metavar="N", min=1, max=8, help="Hosts of the job, started together (sandbox and docker).")
-    ] = 1,
-    network: Annotated[bool, typer.Option("--network", help="Let it have the network in the sandbox.")] = False,
-    memory: Annotated[
-        float | None, typer.Option("--memory", metavar="GIB", min=0.001, help="Kill it where it has more memory, as the instance would.")
-    ] = None,
-    hp: Annotated[
-        list[str] | None, typer.Option("--hp", metavar="NAME=VALUE", help="Set a hyperparameter for the runs (JSON, or text).")
-    ] = None,
-    ec2_command: Annotated[
-        str | None,
-        typer.Option(
-            "--ec2-command", metavar="COMMAND", help="How it is started on EC2, at the repo's root, to compare it with the original."
-        ),
-    ] = None,
-    drill: Annotated[
-        str | None, typer.Option("--drill", metavar="interrupt", help="Interrupt it on purpose, and compare what comes out in the end.")
-    ] = None,
-    drill_seed: Annotated[int | None, typer.Option("--drill-seed", metavar="N", help="Interrupt at the same moments again.")] = None,
-    only: Annotated[
-        list[str] | None, typer.Option("--only", metavar="WAY", help="Only this way: term, kill, save, twice, limit (repeatable).")
-    ] = None,
-    synthetic: Annotated[bool, typer.Option("--synthetic", help="Make data up for channels that have none.")] = False,
-    install: Annotated[bool, typer.Option("--install", help="Make an environment of the job's packages for it, and keep it.")] = False,
-    fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop at an entry point's first proof that fails.")] = False,
-    format: Annotated[str, typer.Option("--format", metavar="text|json")] = "text",
-    output: Output = None,
-    config: Config = None,
+    path: options.Where = Path("."),
+    entry: options.Entry = None,
+    channel: options.Channel = None,
+    quick: options.Quick = False,
+    sample: options.Sample = None,
+    timeout: options.Timeout = 3600.0,
+    python: options.Python = None,
+    trust: options.Trust = False,
+    engine: options.Engine = None,
+    starter: options.Starter = None,
+    image: options.Image = None,
+    sdk_python: options.SdkPython = None,
+    instances: options.Instances = 1,
+    network: options.Network = False,
+    memory: options.Memory = None,
+    hp: options.Hp = None,
+    ec2_command: options.Ec2Command = None,
+    drill: options.Drill = None,
+    drill_seed: options.DrillSeed = None,
+    only: options.Only = None,
+    synthetic: options.Synthetic = False,
+    install: options.Install = False,
+    fail_fast: options.FailFast = False,
+    format: options.Format = "text",
+    output: options.Output = None,
+    config: options.Config = None,
 ) -> None:
     """Run the migrated job here, as SageMaker would, and tell what would be lost or not arrive."""
     from migrate.scan import scan
     from migrate.verify import cli as verifying
+    from migrate.verify.model import Options
+
+    wish = verifying.wish(drill, drill_seed, only or [])
+    found = scan(_request(path, entry, None, None, config))
+    _no_entry_point(found.entry_points, found.unreadable)
+    asked = Options(
+        channels={name: Path(value) for name, value in (_pair(c, "--channel") for c in channel or [])},
+        quick=quick,
+        sample=sample,
+        timeout=timeout,
+        python=python,
+        trust=trust,
+        engine=engine,
+        starter=starter,
+        sdk_pythons=tuple(sdk_python or ()),
+        image=image,
+        instances=instances,
+        network=network,
+        memory=None if memory is None else int(memory * 2**30),
+        hyperparameters={_key(found, name): _value(value) for name, value in (_pair(h, "--hp") for h in hp or [])},
+        drill=wish,
+        ec2_command=ec2_command,
+        synthetic=synthetic,
+        install=install,
+        fail_fast=fail_fast,
+        findings={f"{finding.place.path}:{finding.place.span.line}": f"{finding.rule} {finding.name}" for finding in found.findings},
+    )
+    raise typer.Exit(_verify(found, asked, format, output))
+
+
+def _verify(found: Scan, asked: VerifyOptions, format: str, output: Path | None) -> int:
+    """Verify what a scan has found, tell it, and return the exit code."""
+    from migrate.verify import cli as verifying
     from migrate.verify import text
     from migrate.verify.progress import progress
 
-    wish = verifying.wish(drill, drill_seed, only or [])
-    request = _request(path, entry, None, None, config)
-    found = scan(request)
-    _no_entry_point(found.entry_points, found.unreadable)
-    console = _console()
+    root, console = Path(found.root), _console()
     with progress(_console(stderr=True)) as tell:
-        reports = verifying.run(
-            Path(found.root),
-            found.entry_points,
-            channels={name: Path(value) for name, value in (_pair(c, "--channel") for c in channel or [])},
-            quick=quick,
-            sample=sample,
-            timeout=timeout,
-            python=python,
-            trust=trust,
-            engine=engine,
-            sdk_pythons=sdk_python or (),
-            image=image,
-            instances=instances,
-            network=network,
-            memory=None if memory is None else int(memory * 2**30),
-            hyperparameters={_key(found, name): _value(value) for name, value in (_pair(h, "--hp") for h in hp or [])},
-            dangerous=found.dangerous,
-            drill=wish,
-            ec2_command=ec2_command,
-            synthetic=synthetic,
-            install=install,
-            fail_fast=fail_fast,
-            findings={f"{finding.place.path}:{finding.place.span.line}": f"{finding.rule} {finding.name}" for finding in found.findings},
-            unresumed=_unresumed(found),
-            tell=tell,
-        )
+        reports = verifying.run(root, found.entry_points, asked, dangerous=found.dangerous, unresumed=_unresumed(found), tell=tell)
     if format == "json":
         import json
 
         from migrate.verify.record import as_json
 
-        _write(json.dumps(as_json(reports, Path(found.root)), indent=1, ensure_ascii=False), output)
+        _write(json.dumps(as_json(reports, root), indent=1, ensure_ascii=False), output)
     else:
         text.show(reports, console)
-    raise typer.Exit(verifying.exit_code(reports))
+    return verifying.exit_code(reports)
 
 
 @app.command("doctor")
 def doctor_command(
-    path: Where = Path("."),
+    path: options.Where = Path("."),
     format: Annotated[str, typer.Option("--format", metavar="text|json")] = "text",
-    output: Output = None,
+    output: options.Output = None,
 ) -> None:
     """Is this machine, and this AWS account, ready for the job? Changes nothing."""
     from migrate.doctor.examine import as_json, examine, exit_code, show

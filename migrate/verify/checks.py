@@ -9,19 +9,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from migrate.job.model import EntryPoint
-from migrate.verify import losses, settings, snapshot, trace
+from migrate.verify import losses, output, settings, snapshot, trace
 from migrate.verify.layout import Layout
 from migrate.verify.model import Check, Evidence, Options, Verdict
 from migrate.verify.packages import package_of
 from migrate.verify.proofs import artifacts, network
 
 if TYPE_CHECKING:
-    from migrate.verify.pipeline import Seen
+    from migrate.verify.stage import Seen
 
 # Failures that the framework's version explains, not the migration: text of the exception -> what to do.
 _HINTS = {
     "Weights only load failed": "torch.load reads weights alone since torch 2.6: give it weights_only=False for a checkpoint of your own",
     "the following arguments are required": "the launchers pass what has no default only where it is given: --hp NAME=VALUE",
+    "can't decode byte": "read and print text in the encoding that it has: the SDK v3 drivers end a job that prints anything but UTF-8",
     "CUDA": "no GPU is used here: choose the device by torch.cuda.is_available() or SM_NUM_GPUS, or give --hp",
 }
 _OTHER_PYTHON = "--install makes an environment of the job's packages for it; --python FILE takes another one"
@@ -154,12 +155,18 @@ def ended(seen: Seen, options: Options, channels: Mapping[str, bool]) -> Check:
     """Whether the script came to a good end, and if not, why."""
     run = seen.run
     took = f"{run.seconds:.1f} s, {run.peak_memory / 2**20:.0f} MiB at most"
+    if run.timed_out and _over(seen):
+        text = "the script came to its end, but a process that it has started holds its output open, and the SDK v3 drivers wait for that"
+        return Check("run", run.style, "fail", text, _last(run.tail), run.seconds, "end helpers before the script ends")
     if run.timed_out:
         text = f"did not end within {options.timeout:g} s, and was stopped"
         return Check("run", run.style, "fail", text, _last(run.tail), run.seconds, "a longer --timeout, or --quick")
     if seen.outcome.out_of_memory and options.memory is not None:
         text = f"had more than {options.memory / 2**30:.3g} GiB of memory, and was killed as the instance would kill it"
         return Check("run", run.style, "fail", text, _last(run.tail), run.seconds, "smaller batches, fewer workers, or a larger instance")
+    if run.exit_code == 0 and run.style == "v3" and (line := output.no_text(run.log)) is not None:
+        text = f"its output is no UTF-8 text: the SDK v3 drivers end the job at such a line: {line}"
+        return Check("run", run.style, "fail", text, (), run.seconds, _HINTS["can't decode byte"])
     if run.exit_code == 0:
         return Check("run", run.style, "pass", f"exit code 0 in {took}", (), run.seconds)
     failure = trace.read(seen.outcome.tail, seen.inside.code)
@@ -178,7 +185,13 @@ def ended(seen: Seen, options: Options, channels: Mapping[str, bool]) -> Check:
             f"{failure.missing} lies in the repo, but not where this convention looks for modules: set PYTHONPATH in the job's environment"
         )
     evidence = _at(failure) or _last(run.tail)
+    message = message or "it has printed nothing"
     return Check("run", run.style, "fail", f"{how}: {message}"[:500], evidence, run.seconds, advice)
+
+
+def _over(seen: Seen) -> bool:
+    """Whether the script itself had ended when the time was over: only what starts it for SageMaker was still there."""
+    return any(Path(word).name == Path(seen.script).name for event in seen.events if event["kind"] == "exit" for word in event["argv"])
 
 
 def _at(failure: trace.Failure | None) -> tuple[Evidence, ...]:
@@ -280,7 +293,8 @@ def _survivors(seen: Seen) -> Check:
     if not seen.outcome.survivors:
         return Check("processes", seen.run.style, "pass", "no process outlived the script")
     evidence = tuple(Evidence(text) for text in seen.outcome.survivors[:_MOST])
-    return Check("processes", seen.run.style, "fail", f"{len(evidence)} processes outlived the script, and were ended", evidence)
+    more = "; the SDK v3 drivers do not end the job while such a one holds the output open" if seen.run.style == "v3" else ""
+    return Check("processes", seen.run.style, "fail", f"{len(evidence)} processes outlived the script, and were ended{more}", evidence)
 
 
 def _habits(seen: Seen) -> Check:

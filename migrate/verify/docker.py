@@ -59,6 +59,9 @@ class DockerEngine:
     def lacks(self, style: Style) -> str | None:
         return None
 
+    def program(self, style: Style) -> str | None:
+        return None
+
     def together(self, layout: Layout) -> AbstractContextManager[str]:
         return self._together(layout)
 

@@ -52,6 +52,7 @@ class Command:
     network: str | None = None  # what ``Engine.together`` has given to all hosts of the job
     ended: Event | None = None  # set where another host has ended the job
     job: Job | None = None  # None where it is no job, but a program as on EC2
+    python: str | None = None  # runs what the engine itself starts; None where it is the first of the words
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,9 @@ class Engine(Protocol):
 
     def lacks(self, style: Style) -> str | None:
         """Why the job cannot be run here under that convention, and what to do about it; None where it can."""
+
+    def program(self, style: Style) -> str | None:
+        """SageMaker's own program that starts the script, where the engine is one itself."""
 
     def together(self, layout: Layout) -> AbstractContextManager[str]:
         """A network for several hosts of one job. Raises UserError where the engine can run one alone."""

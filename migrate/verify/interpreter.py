@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from migrate.errors import UserError
-from migrate.job.serialise import Container, Style, environment
+from migrate.job.serialise import Style
 from migrate.verify.layout import Inside
 
 # What a container has from its image and its host; nothing else of the caller's environment goes along, secrets least of all.
@@ -134,25 +134,23 @@ def gpu_count() -> int:
 
 def child_environment(
     inside: Inside,
-    container: Container,
     interpreter: Interpreter,
-    hyperparameters: Mapping[str, object],
+    given: Mapping[str, str],
     job_environment: Mapping[str, str],
     probe: Path,
 ) -> dict[str, str]:
-    """The whole environment of the script: the image's, the platform's, the serialiser's, the job's own, and the probe's."""
-    out = bare_environment(inside, interpreter)
-    out |= environment(hyperparameters, container, inside.style)
+    """The whole environment of the first program: the image's, the platform's and serialiser's (``given``), the job's, and the probe's."""
+    out = bare_environment(inside, interpreter) | dict(given)
     if inside.style == "toolkit":
         out["SAGEMAKER_BASE_DIR"] = str(inside.base)
     own_path = out.get("PYTHONPATH", "").split(os.pathsep)
     out |= {name: _rebased(value, inside.base) for name, value in job_environment.items()}
-    if inside.style == "toolkit":
+    if inside.style == "toolkit" and "PYTHONPATH" in given:
         # the toolkit hands on its own sys.path: the code folder first, then what the job's environment says, then the interpreter's
-        given = [_rebased(job_environment["PYTHONPATH"], inside.base)] if job_environment.get("PYTHONPATH") else []
-        out["PYTHONPATH"] = os.pathsep.join([own_path[0], *given, *own_path[1:]])
-    own = [str(probe.parent), *([out["PYTHONPATH"]] if out.get("PYTHONPATH") else [])]
-    return out | {"PYTHONPATH": os.pathsep.join(own), "MIGRATE_PROBE": str(probe)}
+        own = [_rebased(job_environment["PYTHONPATH"], inside.base)] if job_environment.get("PYTHONPATH") else []
+        out["PYTHONPATH"] = os.pathsep.join([own_path[0], *own, *own_path[1:]])
+    path = [str(probe.parent), *([out["PYTHONPATH"]] if out.get("PYTHONPATH") else [])]
+    return out | {"PYTHONPATH": os.pathsep.join(path), "MIGRATE_PROBE": str(probe)}
 
 
 def _goes_along(name: str) -> bool:

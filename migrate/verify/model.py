@@ -24,6 +24,7 @@ class Options:
     launcher gives by itself; /opt/ml in its values is rebased. ``dangerous`` says in words what the facts know of changes to
     absolute paths. ``unresumed`` says in words what the scan found about going on after an interruption. ``ec2_command`` starts the
     script on EC2, at the repo's root; without it, the one that the repo itself says. ``findings`` are the rules' codes by ``path:line``.
+    ``sample`` is how many files or rows of each channel a run has (for ``cli.run``: 0 for all, None for 64 where it is ``quick``).
     ``synthetic`` makes data up for channels that have none; ``install`` makes an environment of the job's packages for the run.
     ``fail_fast`` stops at the first rung that fails. ``logs`` is where all logs are kept; without it, those of failed runs stay in the
     scratch folder.
@@ -41,6 +42,7 @@ class Options:
     copy_limit: int = 4 << 30
     settings_timeout: float = 300.0
     engine: str | None = "process"  # None for the best that this machine has
+    starter: str | None = None  # "real" or "emulated"; None for the real one where it is installed
     sdk_pythons: tuple[str, ...] = ()  # Pythons that have the SageMaker SDK
     image: str | None = None  # for containers; None for the job's own
     instances: int = 1
@@ -118,6 +120,7 @@ class Report:
     unable: str | None = None
     drill: Drill | None = None
     why: str = ""  # this engine
+    starters: Mapping[str, str] = field(default_factory=dict)  # what started the script, by convention: a real program, or an emulation
     versions: Mapping[str, str] = field(default_factory=dict)  # of Python, the system, and the packages that the program imports
 
     @property

@@ -12,6 +12,7 @@ from typing import IO
 HEAD_BYTES = 8 << 20
 TAIL_BYTES = 1 << 20
 _LONGEST_LINE = 4096
+_LEFT_OUT = re.compile(rb"\.\.\. \d+ bytes left out \.\.\.$")
 # Colours and cursor moves of the child, and control characters: they would act on the reader's terminal.
 _CONTROL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[@-_]|[\x00-\x08\x0b-\x1f\x7f]")
 
@@ -63,6 +64,24 @@ class Output:
         # a progress bar rewrites its line with carriage returns: what a person sees is the last of them
         lines = [_CONTROL.sub("", line.rstrip("\r").rsplit("\r", 1)[-1])[:_LONGEST_LINE] for line in text.split("\n")]
         return tuple(line for line in lines[-count - 1 :] if line.strip())[-count:]
+
+
+def no_text(path: str | None) -> str | None:
+    """The first line of a log that is no UTF-8, as far as the log has it; None where all of it is text."""
+    data = Path(path).read_bytes() if path else b""
+    try:
+        data.decode("utf-8")
+        return None
+    except UnicodeDecodeError:
+        lines = data.split(b"\n")
+    for number, line in enumerate(lines):
+        try:
+            line.decode("utf-8")
+        except UnicodeDecodeError:
+            # where something is left out, a letter may be cut in two
+            if not any(_LEFT_OUT.match(near) for near in lines[max(0, number - 1) : number + 2]):
+                return repr(line[:60])[2:-1]
+    return None
 
 
 def _last_line(data: bytes) -> str:

@@ -28,6 +28,7 @@ def _report(report: Mapping[str, Any], words: str, tool: str) -> str:
         "",
         f"{report['started'][:16].replace('T', ' ')} UTC, engine {report['engine']}: **{result}**.",
         f"The hash of all files that ran: {mdcode(report['tree'])}.",
+        *([f"Started by {mdtext(_starters(report))}."] if report.get("starters") else []),
         f"With {mdtext(', '.join([f'migrate {tool}', *versions]))}.",
         "",
         *_table(report["checks"]),
@@ -36,6 +37,11 @@ def _report(report: Mapping[str, Any], words: str, tool: str) -> str:
         *_apart(report),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _starters(report: Mapping[str, Any]) -> str:
+    """What started the script, by convention."""
+    return "; ".join(f"{starter} ({style})" for style, starter in report["starters"].items())
 
 
 def _table(checks: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -356,7 +356,7 @@ def start() -> None:
     # a program that starts the script hands its own path on to it, and this folder has to come along
     sys.path[:] = [path for path in sys.path if os.path.abspath(path or ".") != _HERE] + ([_HERE] if spec["through"] else [])
     _forget_installed(probe)
-    atexit.register(lambda: probe.tell("exit", peak=_peak_memory(), time=time.time()))
+    atexit.register(lambda: probe.tell("exit", peak=_peak_memory(), time=time.time(), argv=sys.argv[:1]))
     _hand_on()
     sys.addaudithook(probe.audit)
 

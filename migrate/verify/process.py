@@ -50,6 +50,9 @@ class ProcessEngine:
     def lacks(self, style: Style) -> str | None:
         return None
 
+    def program(self, style: Style) -> str | None:
+        return None
+
     def together(self, layout: Layout) -> AbstractContextManager[str]:
         raise UserError("engine process has one host alone: --engine sandbox or docker runs several")
 

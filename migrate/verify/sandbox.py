@@ -72,6 +72,9 @@ class SandboxEngine:
     def lacks(self, style: Style) -> str | None:
         return None
 
+    def program(self, style: Style) -> str | None:
+        return None
+
     @contextmanager
     def together(self, layout: Layout) -> Iterator[str]:
         """A network namespace of their own for all hosts, held by a process that waits; each host has an address of its loopback."""
@@ -173,7 +176,7 @@ class SandboxEngine:
         for name in ("hosts", "hostname"):
             if os.path.isfile(f"/etc/{name}"):
                 out += ["--ro-bind", str(layout.watch / name), f"/etc/{name}"]
-        return [*out, "--", command.words[0], *supervised.lay(command, self.inside(layout), mark)]
+        return [*out, "--", command.python or command.words[0], *supervised.lay(command, self.inside(layout), mark)]
 
     def _files(self) -> list[str]:
         """Files outside the system's folders that are shown by themselves: where the names of hosts are asked for, if anywhere."""

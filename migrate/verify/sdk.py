@@ -74,6 +74,9 @@ class SdkEngine(DockerEngine):
         what = "'sagemaker>=3.27,<4'" if style == "v3" else "'sagemaker>=2.200,<3'"
         return f"no SageMaker SDK v{_NEEDS[style]} here: pip install {what} in an environment of its own, and --sdk-python its Python"
 
+    def program(self, style: Style) -> str | None:
+        return f"local mode of SDK {self.sdks[style].version}" if style in self.sdks else None
+
     def run(self, command: Command) -> Outcome:
         if command.job is None:
             return super().run(command)  # no job: a program as on EC2

@@ -22,6 +22,8 @@ def show(reports: Sequence[Report], console: Console) -> None:
     for report in reports:
         why = f" ({report.why})" if report.why else ""
         console.print(f"[bold]{escape(report.entry)}[/bold]  engine {escape(report.engine + why)}, Python {escape(report.python)}")
+        if report.starters:
+            console.print(f"  [dim]started by: {escape('; '.join(f'{by} ({style})' for style, by in report.starters.items()))}[/dim]")
         console.print(_table(report), soft_wrap=False)
         for check in report.checks:
             _explain(check, console)

@@ -26,11 +26,14 @@ def read(tail: Sequence[str], code: Path) -> Failure | None:
     start = next((n for n in range(len(tail) - 1, -1, -1) if tail[n].startswith("Traceback (most recent call last)")), None)
     if start is None:
         return _bare(tail, code)
-    where, message = None, tail[-1].strip()
+    where, message, code_line = None, tail[-1].strip(), False
     for line in tail[start + 1 :]:
         frame = _FRAME.match(line)
         if frame:
             where = _own(frame["path"], int(frame["line"]), code) or where
+            code_line = not line[0].isspace()  # the SDK's drivers take away what a line begins with: its source could be an exception
+        elif code_line:
+            code_line = False
         elif line and not line[0].isspace() and _RAISED.match(line):
             message = line.strip()
             break

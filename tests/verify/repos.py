@@ -104,7 +104,7 @@ class Repo:
         """Write the script and verify it, under the toolkit alone where nothing else is said (the faults are the same)."""
         entry = entry or entry_point()
         self.write({entry.path: script})
-        given: dict[str, object] = {"channels": {"training": self.data}, "styles": ("toolkit",), "timeout": 60.0}
+        given: dict[str, object] = {"channels": {"training": self.data}, "styles": ("toolkit",), "timeout": 60.0, "starter": "emulated"}
         return verify(self.root, entry, Options(**(given | options)))  # type: ignore[arg-type]
 
 

@@ -150,12 +150,16 @@ def test_another_python(repo: Repo, tmp_path: Path) -> None:
 
 def test_run_checks_channels_first_and_shares_them_out(repo: Repo, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no such file or folder"):
-        cli.run(repo.root, [entry_point()], channels={"training": tmp_path / "nowhere"})
+        cli.run(repo.root, [entry_point()], Options(engine=None, channels={"training": tmp_path / "nowhere"}))
     repo.write({"train.py": GOOD, "other.py": HEAD.replace("TRAINING", "OTHER") + READ + SAVE})
     from migrate.job.model import Channel
 
     other = entry_point(path="other.py", channels=(Channel("other", "./data", "other.py", 11),))
-    reports = cli.run(repo.root, [entry_point(), other], channels={"training": repo.data, "other": repo.data}, styles=("toolkit",))
+    reports = cli.run(
+        repo.root,
+        [entry_point(), other],
+        Options(engine=None, channels={"training": repo.data, "other": repo.data}, styles=("toolkit",)),
+    )
     assert [verdicts(report) for report in reports] == [{}, {}] and cli.exit_code(reports) == 0
 
 

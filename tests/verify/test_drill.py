@@ -11,7 +11,7 @@ import pytest
 from migrate.errors import UserError
 from migrate.verify import cli
 from migrate.verify.drill.model import Drilled, Wish
-from migrate.verify.model import Report
+from migrate.verify.model import Options, Report
 from tests.verify.repos import Repo, check, entry_point, verdicts
 
 ENTRY = entry_point(settings=(), channels=(), outputs=(), cli="constants")
@@ -218,7 +218,7 @@ def test_the_same_seed_gives_the_same_moments(repo: Repo) -> None:
 
 def test_the_record(repo: Repo) -> None:
     repo.write({"train.py": LIGHT})
-    (report,) = cli.run(repo.root, [ENTRY], drill=Wish(5, ("kill",)), styles=("toolkit",))
+    (report,) = cli.run(repo.root, [ENTRY], Options(engine=None, drill=Wish(5, ("kill",)), styles=("toolkit",)))
     told = json.loads((repo.root / "sagemaker_job" / "drill.json").read_text())["reports"][0]
     assert told["exit_code"] == 0 and told["drill"]["seed"] == 5 and told["drill"]["ways"][0]["result"] == "same"
     assert not (repo.root / "sagemaker_job" / "verify.json").exists()
@@ -240,4 +240,4 @@ def test_what_cannot_be_asked(repo: Repo) -> None:
     found = cli.wish("interrupt", 3, ["kill", "term"])
     assert found == Wish(3, ("term", "kill"))
     with pytest.raises(UserError, match="nothing to interrupt"):
-        cli.run(repo.root, [ENTRY], drill=found, quick=True)
+        cli.run(repo.root, [ENTRY], Options(drill=found, quick=True))

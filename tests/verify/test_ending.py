@@ -18,14 +18,17 @@ DRIVER = """
 import sys
 from pathlib import Path
 from migrate.verify import cli
+from migrate.verify.model import Options
 from tests.verify.repos import entry_point
 root, data = map(Path, sys.argv[1:3])
 reports = cli.run(
     root,
     [entry_point()],
-    channels={"training": data},
-    styles=("toolkit",),
-    engine=sys.argv[3],
+    Options(
+        channels={"training": data},
+        styles=("toolkit",),
+        engine=sys.argv[3],
+    ),
     tell=lambda entry, step, line: print(line, flush=True),
 )
 """

@@ -13,7 +13,7 @@ from migrate.generate import generate
 from migrate.generate.mark import read_mark
 from migrate.generate.proofs import BEGIN, insert, read
 from migrate.verify import cli
-from migrate.verify.model import Report
+from migrate.verify.model import Options, Report
 from tests.verify.repos import GOOD, Repo, check, entry_point, lines
 
 PAGE = "sagemaker_job/MIGRATION.md"
@@ -28,8 +28,8 @@ def applied(repo: Repo, script: str = GOOD) -> Path:
 
 
 def verified(repo: Repo, **options: object) -> list[Report]:
-    given: dict[str, object] = {"channels": {"training": repo.data}, "styles": ("toolkit",), "engine": "process"}
-    return cli.run(repo.root, [entry_point()], **(given | options))  # type: ignore[arg-type]
+    given: dict[str, object] = {"channels": {"training": repo.data}, "styles": ("toolkit",), "engine": "process", "starter": "emulated"}
+    return cli.run(repo.root, [entry_point()], Options(**(given | options)))  # type: ignore[arg-type]
 
 
 def headings(page: Path) -> list[str]:

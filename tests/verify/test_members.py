@@ -8,6 +8,7 @@ import pytest
 
 from migrate.errors import UserError
 from migrate.verify import cli
+from migrate.verify.model import Options
 from tests.verify.repos import GOOD, HEAD, READ, SAVE, Repo, check, contract_run, entry_point, verdicts
 from tests.verify.test_ending import DRIVER, WAIT, stopped
 
@@ -75,4 +76,4 @@ def test_ctrl_c_leaves_no_host_behind(repo: Repo) -> None:
 @pytest.mark.parametrize("engine", ["process", "sdk"])
 def test_engines_that_run_one_host_alone(repo: Repo, engine: str) -> None:
     with pytest.raises(UserError, match="--instances 2 is for --engine sandbox and docker, without --drill"):
-        cli.run(repo.root, [entry_point()], engine=engine, instances=2)
+        cli.run(repo.root, [entry_point()], Options(engine=engine, instances=2))

@@ -15,7 +15,7 @@ from migrate.errors import UserError
 from migrate.verify import cli, containers, sdk
 from migrate.verify.drill.model import Wish
 from migrate.verify.engine import choose
-from migrate.verify.model import Report
+from migrate.verify.model import Options, Report
 from tests.environments import python_of
 from tests.verify.repos import GOOD, HEAD, READ, SAVE, Repo, check, contract_run, entry_point, verdicts
 from tests.verify.test_ending import DRIVER
@@ -144,11 +144,11 @@ def test_where_it_cannot_be_had(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     ("options", "told"),
     [
         ({"engine": "sdk", "drill": Wish(0, ("kill",))}, "the SDKs' local modes keep no checkpoint folder: no --drill with them; "),
-        ({"engine": "docker", "sdk_pythons": ("python",)}, "--sdk-python is for --engine sdk"),
+        ({"engine": "docker", "sdk_pythons": ("python",)}, "--sdk-python is for --engine sdk and sandbox"),
         ({"engine": "process", "image": "x"}, "--image is for the engines docker and sdk, not for process"),
     ],
 )
 def test_options_that_do_not_go_together(repo: Repo, options: dict[str, object], told: str) -> None:
     with pytest.raises(UserError) as caught:
-        cli.run(repo.root, [entry_point()], **options)  # type: ignore[arg-type]
+        cli.run(repo.root, [entry_point()], Options(**({"engine": None} | options)))  # type: ignore[arg-type]
     assert str(caught.value).startswith(told)

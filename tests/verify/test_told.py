@@ -11,12 +11,13 @@ from rich.console import Console
 
 from migrate.errors import UserError
 from migrate.verify import cli, record, text
+from migrate.verify.model import Options
 from tests.verify.repos import GOOD, HEAD, READ, Repo, entry_point
 
 
 def test_the_proof_file(repo: Repo) -> None:
     repo.write({"train.py": HEAD + READ})
-    reports = cli.run(repo.root, [entry_point()], channels={"training": repo.data}, styles=("toolkit",))
+    reports = cli.run(repo.root, [entry_point()], Options(engine=None, channels={"training": repo.data}, styles=("toolkit",)))
     told = json.loads((repo.root / "sagemaker_job" / "verify.json").read_text())
     assert told["version"] == 1 and cli.exit_code(reports) == 1
     report = told["reports"][0]
@@ -25,7 +26,7 @@ def test_the_proof_file(repo: Repo) -> None:
     assert {check["name"]: check["verdict"] for check in report["checks"]}["model"] == "fail"
     assert report["runs"][0]["hyperparameters"] == {"lr": 1.1, "epochs": 3, "kind": "b"}
     # the proof itself is no part of what is verified
-    again = cli.run(repo.root, [entry_point()], channels={"training": repo.data}, styles=("toolkit",))
+    again = cli.run(repo.root, [entry_point()], Options(engine=None, channels={"training": repo.data}, styles=("toolkit",)))
     assert again[0].tree == reports[0].tree
 
 
@@ -33,7 +34,7 @@ def test_a_repo_that_cannot_be_written(repo: Repo) -> None:
     (repo.root / "sagemaker_job").write_text("a file, not a folder")
     repo.write({"train.py": GOOD})
     with pytest.raises(UserError, match="cannot be written"):
-        cli.run(repo.root, [entry_point()], channels={"training": repo.data}, styles=("toolkit",))
+        cli.run(repo.root, [entry_point()], Options(engine=None, channels={"training": repo.data}, styles=("toolkit",)))
     (repo.root / "sagemaker_job").unlink()
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from migrate.verify.pipeline import Seen
+    from migrate.verify.stage import Seen
 
 # The ways of interrupting, in the order in which they are drilled.
 WAYS: Mapping[str, str] = {

@@ -15,7 +15,8 @@ from migrate.verify.drill.model import Start, Trial
 from migrate.verify.layout import Layout
 
 if TYPE_CHECKING:
-    from migrate.verify.pipeline import Seen, Verifier
+    from migrate.verify.pipeline import Verifier
+    from migrate.verify.stage import Seen
 
 CHECKPOINTS = "/opt/ml/checkpoints"
 _EACH_TURN = {"SM_CHECKPOINT_DIR": CHECKPOINTS, "SM_CHECKPOINT_SECONDS": "0"}

@@ -12,7 +12,7 @@ from migrate.verify import snapshot
 from migrate.verify.model import Check, Evidence
 
 if TYPE_CHECKING:
-    from migrate.verify.pipeline import Seen
+    from migrate.verify.stage import Seen
 
 _MOST = 50
 _PACKED = 64 << 20  # bytes: packing more takes longer than it tells

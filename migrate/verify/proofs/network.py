@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from migrate.verify.model import Check, Evidence
 
 if TYPE_CHECKING:
-    from migrate.verify.pipeline import Seen
+    from migrate.verify.stage import Seen
 
 _MOST = 50
 
