@@ -184,7 +184,7 @@ def ended(seen: Seen, options: Options, channels: Mapping[str, bool]) -> Check:
         advice = (
             f"{failure.missing} lies in the repo, but not where this convention looks for modules: set PYTHONPATH in the job's environment"
         )
-    evidence = _at(failure) or _last(run.tail)
+    evidence = _at(failure) or ((*_left(seen), *_last(run.tail)) if run.exit_code else _last(run.tail))
     message = message or "it has printed nothing"
     return Check("run", run.style, "fail", f"{how}: {message}"[:500], evidence, run.seconds, advice)
 
@@ -196,6 +196,12 @@ def _over(seen: Seen) -> bool:
 
 def _at(failure: trace.Failure | None) -> tuple[Evidence, ...]:
     return (Evidence(failure.message, failure.where),) if failure and failure.where else ()
+
+
+def _left(seen: Seen) -> tuple[Evidence, ...]:
+    """The line from which the script has ended itself, where there is no traceback of it."""
+    places = [event["where"] for event in seen.events if event["kind"] == "quit" and event["where"]]
+    return (Evidence("ends itself here", places[-1]),) if places else ()
 
 
 def _last(tail: Sequence[str]) -> tuple[Evidence, ...]:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from threading import Event
+from typing import NamedTuple
 
 from migrate.verify.output import Output
 from migrate.verify.watch import Watch
@@ -46,10 +47,15 @@ class Follower:
         self.watch = watch
         self.peak = 0
         self._measured = 0.0
+        self._born = _born(child.pid)
+        self._over = False  # whether the child has ended, and nothing of the run was left
+        self._ending = _ending(child.pid)
         self._selector = selectors.DefaultSelector()
         assert child.stdout is not None
         os.set_blocking(child.stdout.fileno(), False)
         self._selector.register(child.stdout, selectors.EVENT_READ)
+        if self._ending is not None:
+            self._selector.register(self._ending, selectors.EVENT_READ)
 
     def follow(self, deadline: float) -> bool:
         """Until the child ends (False) or the time is over (True); or until it has more memory than it may, and is killed for it."""
@@ -77,20 +83,27 @@ class Follower:
             self._drain(0.02)
             time.sleep(0.02)
         self._drain(0)
+        self._over = True
         return ()
 
     def end_all(self) -> None:
         """Ask everything that is left to end, then order it. Comes back with no process of this run alive."""
+        if not self._over:
+            self._end()
+        self._drain(0)
+        self._selector.close()
+        if self._ending is not None:
+            os.close(self._ending)
+        assert self.child.stdout is not None
+        self.child.stdout.close()
+
+    def _end(self) -> None:
         self._signal(signal.SIGTERM)
         until = time.monotonic() + _GRACE
         while self.child.poll() is None or self._descendants():
             if time.monotonic() > until:
                 self._signal(signal.SIGKILL)
             self._drain(0.02)
-        self._drain(0)
-        self._selector.close()
-        assert self.child.stdout is not None
-        self.child.stdout.close()
 
     def _signal(self, number: signal.Signals) -> None:
         descendants = self._descendants()
@@ -106,24 +119,33 @@ class Follower:
                 continue
 
     def _drain(self, wait: float) -> None:
-        """Take what is there, for at most ``_TICK`` seconds, so that a flood of output cannot hide the clock."""
+        """Take what is there, for at most ``_TICK`` seconds, so that a flood of output cannot hide the clock.
+
+        Where there is nothing, wait for output or the child's end.
+        """
+        assert self.child.stdout is not None
         until = time.monotonic() + _TICK
         if not self._selector.get_map():
             time.sleep(wait)
             return
-        while self._selector.select(wait):
-            assert self.child.stdout is not None
-            try:
-                data = os.read(self.child.stdout.fileno(), 1 << 20)
-            except BlockingIOError:
-                return
-            if not data:
+        while ready := {key.fileobj for key, _ in self._selector.select(wait)}:
+            if self._ending in ready:
+                self._selector.unregister(self._ending)
+            if self.child.stdout in ready and not self._take():
                 self._selector.unregister(self.child.stdout)
-                return
-            self.output.feed(data)
             wait = 0
-            if time.monotonic() > until:
+            if time.monotonic() > until or not self._selector.get_map():
                 return
+
+    def _take(self) -> bool:
+        """Take the next bytes of the output; False where it is over."""
+        assert self.child.stdout is not None
+        try:
+            data = os.read(self.child.stdout.fileno(), 1 << 20)
+        except BlockingIOError:
+            return True
+        self.output.feed(data)
+        return bool(data)
 
     def _descendants(self) -> list[int]:
         """Processes that carry the mark, or are of the child's session, the child itself and zombies left out."""
@@ -132,9 +154,9 @@ class Follower:
             if pid == self.child.pid or pid == os.getpid():
                 continue
             status = _stat(pid)
-            if status is None or status[0] == "Z":
-                continue
-            if status[1] == self.child.pid or self.mark in _environment(pid):
+            if status is None or status.state == "Z" or status.born < self._born:
+                continue  # nothing that was there before the child is its
+            if status.session == self.child.pid or self.mark in _environment(pid):
                 out.append(pid)
         return out
 
@@ -170,10 +192,31 @@ def _environment(pid: int) -> list[bytes]:
     return _read(f"/proc/{pid}/environ").split(b"\0")
 
 
-def _stat(pid: int) -> tuple[str, int] | None:
-    """State letter and session of a process; its name may hold blanks and brackets, so fields are counted from the last bracket."""
+class _Status(NamedTuple):
+    """A process: its state's letter, its session, and when it began, in ticks since the machine did."""
+
+    state: str
+    session: int
+    born: int
+
+
+def _stat(pid: int) -> _Status | None:
+    """What the kernel says of a process; its name may hold blanks and brackets, so fields are counted from the last bracket."""
     fields = _read(f"/proc/{pid}/stat").rpartition(b")")[2].split()
-    return (fields[0].decode(), int(fields[3])) if len(fields) > 3 else None
+    return _Status(fields[0].decode(), int(fields[3]), int(fields[19])) if len(fields) > 19 else None
+
+
+def _born(pid: int) -> int:
+    status = _stat(pid)
+    return status.born if status is not None else 0
+
+
+def _ending(pid: int) -> int | None:
+    """A descriptor that can be read when the process has ended; None where the system has none (before Linux 5.3)."""
+    try:
+        return os.pidfd_open(pid)
+    except (AttributeError, OSError):
+        return None
 
 
 def _resident(pid: int) -> int:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from migrate.verify.stage import Seen
 
 _MOST = 50
+_ALTERED = {"mkdir": "a folder is made", "delete": "deleted", "change": "its mode or owner is changed"}
 _OF_DRIVERS = "input/sm_training.env"  # the variables of the SDK's real drivers, who write them there
 # Made by libraries for themselves: losing them costs time at most.
 CACHE_PARTS = {
@@ -77,6 +78,11 @@ def into_channels(seen: Seen) -> Check:
         path = os.path.relpath(event["path"], base) if event["kind"] == "write" else ""
         if _in_channel(path, seen) and event.get("where") not in told:
             evidence.append(Evidence(f"{path}: refused, since a channel is read-only", event.get("where")))
+    told = {evidence.where for evidence in evidence}
+    for event in seen.events:
+        if event["kind"] == "altered" and event.get("where") not in told:
+            path = os.path.relpath(event["path"], seen.inside.base)
+            evidence.append(Evidence(f"{path}: {_ALTERED[event['verb']]}, but a channel is read-only", event.get("where")))
     if evidence:
         return Check("read-only channels", seen.run.style, "fail", f"{len(evidence)} files written into channels", tuple(evidence[:_MOST]))
     return Check("read-only channels", seen.run.style, "pass", "")

@@ -109,6 +109,10 @@ class Probe:
         if self.within(real, self.spec["writable"]):
             if verb in ("open", "rename"):
                 self.tell_once("write", real)
+            elif os.path.lexists(os.path.dirname(real) if verb == "mkdir" else real) and self.within(
+                real, list(self.spec["channels"].values())
+            ):
+                self.tell_once("altered", real, verb=verb)
             return
         if not self.spec["trust"] and not self._is_scrap(real, verb):
             self.tell_once("stopped", real, verb=verb)
@@ -305,6 +309,18 @@ def _peak_memory() -> int:
     return 0
 
 
+def _tell_exits(probe: Probe) -> None:
+    """Note from where the program ends itself with a failure: that leaves no traceback."""
+    leave = sys.exit
+
+    def exit(status: Any = None, /) -> Any:
+        if status not in (None, 0):
+            probe.tell("quit", where=probe.where(), main=threading.current_thread() is threading.main_thread())
+        return leave(status)
+
+    sys.exit = exit
+
+
 def _load(name: str, path: str) -> Any:
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None and spec.loader is not None
@@ -356,6 +372,7 @@ def start() -> None:
     # a program that starts the script hands its own path on to it, and this folder has to come along
     sys.path[:] = [path for path in sys.path if os.path.abspath(path or ".") != _HERE] + ([_HERE] if spec["through"] else [])
     _forget_installed(probe)
+    _tell_exits(probe)
     atexit.register(lambda: probe.tell("exit", peak=_peak_memory(), time=time.time(), argv=sys.argv[:1]))
     _hand_on()
     sys.addaudithook(probe.audit)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import ctypes.util
 import errno
 import os
 import struct
@@ -31,7 +30,7 @@ class Watch:
     def __enter__(self) -> Watch:
         if not sys.platform.startswith("linux") or not self._folders:
             return self
-        libc = ctypes.CDLL(ctypes.util.find_library("c") or "libc.so.6", use_errno=True)
+        libc = ctypes.CDLL(None, use_errno=True)
         self._fd = libc.inotify_init1(_NONBLOCK | _CLOEXEC)
         if self._fd < 0:
             return self

@@ -44,6 +44,7 @@ class Fault:
     script: str = GOOD + "FAULT\n"
     job: str = ""
     timeout: float = 60.0
+    contained: tuple[str, ...] = ()  # and those where the folders are really read-only
 
 
 FLAG = (*SETTINGS, hyperparameter("flag", "bool", False, line=13))
@@ -71,6 +72,7 @@ FAULTS = {
         "read-only channels",
         "1 files written into channels",
         line="cache.bin",
+        contained=("run",),
     ),
     "a network call": Fault(
         'import socket\ntry:\n    socket.getaddrinfo("weights.example", 80)\nexcept OSError:\n    pass',
@@ -85,7 +87,7 @@ FAULTS = {
     "a model folder left empty": Fault(
         "pass", SAVE, "model", "the model folder is empty: model.tar.gz would hold nothing", script=HEAD + READ + "FAULT\n"
     ),
-    "a crash with exit code 3": Fault("sys.exit(3)", "sys.exit(0)", "run", "exit code 3: "),
+    "a crash with exit code 3": Fault("sys.exit(3)", "sys.exit(0)", "run", "exit code 3: it has printed nothing", line="sys.exit"),
     "a hang": Fault(
         "import threading; threading.Event().wait()",
         "import threading; threading.Event().wait(0.01)",
@@ -109,31 +111,43 @@ FAULTS = {
 }
 
 
-def verified(repo: Repo, fault: Fault, words: str) -> tuple[str, Report]:
+# each where it can be told; the SDKs' local modes are Docker with less, and have tests of their own
+ENGINES = pytest.mark.parametrize("engine", ["process", "sandbox", "docker"])
+
+
+def verified(repo: Repo, fault: Fault, words: str, engine: str, request: pytest.FixtureRequest) -> tuple[str, Report]:
     """The script with ``words`` in the place of the fault, and what is told of it."""
     script = fault.script.replace("FAULT", words)
     if fault.job:
         repo.write({"sagemaker_job/job.toml": fault.job})
     entry = entry_point(FLAG) if "--flag" in words else entry_point()
-    return script, repo.verify(script, entry, timeout=fault.timeout)
+    image = request.getfixturevalue("image") if engine == "docker" else None
+    return script, repo.verify(script, entry, timeout=fault.timeout, engine=engine, image=image)
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_a_fault_is_told_as_what_it_is(repo: Repo, name: str) -> None:
+@ENGINES
+def test_a_fault_is_told_as_what_it_is(repo: Repo, request: pytest.FixtureRequest, name: str, engine: str) -> None:
     fault = FAULTS[name]
-    script, report = verified(repo, fault, fault.bad)
+    script, report = verified(repo, fault, fault.bad, engine, request)
     found = check(report, fault.check)
     assert (found.verdict, found.message[: len(fault.message)]) == (fault.verdict, fault.message)
-    assert set(verdicts(report)) == {fault.check, *fault.also}
+    assert set(verdicts(report)) == {fault.check, *fault.also, *(fault.contained if engine != "process" else ())}
     assert report.exit_code == (1 if fault.verdict == "fail" else 0) and found.advice
+    assert found.rule or fault.verdict == "note" or fault.check in NO_RULE
     if fault.line is not None:
         assert [item.where for item in found.evidence] == [f"train.py:{lines(script, fault.line)}"]
 
 
+# what no rule looks for in the code
+NO_RULE = {"run", "processes", "metrics", "read-only channels"}
+
+
 @pytest.mark.parametrize("name", FAULTS)
-def test_the_same_mended_passes(repo: Repo, name: str) -> None:
+@ENGINES
+def test_the_same_mended_passes(repo: Repo, request: pytest.FixtureRequest, name: str, engine: str) -> None:
     fault = FAULTS[name]
-    _, report = verified(repo, fault, fault.good)
+    _, report = verified(repo, fault, fault.good, engine, request)
     assert verdicts(report) == {} and report.exit_code == 0
     rungs = ["compiles", "names and values", "settings", "run", "lost files", "channels", "EC2 paths", "model", "processes", "network"]
     assert [item.name for item in report.checks if item.name in rungs] == rungs
