@@ -176,6 +176,8 @@ def ended(seen: Seen, options: Options, channels: Mapping[str, bool]) -> Check:
     refused = settings.refused(seen.events)
     message = refused or (failure.message if failure else next((line for line in reversed(run.tail)), ""))
     advice = _without_data(message, channels) or next((hint for text, hint in _HINTS.items() if text in message), None)
+    if advice is None and failure and failure.optional:
+        advice = f"name {package_of(failure.optional)} in requirements.txt: another package needs it here, and no import says so"
     if advice is None and refused:
         advice = "run migrate apply: its hook translates what SageMaker sends"
     if advice is None and not seen.network and network.calls(seen):

@@ -71,8 +71,10 @@ def _refuse(options: Options) -> None:
         raise UserError("--sdk-python is for --engine sdk and sandbox")
     if options.starter not in (None, *starters.CHOICES):
         raise UserError(f"--starter {options.starter}: {' or '.join(starters.CHOICES)}")
-    if options.starter is not None and (drill or engine in ("docker", "sdk")):
-        raise UserError("--starter is for --engine process and sandbox, without --drill")
+    if options.starter is not None and engine in ("docker", "sdk"):
+        raise UserError("--starter is for --engine process and sandbox")
+    if options.starter == "real" and drill:
+        raise UserError("--starter real: the drill interrupts the script itself, so no other program may start it")
     if options.instances > 1 and (drill or engine in ("process", "sdk")):
         raise UserError(f"--instances {options.instances} is for --engine sandbox and docker, without --drill")
     if drill and engine == "sdk":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,8 @@ from migrate.verify.model import Check
 
 if TYPE_CHECKING:
     from migrate.verify.stage import Stage
+
+_ABSENT = re.compile(r"No such file|not found|does not exist", re.IGNORECASE)
 
 
 def installed(stage: Stage) -> Interpreter:
@@ -60,7 +63,13 @@ def take_sample(stage: Stage, count: int) -> None:
 
 def told(stage: Stage, check: Check) -> Check:
     """A run that failed, told of what its data are."""
-    if not (stage.sampled or stage.made_up) or check.name != "run" or check.verdict != "fail" or check.advice:
+    if check.name != "run" or check.verdict != "fail" or check.advice:
         return check
-    made = f"the data of {', '.join(stage.made_up)} are made up: --channel NAME=DIR gives real ones"
-    return replace(check, advice=made if stage.made_up else "it had a sample of the data: --sample 0 gives all of it")
+    if stage.made_up:
+        return replace(check, advice=f"the data of {', '.join(stage.made_up)} are made up: --channel NAME=DIR gives real ones")
+    if stage.sampled:
+        return replace(check, advice="it had a sample of the data: --sample 0 gives all of it")
+    name = next((name for name in stage.channels if _ABSENT.search(check.message) and f"/input/data/{name}/" in check.message), None)
+    return (
+        check if name is None else replace(check, advice=f"{stage.channels[name]} has no such file: --channel {name}=DIR gives other data")
+    )

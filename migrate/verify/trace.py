@@ -10,15 +10,19 @@ from pathlib import Path
 _FRAME = re.compile(r'^\s*File "(?P<path>[^"]+)", line (?P<line>\d+)')
 _RAISED = re.compile(r"^(?P<kind>[A-Za-z_][\w.]*(Error|Exception|Interrupt|Exit|Warning|Failure)?)(: (?P<text>.*))?$")
 _MISSING = re.compile(r"^(ModuleNotFoundError|ImportError): No module named '?(?P<module>[\w.]+)'?")
+# as pandas and its like say it
+_OPTIONAL = re.compile(r"^ImportError: (?:.*optional dependency|`?[Ii]mport) [`']?(?P<module>[\w.-]+)")
 
 
 @dataclass(frozen=True)
 class Failure:
-    """The last traceback of an output. ``where`` is the innermost line of the repo's own; ``missing`` a module that was not found."""
+    """The last traceback of an output. ``where`` is the innermost line of the repo's own; ``missing`` a module that was not found,
+    ``optional`` one that another package asks for only where it has use for it."""
 
     message: str
     where: str | None
     missing: str | None
+    optional: str | None = None
 
 
 def read(tail: Sequence[str], code: Path) -> Failure | None:
@@ -37,8 +41,8 @@ def read(tail: Sequence[str], code: Path) -> Failure | None:
         elif line and not line[0].isspace() and _RAISED.match(line):
             message = line.strip()
             break
-    missing = _MISSING.match(message)
-    return Failure(message, where, missing["module"] if missing else None)
+    missing, optional = _MISSING.match(message), _OPTIONAL.match(message)
+    return Failure(message, where, missing["module"] if missing else None, optional["module"] if optional else None)
 
 
 def _bare(tail: Sequence[str], code: Path) -> Failure | None:

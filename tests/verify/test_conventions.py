@@ -312,3 +312,17 @@ class Finder:
 def install():
     sys.meta_path.append(Finder)
 """
+
+
+def test_a_file_that_the_data_lack_is_told_with_its_folder(repo: Repo) -> None:
+    script = HEAD + READ + "open(os.path.join(args.data, 'labels.txt'))\n" + SAVE
+    assert check(repo.verify(script), "run").advice == f"{repo.data} has no such file: --channel training=DIR gives other data"
+
+
+@pytest.mark.parametrize(
+    "message", ["`Import pyarrow` failed.  Use pip to install it.", "Missing optional dependency 'pyarrow'.  Use pip to install it."]
+)
+def test_a_package_that_another_one_asks_for_only_at_times(repo: Repo, message: str) -> None:
+    found = check(repo.verify(GOOD + f"raise ImportError({message!r})\n"), "run")
+    assert found.verdict == "fail"
+    assert found.advice == "name pyarrow in requirements.txt: another package needs it here, and no import says so"

@@ -188,7 +188,7 @@ def test_a_traceback_whose_lines_begin_at_once() -> None:
     ("options", "message"),
     [
         ({"starter": "true"}, "--starter true: real or emulated"),
-        ({"starter": "real", "engine": "docker"}, "--starter is for --engine process and sandbox, without --drill"),
+        ({"starter": "real", "engine": "docker"}, "--starter is for --engine process and sandbox"),
     ],
 )
 def test_options_that_do_not_go_together(repo: Repo, options: dict[str, str], message: str) -> None:
