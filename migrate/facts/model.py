@@ -5,8 +5,10 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass
 
-# Those of ``Arguments.cli`` whose command line is read by another than argparse, in a way that nothing translates for.
+# Those of ``Arguments.cli`` whose command line is read by another than argparse. Nothing translates for them, but for flags whose place of
+# reading is known (``Arguments.sites``).
 FOREIGN = ("click", "fire", "hydra", "tyro", "absl", "tf.flags", "docopt", "LightningCLI", "exec", "yacs", "other")
+FLAGS_LIBRARY = "flags"  # ``ParseSite.library`` of absl's flags, and of TensorFlow's
 
 
 @dataclass(frozen=True, order=True)

@@ -19,6 +19,7 @@ class Namespaces:
 
     def __init__(self, program: Program, cli: str, attributes: Attributes) -> None:
         self.program, self.cli, self._attributes = program, cli, attributes
+        self._flags = cli in ("absl", "tf.flags")
         self._known: dict[int, bool] = {}
 
     def holds(self, module: Module, node: ast.expr) -> bool:
@@ -35,6 +36,8 @@ class Namespaces:
         if isinstance(node, ast.Subscript):
             return isinstance(node.slice, ast.Constant) and node.slice.value == 0 and self.holds(module, node.value)
         if isinstance(node, ast.Attribute):
+            if self._flags and node.attr == "FLAGS":  # flags.FLAGS, tf.app.flags.FLAGS
+                return True
             name = self.program.qualified(module, node)
             if name is not None and ".py:" in name and self._global_holds(name):
                 return True
@@ -84,6 +87,8 @@ class Namespaces:
         return any(b.value is not None and home is not None and b.index in ((), (0,)) and self.holds(home, b.value) for b in bindings)
 
     def _import_holds(self, module: Module, binding: Binding) -> bool:
+        if self._flags and binding.name == "FLAGS":
+            return True
         path = self.program.resolver(module.path, binding.module, binding.level)
         return path is not None and binding.name is not None and self._global_holds(f"{path}:{binding.name}")
 

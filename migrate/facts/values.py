@@ -310,6 +310,8 @@ class Values:
             return self._of_option(node.attr)
         if node.attr in self._attributes and self.namespaces.holds(module, node.value):
             return self._assigned_later(node) or [hole(f"the attribute {ast.unparse(node)}", node)]
+        if node.attr == "value" and (flag := self._flag(module, node.value)) is not None:
+            return self._of_option(flag)
         if node.attr == "parent":
             return [self._folder_above(module, node, v) for v in self.of(module, node.value)]
         name = self.program.qualified(module, node)
@@ -348,6 +350,16 @@ class Values:
         elif isinstance(node, ast.Attribute):
             found = [(home, value) for home, _, value in self._attributes.get(node.attr, [])]
         return [(home, value) for home, value in found if isinstance(value, ast.Call)]
+
+    def _flag(self, module: Module, node: ast.expr) -> str | None:
+        """The flag whose holder ``node`` names: ``_DATA = flags.DEFINE_string("data", ...)``."""
+        found = module.scope(node).lookup(node.id) if isinstance(node, ast.Name) and self.cli in ("absl", "tf.flags") else None
+        for binding in found[1] if found else []:
+            call = binding.value
+            if isinstance(call, ast.Call) and ast.unparse(call.func).rpartition(".")[2].startswith("DEFINE_") and call.args:
+                first = call.args[0]
+                return first.value if isinstance(first, ast.Constant) and first.value in self.options else None
+        return None
 
     def _folder_above(self, module: Module, node: ast.expr, value: Value) -> Value:
         """The folder that holds ``value``; above the code it starts at the expression ``node``, whatever its name."""

@@ -39,6 +39,7 @@ def describe(
         framework=entry.framework,
         framework_version=entry.framework_version,
         cli=arguments.cli,
+        translated=bool(arguments.sites),
         hyperparameters=_hyperparameters(arguments, paths),
         channels=_channels(paths, channel_sources(program, arguments, paths)),
         outputs=_outputs(paths),

@@ -61,7 +61,7 @@ def infer(entry: EntryPoint, *, project: str = "training", key: str | None = Non
     found = settled(entry)
     remarks = list(found.notes)
     instance = _instance(entry, image, spread, reasons, notes, found.reasons.get("instance_type", "found in the repo"))
-    values, left_out = hyperparameters(entry.hyperparameters, entry.cli, found.given)
+    values, left_out = hyperparameters(entry.hyperparameters, entry.cli, found.given, entry.translated)
     needs = split(requirements, image, entry.needs.modules, (*entry.needs.declared, *entry.needs.others))
     notes += needs.notes
     if needs.unknown:
@@ -132,11 +132,11 @@ def name_of(text: str) -> str:
 
 
 def hyperparameters(
-    declared: Iterable[Hyperparameter], cli: str = "argparse", given: Given | None = None
+    declared: Iterable[Hyperparameter], cli: str = "argparse", given: Given | None = None, translated: bool = False
 ) -> tuple[dict[str, JSON], tuple[LeftOut, ...]]:
     """The script's defaults as the launcher passes them, and what is left out with the reason. Path settings are in neither.
 
-    What the start on EC2 gives takes the place of a default.
+    What the start on EC2 gives takes the place of a default. ``translated`` says that the script's own kind of command line is served.
     """
     values: dict[str, JSON] = {}
     left_out: list[LeftOut] = []
@@ -150,7 +150,9 @@ def hyperparameters(
             setting = replace(setting, default=(given.values or {})[setting.name])
         reason = (given.skipped or {}).get(setting.name) if given is not None else None
         reason = reason or _why_not(setting, len(values))
-        if cli in FOREIGN and reason is None:  # a flag, a list or the very form of an option may end the job at its start
+        if (
+            cli in FOREIGN and not translated and reason is None
+        ):  # a flag, a list or the very form of an option may end the job at its start
             reason = f"{cli} reads the command line itself; the script's own default holds"
         if reason is None:
             values[setting.name] = _plain(setting.default)

@@ -114,6 +114,7 @@ class EntryPoint:
     processes: Processes | None = None  # how it comes to be one of several
     secrets: tuple[str, ...] = ()  # the names of those that it reads, or should: the job's role may read them
     needs: Needs = Needs()
+    translated: bool = False  # whether something turns hyperparameters into the command line that its ``cli`` reads
 
 
 def with_shared_paths(points: Sequence[EntryPoint]) -> tuple[EntryPoint, ...]:

@@ -141,6 +141,8 @@ def _option(name: str, options: dict[str, Hyperparameter]) -> tuple[Hyperparamet
         return options[name], False
     if name.startswith("--no-") and f"--{name[5:]}" in options:
         return options[f"--{name[5:]}"], True
+    if name.startswith("--no") and (flag := options.get(f"--{name[4:]}")) is not None and _is_flag(flag):  # as absl spells it
+        return flag, True
     meant = {id(options[option]): options[option] for option in options if option.startswith(name)} if name.startswith("--") else {}
     return (next(iter(meant.values())), False) if len(meant) == 1 else (None, False)
 

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from migrate.facts.model import FOREIGN
 from migrate.rules.base import Context, Example
 from migrate.rules.hooks import option_finding, pending, spelling
 from migrate.rules.model import Finding
@@ -28,7 +29,7 @@ CODE = "SM202"
 
 def check(context: Context) -> Iterator[Finding]:
     for option in context.arguments.options if pending(context) else ():
-        if option.type == "bool":
+        if option.type == "bool" and context.arguments.cli not in FOREIGN:  # absl reads the text false
             yield option_finding(
                 context,
                 (CODE, "bool-type"),

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
 from migrate.edits.imports import local_name
-from migrate.edits.model import AddArgument, Edit, Replace
-from migrate.facts.model import Option, ParseSite, Span
+from migrate.edits.model import AddArgument, Edit, Insert, Replace
+from migrate.facts.model import FLAGS_LIBRARY, Option, ParseSite, Span
 from migrate.facts.program import Module, Program
 from migrate.rules.base import Context
 from migrate.rules.model import Finding
@@ -51,6 +51,8 @@ def hooks(context: Context) -> list[Hook]:
 def hook(context: Context, site: ParseSite) -> Hook:
     """The edits that let ``site`` take its argv from the support module."""
     module = context.program.modules[site.place.path]
+    if site.library == FLAGS_LIBRARY:
+        return _flags_hook(context, module, site)
     call = expression_at(module, site.place.span)
     if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute):
         return Hook(site, (), "the call that parses is not written as a call of a parser's method")
@@ -66,6 +68,14 @@ def hook(context: Context, site: ParseSite) -> Hook:
     plain = isinstance(given, ast.Constant) or ast.unparse(given) == "sys.argv[1:]"
     code = f"{function}({receiver})" if plain else f"{function}({receiver}, {segment(module, given)})"
     return Hook(site, (*added, Replace(module.path, site.argv_span, code)))
+
+
+def _flags_hook(context: Context, module: Module, site: ParseSite) -> Hook:
+    """``sys.argv[1:] = sagemaker_flags(FLAGS)`` before the statement that reads absl's flags."""
+    sys, needed = local_name(module.tree, module.path, "sys", before=site.place.span)
+    function, added = support_name(context, module, "sagemaker_flags", site.place.span)
+    line = f"{sys}.argv[1:] = {function}({site.receiver_text})"
+    return Hook(site, (*([needed] if needed else []), *added, Insert(module.path, site.place.span, line)))
 
 
 def _receiver_text(module: Module, receiver: ast.expr) -> str | None:

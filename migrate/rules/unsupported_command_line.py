@@ -1,7 +1,8 @@
 """A command line that argparse does not read.
 
 What it finds
-    Settings that are read by click, fire, hydra, tyro, absl, tf.flags, docopt, LightningCLI, or by running a configuration file.
+    Settings that are read by click, fire, hydra, tyro, docopt, LightningCLI, or by running a configuration file; or by flags
+    of absl or TensorFlow where the entry point neither runs nor defines them itself.
 
 Why it matters on SageMaker
     Hyperparameters arrive as ``--name value`` with flags, booleans, lists and None written as no such library reads them. There
@@ -35,7 +36,7 @@ ADVICE = {
 
 def check(context: Context) -> Iterator[Finding]:
     cli = context.arguments.cli
-    if cli not in FOREIGN:
+    if cli not in FOREIGN or context.arguments.sites:
         return
     place = next(place for place, reason in context.arguments.unknown if reason == cli)
     reason = ADVICE.get(

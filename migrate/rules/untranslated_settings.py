@@ -1,7 +1,8 @@
 """A command line that SageMaker's hyperparameters reach only in part.
 
 What it finds
-    A call of ``parse_args`` (or a method like it) that reads the process's own argv.
+    A call of ``parse_args`` (or a method like it) that reads the process's own argv; or the place where flags of absl, or of
+    TensorFlow 1, are read from it.
 
 Why it matters on SageMaker
     Hyperparameters arrive as ``--name text``, written in one way by the toolkit and in another by the v3 drivers. Flags, lists,
@@ -10,6 +11,7 @@ Why it matters on SageMaker
 Fix and its safety
     Safe. Only the argv of this call changes: ``parser.parse_args(sagemaker_argv(parser))``. Under SageMaker the support module
     writes the command line that the parser expects, from the parser's own actions; elsewhere it hands back ``sys.argv[1:]``.
+    Flags are read from ``sys.argv`` itself, so that is put in order before: ``sys.argv[1:] = sagemaker_flags(FLAGS)``.
 
 Source
     CONTRACT: each form was run under sagemaker-training 5.1.4 (``mapping.to_cmd_args``) and the drivers of sagemaker 3.27.0.
@@ -110,9 +112,71 @@ if __name__ == "__main__":
     args = parse_args(sys.argv[1:])
 """,
     ),
+    Example(
+        before="""\
+from absl import app, flags
+
+flags.DEFINE_float("lr", 0.1, "The learning rate.")
+
+
+def main(_):
+    print(flags.FLAGS.lr)
+
+
+if __name__ == "__main__":
+    app.run(main)
+""",
+        after="""\
+import sys
+from absl import app, flags
+from sagemaker_support import sagemaker_flags
+
+flags.DEFINE_float("lr", 0.1, "The learning rate.")
+
+
+def main(_):
+    print(flags.FLAGS.lr)
+
+
+if __name__ == "__main__":
+    sys.argv[1:] = sagemaker_flags(flags.FLAGS)
+    app.run(main)
+""",
+    ),
+    Example(
+        before="""\
+import tensorflow as tf
+
+flags = tf.app.flags
+FLAGS = flags.FLAGS
+flags.DEFINE_integer("steps", 10, "How many.")
+
+for step in range(FLAGS.steps):
+    print(step)
+""",
+        after="""\
+import sys
+import tensorflow as tf
+from sagemaker_support import sagemaker_flags
+
+flags = tf.app.flags
+FLAGS = flags.FLAGS
+flags.DEFINE_integer("steps", 10, "How many.")
+
+sys.argv[1:] = sagemaker_flags(FLAGS)
+for step in range(FLAGS.steps):
+    print(step)
+""",
+    ),
 )
 
 UNTOUCHED = (
+    """\
+from absl import app, flags
+
+flags.DEFINE_float("lr", 0.1, "The learning rate.")
+app.run(print, argv=["train.py", "--lr=0.2"])
+""",
     """\
 import argparse
 

@@ -35,6 +35,7 @@ _NEEDS = {  # every other name is of the settings
     "resume_trainer": (*KEEPER, "keeper_chainer.py", "chainer_trainer.py"),
     "resumable": (*KEEPER, "boosting.py"),
     "get_secret": ("read_secrets.py",),
+    "sagemaker_flags": (*SETTINGS, "read_flags.py"),
 }
 # What tells that a part lies there already.
 _SIGNS = {name: parts for name, parts in _NEEDS.items() if name != "checkpoint_folder"}

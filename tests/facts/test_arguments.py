@@ -510,6 +510,51 @@ def test_other_kinds_of_command_line(cli: str) -> None:
     assert (arguments.cli, [option.dest for option in arguments.options]) == (cli, dests)
 
 
+DEFINED = "flags.DEFINE_string('data', 'd', 'h')\n"
+FLAG_SITES = {  # the line that the flags are read by, and their name; None where nothing can be put before it
+    "run": (f"from absl import app, flags\n{DEFINED}def main(_): ...\nif __name__ == '__main__':\n    app.run(main)\n", (5, "flags.FLAGS")),
+    "exit": (f"import sys\nfrom absl import app, flags\n{DEFINED}sys.exit(app.run(print))\n", (4, "flags.FLAGS")),
+    "tensorflow": (f"import tensorflow as tf\nflags = tf.app.flags\nF = flags.FLAGS\n{DEFINED}tf.app.run()\n", (5, "F")),
+    "v1": (f"import tensorflow.compat.v1 as tf\nflags = tf.flags\nFLAGS = flags.FLAGS\n{DEFINED}tf.app.run()\n", (5, "FLAGS")),
+    "nothing runs": (f"import tensorflow as tf\nflags = tf.app.flags\nFLAGS = flags.FLAGS\n{DEFINED}print(FLAGS.data)\n", (5, "FLAGS")),
+    "named after": (f"import tensorflow as tf\nflags = tf.app.flags\n{DEFINED}FLAGS = flags.FLAGS\nprint(FLAGS.data)\n", (5, "FLAGS")),
+    "asked": (f"import sys\nfrom absl import flags\nFLAGS = flags.FLAGS\n{DEFINED}FLAGS(sys.argv)\nprint(FLAGS.data)\n", (5, "FLAGS")),
+    "read before it runs": (
+        f"import tensorflow as tf\nflags = tf.app.flags\nFLAGS = flags.FLAGS\n{DEFINED}n = FLAGS.data\ntf.app.run()\n",
+        (5, "FLAGS"),
+    ),
+    "migrated": (
+        f"import sys\nfrom absl import app, flags\nfrom sagemaker_support import sagemaker_flags\n{DEFINED}"
+        "sys.argv[1:] = sagemaker_flags(flags.FLAGS)\napp.run(print)\n",
+        (5, "flags.FLAGS"),
+    ),
+    "an argv of its own": (f"from absl import app, flags\ndef define():\n    {DEFINED}define()\napp.run(print, ['a'])\n", None),
+    "read between": (
+        "import tensorflow as tf\nflags = tf.app.flags\nFLAGS = flags.FLAGS\n"
+        f"flags.DEFINE_integer('a', 1, '')\nprint(FLAGS.a)\n{DEFINED}print(1)\n",
+        None,
+    ),
+}
+
+
+@pytest.mark.parametrize("case", FLAG_SITES)
+def test_where_flags_are_read(case: str) -> None:
+    source, expected = FLAG_SITES[case]
+    sites = read(source).sites
+    assert [(site.place.span.line, site.receiver_text) for site in sites] == ([expected] if expected else [])
+    assert [site.argv for site in sites] == (["support" if case == "migrated" else "none"] if expected else [])
+
+
+def test_the_default_of_a_flag_has_its_place() -> None:
+    options = read(
+        "from absl import flags\nflags.DEFINE_string(name='a', default=None, help='h')\nflags.DEFINE_enum('b', 'x', ['x', 'y'], 'h')\n"
+    ).options
+    assert [(o.dest, o.default, o.choices, o.default_span.column if o.default_span else 0) for o in options] == [
+        ("a", None, None, 38),
+        ("b", "x", ("x", "y"), 23),
+    ]
+
+
 def test_an_argument_that_may_be_left_out_is_not_required() -> None:
     arguments = read("import sys\na = sys.argv[1]\nb = float(sys.argv[2]) if len(sys.argv) > 2 else 0.5\n")
     assert [(o.dest, o.type, o.nargs, o.required) for o in arguments.options] == [("a", None, None, True), ("b", "float", "?", False)]

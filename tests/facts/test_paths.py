@@ -707,3 +707,36 @@ def test_a_path_that_a_file_may_set_again_is_told_as_well(start: str) -> None:
         line for line in source.split("\n") if "merge_from" not in line and "update(" not in line and "set_defaults" not in line
     )
     assert not any("back" in x.reason for x in paths_of(plain).left)
+
+
+FLAGGED = """\
+import os
+import numpy as np
+import tensorflow as tf
+flags = tf.app.flags
+FLAGS = flags.FLAGS
+flags.DEFINE_string("data_dir", "data", "")
+flags.DEFINE_string("out", default="", help="")
+OTHER = flags.DEFINE_string("test_dir", "more", "")
+flags.DEFINE_string("note", "words/with/slashes", "")
+
+def train(flags_):
+    np.load(os.path.join(flags_.data_dir, "x.npy"))
+    np.load(OTHER.value + "/x.npy")
+    saver = tf.train.Saver()
+    saver.save(tf.Session(), os.path.join(FLAGS.out, "model.ckpt"))
+    print(FLAGS.note)
+
+def main(_):
+    train(FLAGS)
+
+tf.app.run()
+"""
+
+
+def test_flags_are_options_of_paths() -> None:
+    assert codes_of(FLAGGED) == {
+        "train.py:6": 'os.environ.get("SM_CHANNEL_TRAINING", "data")',
+        "train.py:7": f'{MODEL}"")',
+        "train.py:8": 'os.environ.get("SM_CHANNEL_TEST", "more")',
+    }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from migrate.facts.arguments.argv import argv_options, own_reader
+from migrate.facts.arguments.flags import flags_site
 from migrate.facts.arguments.kinds import find_kind
 from migrate.facts.arguments.machine import Machine, Parse
 from migrate.facts.arguments.objects import Parser
@@ -30,7 +31,8 @@ def find_arguments(program: Program) -> Arguments:
         return _argparse(machine, notes)
     found = find_kind(machine.externals, program.entry)
     if found is not None:
-        return Arguments(found.cli, found.options, unknown=((found.place, found.cli), *notes))
+        site = flags_site(program, machine.externals) if found.cli in ("absl", "tf.flags") else None
+        return Arguments(found.cli, found.options, (site,) if site else (), unknown=((found.place, found.cli), *notes))
     folder = program.entry.rpartition("/")[0]
     reads = [read for read in machine.argv_reads if read[0].path.rpartition("/")[0] == folder]  # a library's own tools are not the script
     if any(index >= 1 for _, _, index in reads):

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
+from migrate.facts.arguments.flags import flag_default, is_written_out
 from migrate.facts.arguments.objects import ClassValue, External, FunctionValue, is_plain
 from migrate.facts.arguments.parsers import Call
 from migrate.facts.ec2_literal import ec2_literal
@@ -102,11 +103,15 @@ def _click(name: str, call: Call) -> Iterator[Option]:
 def _flags(name: str, call: Call) -> Iterator[Option]:
     """``flags.DEFINE_integer("steps", 100, "help")``."""
     last = name.rpartition(".")[2]
-    if not last.startswith("DEFINE_") or not call.args or not isinstance(call.args[0], str):
+    named = call.args[0] if call.args else call.keywords.get("name", call.keywords.get("flag_name"))
+    if not last.startswith("DEFINE_") or not isinstance(named, str):
         return
     default = call.args[1] if len(call.args) > 1 else call.keywords.get("default", call.keywords.get("default_value"))
-    kind = FLAG_TYPES.get(last.removeprefix("DEFINE_"))
-    yield _option(call.args[0], (f"--{call.args[0]}",), call.place, kind, default, is_plain(default))
+    kind = last.removeprefix("DEFINE_")
+    option = _option(named, (f"--{named}",), call.place, FLAG_TYPES.get(kind), default, is_plain(default))
+    choices = call.args[2] if len(call.args) > 2 else call.keywords.get("enum_values")
+    listed = tuple(choices) if kind == "enum" and isinstance(choices, (list, tuple)) and is_plain(choices) else None
+    yield replace(option, choices=listed, default_span=flag_default(call) if is_written_out(call) else None)
 
 
 def _fields(dashes: bool) -> Callable[[str, Call], Iterator[Option]]:
