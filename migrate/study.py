@@ -109,7 +109,7 @@ class _Student:
         def resolver(from_path: str, module: str | None, level: int) -> str | None:
             return resolve(self.tree, from_path, module, level, entry.search_dirs)
 
-        return load_program(entry.path, entry.closure, self.tree.read, resolver, self.parsed)
+        return load_program(entry.path, entry.closure, self.tree.read, resolver, self.parsed, entry.function)
 
     def forget(self, needed: Sequence[str]) -> None:
         """Drops modules, those that were parsed first before others, down to what is kept; not those that are needed next."""

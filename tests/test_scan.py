@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from migrate import study
+from migrate.job.infer import infer
 from migrate.repo import entries, imports
 from migrate.scan import CAPPED, Request, Scan, scan
 
@@ -122,3 +123,35 @@ def test_an_option_that_another_entry_point_moves_is_no_setting_of_any_job(tmp_p
     points = {point.path: point for point in scan(Request(tmp_path)).entry_points}
     for path in ("train.py", "finetune.py"):
         assert {h.name for h in points[path].hyperparameters if not h.is_path} == {"lr"}, path
+
+
+CONSOLE = """\
+import argparse
+import torch
+
+
+def train():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--out", default="model.pt")
+    args = parser.parse_args()
+    model = torch.nn.Linear(2, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    for epoch in range(3):
+        model(torch.ones(4, 2)).mean().backward()
+        optimizer.step()
+    torch.save(model.state_dict(), args.out)
+"""
+
+
+@pytest.mark.parametrize(("below", "called"), [("", "train"), ('\nif __name__ == "__main__":\n    train()\n', None)])
+def test_a_function_that_a_console_script_names_is_what_runs(below: str, called: str | None, tmp_path: Path) -> None:
+    (tmp_path / "pack").mkdir()
+    (tmp_path / "pack" / "__init__.py").write_text("")
+    (tmp_path / "pack" / "cli.py").write_text(CONSOLE + below)
+    (tmp_path / "setup.py").write_text('setup(entry_points={"console_scripts": ["pack-train = pack.cli:train"]})\n')
+    found = scan(Request(tmp_path))
+    (point,) = found.entry_points
+    assert (point.function, [setting.name for setting in point.hyperparameters], len(point.outputs)) == (called, ["out"], 1)
+    assert {"SM200", "SM102", "SM301"} <= {finding.rule for finding in found.findings}
+    job = infer(point, project="p")
+    assert job.environment.get("SM_RUN_MODULE") == ("pack.cli:train" if called else None)

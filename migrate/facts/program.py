@@ -496,11 +496,17 @@ def parse_module(path: str, source: bytes) -> Module:
 
 
 def load_program(
-    entry: str, closure: tuple[str, ...], read: Callable[[str], bytes], resolver: Resolver, parsed: dict[str, Module] | None = None
+    entry: str,
+    closure: tuple[str, ...],
+    read: Callable[[str], bytes],
+    resolver: Resolver,
+    parsed: dict[str, Module] | None = None,
+    function: str | None = None,
 ) -> Program:
     """Parse the entry and its closure. A closure file that cannot be parsed is left out: its names stay unknown.
 
-    ``parsed`` keeps modules between the entry points of one repository. Raises SyntaxError, ValueError or OSError for the entry itself.
+    ``parsed`` keeps modules between the entry points of one repository. ``function`` is called at the end of the entry. Raises
+    SyntaxError, ValueError or OSError for the entry itself.
     """
     known = {} if parsed is None else parsed
     modules: dict[str, Module] = {}
@@ -512,7 +518,17 @@ def load_program(
         except (SyntaxError, ValueError, OSError, LookupError):
             if path == entry:
                 raise
+    if function is not None:
+        modules[entry] = _calling(modules[entry], function)
     return Program(entry, modules, cache(resolver))
+
+
+def _calling(module: Module, function: str) -> Module:
+    """``module`` as if ``function()`` stood below its last line, as a console script calls it. The source is what it was."""
+    tree, call = parse(module.source), ast.parse(f"{function}()")
+    ast.increment_lineno(call, module.source.count(b"\n") + 1)
+    tree.body += call.body
+    return Module(module.path, tree, module.source, ScopeBuilder(tree), module.text)
 
 
 __all__ = ["CallSite", "Class", "Function", "Module", "Program", "all_arguments", "load_program", "parse_module"]

@@ -48,6 +48,7 @@ def describe(
         command=commands[0].text if commands else None,
         closure=entry.closure,
         as_module=entry.as_module,
+        function=entry.function,
         secrets=secret_names(program),
         processes=find_processes(program),
         metrics=tuple(

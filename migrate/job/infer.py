@@ -49,7 +49,7 @@ def infer(entry: EntryPoint, *, project: str = "training", key: str | None = Non
     ``project`` is the repo's name; ``key`` the job's name in job.toml (default: the script's stem); ``requirements`` the
     lines that the repo declares.
     """
-    module = entry.path.removesuffix(".py").replace("/", ".").removesuffix(".__main__") if entry.as_module else None
+    module = _module_of(entry) if entry.as_module else None
     stem = entry.path.rsplit("/", 1)[-1].removesuffix(".py")
     slug = name_of(f"{project}-{stem}")
     notes: list[str] = []
@@ -109,6 +109,12 @@ def infer(entry: EntryPoint, *, project: str = "training", key: str | None = Non
         notes=tuple(notes),
         remarks=tuple(remarks),
     )
+
+
+def _module_of(entry: EntryPoint) -> str:
+    """The module that the job runs; with ``:function``, the one that it calls, as the console script does."""
+    module = entry.path.removesuffix(".py").replace("/", ".")
+    return f"{module}:{entry.function}" if entry.function else module.removesuffix(".__main__")
 
 
 def keys_of(entries: Iterable[EntryPoint]) -> dict[str, str]:

@@ -114,6 +114,7 @@ class EntryPoint:
     processes: Processes | None = None  # how it comes to be one of several
     secrets: tuple[str, ...] = ()  # the names of those that it reads, or should: the job's role may read them
     needs: Needs = Needs()
+    function: str | None = None  # what a console script calls in it, where nothing in the file does
     translated: bool = False  # whether something turns hyperparameters into the command line that its ``cli`` reads
 
 

@@ -33,7 +33,8 @@ class Entry:
     """A training script. ``closure`` holds its local files, itself first; ``search_dirs`` are the folders its imports resolve from,
     relative to the root.
 
-    ``as_module``: it has relative imports, so it is started as ``python -m``.
+    ``as_module``: it has relative imports, so it is started as ``python -m``. ``function`` is what a console script calls in it, where
+    nothing in the file does: started by itself, it would train nothing.
     """
 
     path: str
@@ -42,6 +43,7 @@ class Entry:
     closure: tuple[str, ...]
     search_dirs: tuple[str, ...]
     as_module: bool = False
+    function: str | None = None
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,8 @@ def _entry(tree: Tree, path: str, function: str | None, module: ast.Module, own:
         return None
     files, dirs = imports.closure(tree, path)
     version = requirements.framework_version(tree, path, framework)
-    return Entry(path, framework, version, files, dirs, _needs_module(module, own))
+    called = function if function is not None and function not in own.bodies[RUNNING].names else None
+    return Entry(path, framework, version, files, dirs, called is not None or _needs_module(module, own), called)
 
 
 def _is_package_file(path: str, source: bytes) -> bool:

@@ -172,7 +172,8 @@ class Stage:
             note = f"{RUN_MODULE} is not there yet (migrate apply writes it): started by python -m {module}"
             if note not in self.notes:
                 self.notes.append(note)
-            return ("-m", module)
+            name, _, function = module.partition(":")
+            return ("-c", f"import {name}; {name}.{function}()") if function else ("-m", module)
         return ("--", script) if style == "toolkit" else (script,)
 
     def start(self, place: Layout, values: Mapping[str, object], *, stop: bool, timeout: float, drill: Start | None = None) -> Seen:

@@ -14,6 +14,7 @@ from migrate.facts.model import Place, Span
 from migrate.generate import generate
 from migrate.generate.files import jobs_of, without_lines
 from migrate.generate.mark import read_mark
+from migrate.job.infer import infer
 from migrate.job.model import Channel
 from migrate.rules.model import Finding
 from tests.generate.small import entry_point, setting, write
@@ -161,6 +162,17 @@ def test_several_entry_points_have_one_folder_and_a_job_each(tmp_path: Path) -> 
 def test_a_module_has_a_runner(tmp_path: Path) -> None:
     write(tmp_path, [entry_point("pkg/train.py", as_module=True)])
     assert names(tmp_path) == FILES | {"run_module.py"}
+
+
+@pytest.mark.parametrize(("function", "said"), [(None, "__main__\n"), ("train", "pkg.train\ncalled\n")])
+def test_the_runner_starts_the_module_or_calls_its_function(function: str | None, said: str, tmp_path: Path) -> None:
+    point = entry_point("pkg/train.py", as_module=True, function=function)
+    write(tmp_path, [point])
+    (tmp_path / "pkg" / "train.py").write_text("print(__name__)\n\n\ndef train():\n    print('called')\n")
+    module = infer(point, project="p").environment["SM_RUN_MODULE"]
+    command = [sys.executable, str(tmp_path / "sagemaker_job" / "run_module.py")]
+    done = subprocess.run(command, env={"SM_RUN_MODULE": module}, capture_output=True, text=True, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, said)
 
 
 def test_code_that_gitignore_names_but_the_job_needs_is_sent(tmp_path: Path) -> None:
