@@ -155,3 +155,14 @@ def test_a_function_that_a_console_script_names_is_what_runs(below: str, called:
     assert {"SM200", "SM102", "SM301"} <= {finding.rule for finding in found.findings}
     job = infer(point, project="p")
     assert job.environment.get("SM_RUN_MODULE") == ("pack.cli:train" if called else None)
+
+
+def test_what_begins_the_names_of_files_of_the_repository_is_given_as_on_ec2(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "ppi-x.npy").write_bytes(b"")
+    head = "import argparse\nimport numpy as np\nimport torch\np = argparse.ArgumentParser()\np.add_argument('--prefix', default='')\n"
+    train = "a = p.parse_args()\nx = np.load(a.prefix + '-x.npy')\nloss = torch.nn.Linear(2, 1)(torch.ones(2)).sum()\nloss.backward()\n"
+    (tmp_path / "train.py").write_text(head + train + "optimizer = torch.optim.SGD([loss], lr=1)\noptimizer.step()\n")
+    (tmp_path / "run.sh").write_text("python train.py --prefix ./data/ppi\n")
+    (point,) = scan(Request(tmp_path)).entry_points
+    assert infer(point, project="p").hyperparameters == {"prefix": "./data/ppi"}

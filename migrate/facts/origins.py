@@ -117,6 +117,11 @@ def is_derived_from(origin: Origin) -> bool:
     return read and "write" in origin.acts() and not any(is_known(v) for v in written)
 
 
+def begins_names(origin: Origin) -> bool:
+    """Whether a name goes on right behind it, with no slash between: a folder there would be another one, beside it."""
+    return any(len(v) > 1 and v[1].kind == "literal" and v[1].text[:1] not in ("/", "") for _, v in origin.uses)
+
+
 def is_known(value: Value) -> bool:
     return all(part.kind in ("literal", "option", "anchor") for part in value)
 

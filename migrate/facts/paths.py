@@ -34,6 +34,7 @@ from migrate.facts.locations import (
 from migrate.facts.migrated import Migrated, find_migrated
 from migrate.facts.model import Arguments, Place, Span
 from migrate.facts.origins import (
+    begins_names,
     compared_names,
     has_pair,
     inside_others,
@@ -59,6 +60,8 @@ SETTINGS = (".yaml", ".yml", ".json", ".cfg", ".ini", ".toml", ".py", ".names")
 TORN = "data are read, and results are written, below the same path: give each a path of its own"
 LOADED = "an object that is not known loads it by the same text, which may be a name below a folder of its own"
 SET_AGAIN = "a file that is merged into the settings may put the path of EC2 back: look there, or leave it out of that file"
+GIVEN_FILE = "only the user knows the file that {0} names: put it on a channel, and give {0} its path, /opt/ml/input/data/CHANNEL/FILE"
+GIVEN_NAMES = "only the user knows how {0} begins the names: put the files on a channel, and give {0} as /opt/ml/input/data/CHANNEL/NAME"
 DATA_ENDINGS = tuple(
     ".csv .tsv .npz .npy .h5 .hdf5 .pkl .pickle .gz .zip .tar .parquet .jsonl .mdb .tfrecord .tfrecords .mat .pt .pth .feather".split()
 )
@@ -329,9 +332,10 @@ class _Decider:
         )
 
     def _is_one_file(self, origin: Origin) -> bool:
-        """Whether the option itself names a file, whose name nobody but the user knows: ``pd.read_csv(args.data)``."""
+        """Whether the option itself names a file, or begins the names of some, which nobody but the user knows: ``pd.read_csv(args.data)``,
+        ``torch.save(model, args.out + ".pt")``."""
         opened = any(u.act in ("read", "write") and len(v) == 1 and takes_file(u.row) for u, v in origin.uses)
-        return opened or is_derived_from(origin)
+        return opened or is_derived_from(origin) or begins_names(origin)
 
     def _travels(self, origin: Origin) -> bool:
         """A small file of the repository that the code reads beside itself, or a whole folder given only as a literal."""
@@ -454,8 +458,24 @@ class _Decider:
         for use, value in origin.uses:
             if id(use) in self.placed:  # another of its starts has a place of its own
                 continue
+            if use.act == "read" and self._is_given_file(origin):
+                self._tell_given(origin, use, text_of(value))
+                continue
             name = f"the option {origin.option.dest}" if origin.option else f"the name {origin.text!r}"
             self._wrap(use, value, f"it starts at {name}, which is not a path by itself")
+
+    def _tell_given(self, origin: Origin, use: PathUse, text: str) -> None:
+        assert origin.option is not None
+        place, told = use.module.place(use.call), GIVEN_NAMES if begins_names(origin) else GIVEN_FILE
+        left = Left(place, "read", "data", text, told.format(origin.option.dest), loses=False)
+        beside = [x for x in self.result.left if (x.place.path, x.place.span.line, x.reason) == (place.path, place.span.line, left.reason)]
+        self.result.left += [] if beside else [left]  # pickle.load(open(args.data)) is told once
+
+    def _is_given_file(self, origin: Origin) -> bool:
+        """Whether the option names a file of data, or begins the names of some, and has no default that tells where they are."""
+        if origin.option is None or origin.option.default or not origin.option.default_known or not self._is_one_file(origin):
+            return False
+        return bool(origin.names & DATA_WORDS) or any(u.act == "read" and u.row.kind == "data" for u, _ in origin.uses)
 
     def _unknown_uses(self) -> None:
         for beside in self.uses.beside:

@@ -14,6 +14,11 @@ from migrate.rules.model import Finding
 SKIPPED_NARGS = ("*", "+", "...", "A...")
 
 
+def named(text: str) -> str:
+    """A path as a message names it: what is known of it, or that nothing is."""
+    return repr(text) if text.strip("*/") else "a path that is not known here"
+
+
 def edits_of(context: Context, redirect: Redirect) -> tuple[Edit, ...]:
     """The edits of one redirect, with the import of ``os`` where the file lacks it."""
     path = redirect.place.path

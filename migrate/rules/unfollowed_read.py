@@ -19,6 +19,7 @@ from collections.abc import Iterator
 
 from migrate.rules.base import Context, Example
 from migrate.rules.model import Finding
+from migrate.rules.redirecting import named
 
 CODE = "SM106"
 
@@ -26,9 +27,7 @@ CODE = "SM106"
 def check(context: Context) -> Iterator[Finding]:
     for left in context.paths.left:
         if left.act in ("read", "list") and left.kind == "data" and not left.loses:
-            yield Finding(
-                CODE, "unfollowed-read", left.place, "note", f"data is read from {left.text or 'a path'!r}", "none", left.reason, 1
-            )
+            yield Finding(CODE, "unfollowed-read", left.place, "note", f"data is read from {named(left.text)}", "none", left.reason, 1)
 
 
 SOURCE = """\

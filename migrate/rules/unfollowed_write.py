@@ -21,6 +21,7 @@ from collections.abc import Iterator
 
 from migrate.rules.base import Context, Example
 from migrate.rules.model import Finding
+from migrate.rules.redirecting import named
 
 CODE = "SM105"
 
@@ -33,7 +34,7 @@ def check(context: Context) -> Iterator[Finding]:
                 "unfollowed-write",
                 left.place,
                 "warning",
-                f"what is written to {left.text or 'this path'!r} may be lost",
+                f"what is written to {named(left.text)} may be lost",
                 "none",
                 left.reason,
                 2,

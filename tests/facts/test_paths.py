@@ -126,6 +126,44 @@ def test_an_output_option_that_names_one_file_has_no_default_to_take() -> None:
     assert codes_of(source) == {} and left.loses and "which only the user knows" in left.reason
 
 
+@pytest.mark.parametrize("name", ["'--out', required=True", "'--out'"])
+def test_an_output_option_that_begins_the_names_of_files_is_no_folder(name: str) -> None:
+    source = (
+        f"import argparse, torch\np = argparse.ArgumentParser()\np.add_argument({name})\na = p.parse_args()\n"
+        "for e in range(3):\n    torch.save({}, a.out + '.ep%d' % e)\n"
+    )
+    (left,) = paths_of(source).left
+    assert codes_of(source) == {} and left.act == "write"
+    assert codes_of(source.replace(".ep%d", "/ep%d.pt")) != {}
+
+
+def test_an_input_option_that_begins_the_names_of_files_is_no_channel() -> None:
+    source = (
+        "import argparse, numpy as np\np = argparse.ArgumentParser()\np.add_argument('--train-prefix', required=True)\na = p.parse_args()\n"
+        "x = np.load(a.train_prefix + '-x.npy')\n"
+    )
+    assert codes_of(source) == {} and [left.act for left in paths_of(source).left] == ["read"]
+
+
+@pytest.mark.parametrize(
+    ("option", "code", "told"),
+    [
+        ("'--train-file', required=True", "open(a.train_file)", True),
+        ("'--train-file'", "pickle.load(open(a.train_file, 'rb'))", True),
+        ("'corpus'", "open(a.corpus)", True),
+        ("'--vocab'", "np.load(a.vocab)", True),
+        ("'--config', required=True", "json.load(open(a.config))", False),
+        ("'--train-file', default='config/x.json'", "open(a.train_file)", False),
+    ],
+)
+def test_a_file_that_only_an_option_names_is_told(option: str, code: str, told: bool) -> None:
+    source = (
+        f"import argparse, json, pickle, numpy as np\np = argparse.ArgumentParser()\np.add_argument({option})\na = p.parse_args()\n{code}\n"
+    )
+    left = paths_of(source, frozenset({"config/x.json"})).left
+    assert [("only the user knows" in each.reason, each.loses) for each in left] == ([(True, False)] if told else [])
+
+
 def test_settings_below_a_folder_of_the_repository_travel_with_the_code() -> None:
     source = "import json, sys\nname = input()\njson.load(open(f'templates/{name}.json'))\n"
     assert codes_of(source, frozenset({"templates/a.json"})) == {}

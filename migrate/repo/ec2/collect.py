@@ -279,9 +279,14 @@ class Collector:
         for word in words:
             value = word.text.partition("=")[2] if word.text.startswith("-") else word.text
             places = (posixpath.normpath(posixpath.join(base, value)) for base in (posixpath.join(own, folder), folder, own, ""))
-            if value and any(place in self.tree.names or place in self.tree.folders for place in places):
+            if value and any(place in self.tree.names or place in self.tree.folders or self._begins(place) for place in places):
                 found.append(value)
         return tuple(dict.fromkeys(found))
+
+    def _begins(self, place: str) -> bool:
+        """Whether the names of files in a folder of the tree begin with it: ``data/ppi`` for ``data/ppi-x.npy``."""
+        folder = posixpath.dirname(place)
+        return folder in self.tree.folders and any(name.startswith(place) for name in self.tree.names)
 
     def _aws(self, words: tuple[Word, ...], ran: Ran, path: str, state: State) -> None:
         def read(name: str) -> str | None:
