@@ -29,7 +29,7 @@ CODE = "SM104"
 
 
 def check(context: Context) -> Iterator[Finding]:
-    yield from redirected(context, CODE, "lost-log", ("log",), "warning", "the log {path} is written where the job loses it; {env} is kept")
+    yield from redirected(context, CODE, "lost-log", ("log",), "warning", "a log goes to {path}, where the job loses it; {env} is kept")
 
 
 EXAMPLES = (

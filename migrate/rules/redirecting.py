@@ -9,6 +9,7 @@ from migrate.edits.model import AddArgument, Edit, Replace
 from migrate.facts.model import Option
 from migrate.facts.redirects import Redirect
 from migrate.rules.base import Context
+from migrate.rules.hooks import spelling
 from migrate.rules.model import Finding
 
 SKIPPED_NARGS = ("*", "+", "...", "A...")
@@ -74,6 +75,8 @@ def redirected(context: Context, code: str, name: str, roles: Iterable[str], sev
     for redirect in context.paths.redirects:
         if redirect.role not in roles:
             continue
-        message = what.format(path=repr(redirect.default) if redirect.default is not None else "its path", env=redirect.env)
+        option = redirect.option
+        given = f"what {spelling(option)} names" if option is not None else "its path"
+        message = what.format(path=repr(redirect.default) if redirect.default else given, env=redirect.env)
         edits = () if becomes_option(context, redirect) else edits_of(context, redirect)
         yield Finding(code, name, redirect.place, severity, message, "safe", None, 1, edits)

@@ -62,3 +62,13 @@ def test_an_empty_default_between_two_folders_leaves_one_slash() -> None:
     assign = program.main.tree.body[-1]
     assert isinstance(assign, ast.Assign)
     assert [text_of(value) for value in values.of(program.main, assign.value)] == ["*/queue"]
+
+
+def test_what_an_apply_restores_is_what_it_was() -> None:
+    source = "from sagemaker_support import keeper\na, b = 1, 2\nc = 3\n"
+    restored = "a, b = keeper.restore(a=a, b=b)\nc = keeper.restore(x, c=c)\n"
+    uses = "open(f'a_{a}', 'w')\nopen(f'b_{b}', 'w')\nopen(f'c_{c}', 'w')\n"
+    for text in (source + uses, source + restored + uses):
+        program = program_of({"train.py": text})
+        values = Values(program, Arguments("none"))
+        assert [_texts(program, values, index) for index in range(3)] == [{"a_1"}, {"b_2"}, {"c_3"}]
