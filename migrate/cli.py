@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from migrate.scan import Request, Scan, Unreadable
     from migrate.verify.model import Options as VerifyOptions
+    from migrate.verify.model import Report
 
 app = typer.Typer(
     add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]}
@@ -209,16 +211,23 @@ def _verify(found: Scan, asked: VerifyOptions, format: str, output: Path | None)
     from migrate.verify.progress import progress
 
     root, console = Path(found.root), _console()
-    with progress(_console(stderr=True)) as tell:
-        reports = verifying.run(root, found.entry_points, asked, dangerous=found.dangerous, unresumed=_unresumed(found), tell=tell)
-    if format == "json":
-        import json
 
-        from migrate.verify.record import as_json
+    def show(reports: Sequence[Report]) -> None:
+        progressing.close()
+        if format == "json":
+            import json
 
-        _write(json.dumps(as_json(reports, root), indent=1, ensure_ascii=False), output)
-    else:
-        text.show(reports, console)
+            from migrate.verify.record import as_json
+
+            _write(json.dumps(as_json(reports, root), indent=1, ensure_ascii=False), output)
+        else:
+            text.show(reports, console)
+
+    with ExitStack() as progressing:
+        tell = progressing.enter_context(progress(_console(stderr=True)))
+        reports = verifying.run(
+            root, found.entry_points, asked, dangerous=found.dangerous, unresumed=_unresumed(found), tell=tell, show=show
+        )
     return verifying.exit_code(reports)
 
 

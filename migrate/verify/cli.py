@@ -31,13 +31,15 @@ def run(
     dangerous: Mapping[str, Sequence[str]] | None = None,
     unresumed: Mapping[str, Sequence[str]] | None = None,
     tell: Callable[[str, str, str], object] | None = None,
+    show: Callable[[Sequence[Report]], object] | None = None,
     write: bool = True,
 ) -> list[Report]:
     """Verify each entry point; ``exit_code`` of the reports' worst is the command's.
 
     An entry point that declares channels is given those of its own names, and the ones that no entry point declares.
     ``dangerous`` maps an entry point's path to what its facts say of absolute paths, ``unresumed`` to what the scan says of going
-    on after an interruption. ``tell`` is called with the entry point, the step, and a line of its output or nothing.
+    on after an interruption. ``tell`` is called with the entry point, the step, and a line of its output or nothing, ``show`` with all
+    reports before they are written.
     Raises UserError for what no entry point could be run with (no such Python, no such engine, no such channel folder).
     """
     _refuse(options)
@@ -55,6 +57,8 @@ def run(
                 logs=_logs(root, entry, drill) if write else None,
             )
             reports.append(pipeline.verify(root, entry, of_entry))
+    if show is not None:
+        show(reports)
     if write and reports:
         record.write(reports, root, drill)
     return reports

@@ -11,8 +11,8 @@ from rich.console import Console
 
 from migrate.errors import UserError
 from migrate.verify import cli, record, text
-from migrate.verify.model import Options
-from tests.verify.repos import GOOD, HEAD, READ, Repo, entry_point
+from migrate.verify.model import Options, Report
+from tests.verify.repos import GOOD, HEAD, READ, Repo, entry_point, verdicts
 
 
 def test_the_proof_file(repo: Repo) -> None:
@@ -33,8 +33,11 @@ def test_the_proof_file(repo: Repo) -> None:
 def test_a_repo_that_cannot_be_written(repo: Repo) -> None:
     (repo.root / "sagemaker_job").write_text("a file, not a folder")
     repo.write({"train.py": GOOD})
+    shown: list[Report] = []
     with pytest.raises(UserError, match="cannot be written"):
-        cli.run(repo.root, [entry_point()], Options(engine=None, channels={"training": repo.data}, styles=("toolkit",)))
+        given = Options(engine=None, channels={"training": repo.data}, styles=("toolkit",), starter="emulated")
+        cli.run(repo.root, [entry_point()], given, show=shown.extend)
+    assert [verdicts(report) for report in shown] == [{}]  # what was seen is told all the same
     (repo.root / "sagemaker_job").unlink()
 
 
