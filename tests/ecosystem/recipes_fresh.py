@@ -105,7 +105,7 @@ FRESH = (
         "train.py",
         "-net squeezenet -b 20",
         lambda folder: tiny.cifar100(folder / "data"),
-        {"net": "squeezenet", "b": 20},
+        {"net": "squeezenet", "b": 20, "gpu": False},
         "data",
         extra=True,
         edits=(

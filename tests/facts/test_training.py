@@ -472,6 +472,60 @@ for epoch in range(3):
     assert set(told(resume)[0]) == {"models", "optimizers"}
 
 
+LAYERS = """\
+class Layer(nn.Linear):
+    def __init__(self):
+        super().__init__(4, 4)
+        self.opt = optim.SGD(self.parameters(), lr=0.1)
+    def learn(self, x):
+        self(x).mean().backward()
+        self.opt.step()
+    def fit(self, x):
+        for i in range(3):
+            self.learn(x)
+        return self(x).detach()
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layers = MADE
+    def one_by_one(self, x):
+        for layer in self.layers:
+            x = layer.fit(x)
+    def together(self, x):
+        for epoch in range(3):
+            for layer in self.layers:
+                layer.learn(x)
+    def whole(self, x):
+        opt = optim.SGD([p for layer in self.layers for p in layer.parameters()], lr=0.1)
+        for epoch in range(3):
+            opt.zero_grad()
+            for layer in self.layers:
+                x = layer(x)
+            x.mean().backward()
+            opt.step()
+net = Net()
+"""
+PLAIN = ("[Layer() for _ in range(3)]", "[Layer(), Layer()]", "(Layer(), Layer())")
+HELD = ("nn.ModuleList([Layer() for _ in range(3)])", "nn.Sequential(Layer(), Layer())")
+
+
+@pytest.mark.parametrize("made", [*PLAIN, *HELD])
+def test_optimizers_that_layers_of_a_model_have_are_not_saved_with_it(made: str) -> None:
+    source = "import torch\nfrom torch import nn, optim\n" + LAYERS.replace("MADE", made)
+    (each,) = resumes_of(source + "net.one_by_one(torch.ones(2, 4))\n")
+    assert told(each) == (("self", "self.opt"), {}, ()) and each.loop.line == source[: source.index("for i in")].count("\n") + 1
+    (several,) = resumes_of(source + "net.together(torch.ones(2, 4))\n")
+    assert several.refused == "self.opt is a part of something that self.layers holds, which has no name at the loop"
+
+
+@pytest.mark.parametrize("made", [*PLAIN, *HELD])
+def test_layers_in_a_list_of_pythons_are_not_saved_with_the_model(made: str) -> None:
+    source = "import torch\nfrom torch import nn, optim\n" + LAYERS.replace("MADE", made)
+    (resume,) = resumes_of(source + "net.whole(torch.ones(2, 4))\n")
+    assert resume.refused is None
+    assert set(resume.objects) >= ({"self.layers", "opt"} if made in PLAIN else {"self", "opt"})
+
+
 def test_an_attribute_that_only_the_code_behind_the_loop_reads() -> None:
     source = (
         """\

@@ -314,6 +314,11 @@ class Kinds:
                     return "model"
         return "instance"
 
+    def is_of_keras(self, cls: Class) -> bool:
+        """Whether a class is one of Keras's models or layers."""
+        of = ((relative.module, base) for relative in [cls, *self._all_bases(cls)] for base in relative.node.bases)
+        return any((self.program.qualified(module, base) or "").startswith(KERAS) for module, base in of)
+
     def _all_bases(self, cls: Class) -> list[Class]:
         found: list[Class] = []
         todo = self.program.bases(cls)

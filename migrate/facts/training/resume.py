@@ -48,6 +48,8 @@ WRAPPERS = {
     "FullyShardedDataParallel",
     "compile",
 }  # keep the model that they are given
+OUTSIDE_MODELS = ("optimizer", "scheduler", "scaler")  # a model that has one as a part does not save it with itself
+PLAIN = (ast.List, ast.Tuple, ast.Dict, ast.ListComp, ast.DictComp)
 NOT_KEPT = {
     "quiet", "loader", "ordered", "dataset", "file", "time", "model", "optimizer", "scheduler", "scaler", "text", "reader", "estimator",
     "transformer", "session", "variable",
@@ -359,11 +361,12 @@ class _Look:
                     raise Refused(f"{name}, which the loop carries, is a part of the graph", module, value)
 
     def _note_stateful(self, module: Module, node: ast.AST, root: Root, trained: bool) -> None:
-        whole = next((w for w in _prefixes(root.text) if root.element and root.home is None and self._kind(Root(w)) == "model"), None)
+        part = node.func.value if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) else node
+        within = root.element and root.home is None and isinstance(part, ast.expr) and self.kinds.of(module, part) not in OUTSIDE_MODELS
+        whole = next((w for w in _prefixes(root.text) if within and self._kind(Root(w)) == "model" and not self._loose(w, root.text)), None)
         if whole is not None:
             root = Root(whole)
         if root.inner:
-            part = node.func.value if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) else node
             raise Unnamed(ast.unparse(part), root.text, module, node)
         if root.home is not None:
             raise Refused(f"{root.text} is a global of {root.home}, which the loop in {self.loop.module.path} cannot name", module, node)
@@ -371,6 +374,13 @@ class _Look:
         self.found.stateful.setdefault(text)
         if trained:
             self.found.trained.add(text)
+
+    def _loose(self, model: str, text: str) -> bool:
+        """Whether a part of a model stands in a list or dict of Python's, which the model's state does not hold."""
+        name = text.removeprefix(model).lstrip(".").split(".")[0]
+        owners = self.kinds.classes(self.loop.module, self.extent.placed(model)) if name else []
+        owners = [owner for owner in owners if not self.kinds.is_of_keras(owner)]  # which holds what stands in lists
+        return any(isinstance(value, PLAIN) for owner in owners for _, value in self.kinds.assigned(owner, name))
 
     def _calls_around(self) -> Iterator[tuple[Module, ast.Call]]:
         """Method calls of the code that the loop stands in, before and after it."""
@@ -511,7 +521,8 @@ class _Look:
         """Whether an object is saved with one that holds it: a model holds its parts, and no optimizer."""
         kind = self._kind(Root(text))
         part = kind in ("model", "array") or (kind is None and text not in self.found.trained)
-        return any(text == o or (text.startswith(o + ".") and (self._kind(Root(o)) != "model" or part)) for o in others)
+        above = [other for other in others if text.startswith(other + ".")]
+        return text in others or any(self._kind(Root(o)) != "model" or (part and not self._loose(o, text)) for o in above)
 
     def _whole(self, base: str, objects: list[str]) -> bool:
         """Whether all attributes of ``base`` are saved with one of the objects; those of a model that are no tensors are not."""

@@ -109,7 +109,8 @@ class _Parity:
         roots = [on.place.home, *([on.place.root] if verifier.engine.contained else [])]
         seen = {root: snapshot.take(root) for root in roots}
         words = (on.python.executable, *starting.argv(on.inside.home))
-        environment = dict(starting.command.environment)
+        # Which way round sets of texts are is another thing at each start: no difference of the two.
+        environment = {"PYTHONHASHSEED": "0", **dict(starting.command.environment)}
         outcome = plain.run(verifier, on, words, on.seen / starting.folder, verifier.options.timeout, environment)
         self._note(words[1:], outcome, on.log)
         folder = verifier.scratch / f"ec2-{name}-results"

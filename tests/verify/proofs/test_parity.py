@@ -66,6 +66,14 @@ def test_the_same_on_ec2(repo: Repo, engine: str) -> None:
     assert [run.argv for run in report.runs if run.purpose == "ec2"] == [("train.py", "--lr", "0.5")] * 2
 
 
+@pytest.mark.parametrize("engine", ["process"])
+def test_the_order_of_sets_is_no_difference(repo: Repo, engine: str) -> None:
+    more = "print(sorted(hash(word) for word in args.kind))\n"
+    report = compared(repo, BEFORE + more, AFTER + more, engine=engine)
+    assert check(report, "EC2 parity").message.endswith(": 1 file and 2 printed lines are the same")
+    assert len([run for run in report.runs if run.purpose == "ec2"]) == 2
+
+
 @pytest.mark.parametrize(
     ("old", "new", "fault"),
     [
