@@ -119,7 +119,7 @@ FRESH = (
         "main.py",
         "--lr 0.01 --net_type lenet",
         lambda folder: tiny.cifar(folder / "data"),
-        {"lr": 0.01, "net_type": "lenet"},
+        {"lr": 0.01, "net_type": "lenet", "dataset": "cifar10"},
         "data",
         extra=True,
         edits=(("config.py", "num_epochs = 200", "num_epochs = 3"),),

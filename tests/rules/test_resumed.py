@@ -111,6 +111,41 @@ def test_layers_that_train_themselves(after: int, tmp_path: Path) -> None:
     same_to_the_end({"train.py": LAYERS}, tmp_path, after=after)
 
 
+# The state of the net holds none of its layers.
+NET = LAYERS.replace(
+    """\
+layers = [Layer(2, 3), Layer(3, 3)]
+x = torch.rand(4, 2)
+for layer in layers:
+    x = layer.learn(x)
+""",
+    """\
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layers = [Layer(2, 3), Layer(3, 3)]
+
+    def fit(self, x):
+        for layer in self.layers:
+            x = layer.learn(x)
+        return x
+
+
+net = Net()
+layers = net.layers
+x = net.fit(torch.rand(4, 2))
+""",
+)
+
+
+@pytest.mark.parametrize("after", [2, 5])
+def test_layers_in_a_list_that_a_module_has(after: int, tmp_path: Path) -> None:
+    assert "Net" in NET
+    same_to_the_end({"train.py": NET}, tmp_path, after=after)
+
+
 # Saves into the model folder, and goes on from what it finds there: as a machine that was stopped and started.
 OWN = """\
 import os
