@@ -526,6 +526,29 @@ def test_layers_in_a_list_of_pythons_are_not_saved_with_the_model(made: str) -> 
     assert set(resume.objects) >= ({"self.layers", "opt"} if made in PLAIN else {"self", "opt"})
 
 
+GROWN = (
+    "[]\n        for _ in range(3):\n            self.layers.append(Layer())",
+    "[]\n        for _ in range(3):\n            self.layers = self.layers + [Layer().to('cpu')]",
+)
+
+
+@pytest.mark.parametrize("made", [*PLAIN, *HELD[:1], *GROWN])
+@pytest.mark.parametrize("turned", ["for layer in self.layers", "for i, layer in enumerate(self.layers)"])
+def test_a_method_that_others_have_too_is_called_where_the_elements_are_known(made: str, turned: str) -> None:
+    source = LAYERS.replace("MADE", made).replace("def fit", "def train").replace("layer.fit", "layer.train")
+    source = source.replace("for layer in self.layers:\n            x = layer.train", f"{turned}:\n            x = layer.train")
+    other = "class Other:\n    def train(self, x):\n        pass\n"
+    (resume,) = resumes_of("import torch\nfrom torch import nn, optim\n" + other + source + "net.one_by_one(torch.ones(2, 4))\n")
+    assert told(resume) == (("self", "self.opt"), {}, ())
+
+
+def test_elements_that_are_not_known_stay_unknown() -> None:
+    source = LAYERS.replace("MADE", "made()").replace("def fit", "def train").replace("layer.fit", "layer.train")
+    other = "class Other:\n    def train(self, x):\n        pass\n"
+    found = resumes_of("import torch\nfrom torch import nn, optim\n" + other + source + "net.one_by_one(torch.ones(2, 4))\n")
+    assert any("what calls train()" in (resume.refused or "") for resume in found) and all(resume.refused for resume in found)
+
+
 def test_an_attribute_that_only_the_code_behind_the_loop_reads() -> None:
     source = (
         """\

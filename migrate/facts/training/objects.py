@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from migrate.facts.flow import returns_of
 from migrate.facts.nodes import walk
 from migrate.facts.program import Class, Function, Module, Program
-from migrate.facts.scopes import Scope
+from migrate.facts.scopes import Binding, Scope
 
 SAME_OBJECT = {  # give the object back
     "to", "cuda", "cpu", "train", "eval", "half", "float", "double", "requires_grad_", "detach", "module",
@@ -41,6 +41,11 @@ BASES = {
     "dataset": ("Dataset", "IterableDataset", "Sampler"),
 }
 NO_STATE = ("SummaryWriter", "Logger", "getLogger", "DataLoader", "Visdom", "Progbar", "tqdm", "ThreadPoolExecutor", "Session")
+
+
+def _without(value: ast.expr, text: str) -> ast.expr:
+    """What is added to a list, where ``text`` is the list: ``[...]`` of ``self.layers + [...]``."""
+    return value.right if isinstance(value, ast.BinOp) and ast.unparse(value.left) == text else value
 
 
 class Kinds:
@@ -172,6 +177,7 @@ class Kinds:
             values = [(module, b.value) for b in found[1] if b.kind == "assign" and b.value is not None and not b.index]
             if any(b.kind == "param" for b in found[1]):
                 values += self.arguments(found[0], node.id)
+            values += [made for binding in found[1] for made in self._turned_to(module, binding, steps)]
             return list({id(c.node): c for home, value in values for c in self.classes(home, value, steps + 1)}.values())
         if isinstance(node, ast.Attribute):
             owners = self.classes(module, node.value, steps + 1)
@@ -180,8 +186,47 @@ class Kinds:
             several = [node.body, node.orelse] if isinstance(node, ast.IfExp) else node.values
             return [c for one in several for c in self.classes(module, one, steps + 1)]
         if isinstance(node, ast.Call):
-            return [d for d in self.program.definitions(module, node.func) if isinstance(d, Class)]
+            named = [d for d in self.program.definitions(module, node.func) if isinstance(d, Class)]
+            if not named and isinstance(node.func, ast.Attribute) and node.func.attr in SAME_OBJECT:
+                return self.classes(module, node.func.value, steps + 1)
+            return named
         return []
+
+    def _turned_to(self, module: Module, binding: Binding, steps: int) -> list[tuple[Module, ast.expr]]:
+        """What makes the elements that a ``for`` goes over: ``for layer in self.layers``, ``for i, layer in enumerate(layers)``."""
+        value, index = binding.value, binding.index
+        if binding.kind != "for" or value is None:
+            return []
+        if isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id == "enumerate" and value.args:
+            if index[:1] != (1,):
+                return []
+            value, index = value.args[0], index[1:]
+        return [] if index else self._elements(module, value, steps + 1)
+
+    def _elements(self, module: Module, node: ast.expr, steps: int) -> list[tuple[Module, ast.expr]]:
+        """What makes the elements of a list: written out, in a comprehension, put together of lists, appended."""
+        if steps > MOST_STEPS:
+            return []
+        if isinstance(node, (ast.List, ast.Tuple)):
+            return [(module, element) for element in node.elts]
+        if isinstance(node, (ast.ListComp, ast.GeneratorExp)):
+            return [(module, node.elt)]
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+            return [made for part in (node.left, node.right) for made in self._elements(module, part, steps + 1)]
+        if isinstance(node, ast.Call) and len(node.args) == 1:  # nn.ModuleList([...])
+            return self._elements(module, node.args[0], steps + 1)
+        values: list[tuple[Module, ast.expr]] = []
+        if isinstance(node, ast.Name):
+            _, bindings = module.scope(node).lookup(node.id) or (None, [])
+            values = [(module, b.value) for b in bindings if b.kind == "assign" and b.value is not None and not b.index]
+        elif isinstance(node, ast.Attribute):
+            values = [pair for owner in self.classes(module, node.value, steps + 1) for pair in self.assigned(owner, node.attr)]
+        text = ast.unparse(node)
+        made = [made for home, value in values for made in self._elements(home, _without(value, text), steps + 1)]
+        for call in module.calls_named("append") if values else []:
+            if isinstance(call.func, ast.Attribute) and call.args and ast.unparse(call.func.value) == text:
+                made.append((module, call.args[0]))
+        return made
 
     def is_run_by(self, function: Function, module: Module, call: ast.Call) -> bool:
         """Whether a call runs a method that may have been found by its name alone: it has to be one of the object's class, where that
