@@ -176,6 +176,9 @@ def _why_not(setting: Hyperparameter, passed: int) -> str | None:
         return "has no default" if not setting.required else "has to be given"
     if setting.type == "str" and setting.nargs is None and isinstance(setting.default, (bool, int, float)):
         return "its default is no text, and a command line gives only that"
+    parts = setting.default if isinstance(setting.default, (list, tuple)) else [setting.default]
+    if setting.type == "int" and any(isinstance(part, float) for part in parts):
+        return "its default is written as no whole number, and a command line gives only those"
     if not re.fullmatch(r"[A-Za-z0-9_-]+", setting.name):
         return "its name makes no variable: SDK v3 jobs with it die at their start"
     if not _is_toml(_plain(setting.default)):

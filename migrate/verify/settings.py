@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -93,8 +94,8 @@ def _element(kind: str, part: object) -> str:
 def _other_plain(kind: str, default: object) -> object:
     if kind == "bool" or isinstance(default, bool):
         return not default
-    if kind == "int" and (default is None or isinstance(default, int)):
-        return 3 if default is None else default + 1
+    if kind == "int" and (default is None or isinstance(default, (int, float))):
+        return int(default) + 1 if default is not None and math.isfinite(default) else 3
     if kind == "float" and (default is None or isinstance(default, (int, float))):
         return 0.25 if default is None else float(default) + 1
     if kind == "str" and default is None:

@@ -328,12 +328,18 @@ def _counts(rows: list[Seen]) -> list[str]:
         "of these, seen by it to be the same on EC2": (sum(row.parity == "pass" for row in trained), len(trained)),
         "fail `migrate verify` as they have to": (sum("as it has to" in row.verify for row in trained), len(trained)),
         "deterministic ones that pass the drill": (len(passed), len(drilled)),
+        "of these, those that are resumed at all": (len(passed), len(drilled) - sum(_is_refused(row) for row in drilled)),
     }
     return [
         "| what | seen | share |",
         "|---|---|---|",
         *(f"| {what} | {part} of {whole} | {100 * part / max(whole, 1):.0f} % |" for what, (part, whole) in counts.items()),
     ]
+
+
+def _is_refused(row: Seen) -> bool:
+    """Whether the tool says, with the reason and the line, that it does not resume the script."""
+    return any(result.startswith("refused") for result in row.drill.values())
 
 
 def commit() -> str:

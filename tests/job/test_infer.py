@@ -66,6 +66,17 @@ def test_a_default_that_no_text_gives_is_left_to_the_script(default: object) -> 
     assert values == {} and "no text" in left_out[0].reason
 
 
+@pytest.mark.parametrize(
+    ("default", "nargs", "passed"),
+    [(25e3, None, False), (0.5, None, False), (25000, None, True), (True, None, True), ([1e3, 2e3], "+", False), ([1, 2], "+", True)],
+)
+def test_a_default_that_int_does_not_read_is_left_to_the_script(default: object, nargs: str | None, passed: bool) -> None:
+    """argparse converts no default that is not text: ``type=int, default=25e3`` is 25000.0, and int("25000.0") ends the job."""
+    values, left_out = hyperparameters([dataclasses.replace(setting("steps", default), type="int", nargs=nargs)])
+    assert (values == {"steps": default}) is passed
+    assert passed or "whole number" in left_out[0].reason
+
+
 def test_another_framework_beside_the_images_own_is_installed() -> None:
     lines = ("tensorflow==1.15.2", "torch==1.0", "torchvision")
     assert missing(lines, choose("pytorch", "2.1.0")) == (("tensorflow==1.15.2",), ("torch==1.0", "torchvision"))

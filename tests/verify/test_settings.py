@@ -15,6 +15,8 @@ from tests.verify.repos import entry_point, hyperparameter
     [
         ("int", 3, {}, 4),
         ("int", None, {}, 3),
+        ("int", 25e3, {}, 25001),
+        ("int", float("inf"), {}, 3),
         ("float", 0.1, {}, 1.1),
         ("float", 1, {}, 2.0),
         ("bool", False, {}, True),
