@@ -92,13 +92,13 @@ def _element(kind: str, part: object) -> str:
 
 
 def _other_plain(kind: str, default: object) -> object:
-    if kind == "bool" or isinstance(default, bool):
+    if kind == "bool" or (isinstance(default, bool) and kind != "str"):
         return not default
     if kind == "int" and (default is None or isinstance(default, (int, float))):
         return int(default) + 1 if default is not None and math.isfinite(default) else 3
     if kind == "float" and (default is None or isinstance(default, (int, float))):
         return 0.25 if default is None else float(default) + 1
-    if kind == "str" and default is None:
+    if kind == "str" and (default is None or isinstance(default, (bool, int, float))):  # which no text gives
         return "x"
     if kind == "str" and isinstance(default, str):
         return default if _PATH_LIKE.search(default) else f"{default}-x" if default else "x"

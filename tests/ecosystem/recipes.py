@@ -189,7 +189,7 @@ RECIPES = (
         "--epochs 6 --val-every 1",
         _archived,
         {"epochs": 6, "val-every": 1},
-        "kept",
+        "kept/cora",
         verify=NO_MODEL,
         environment={"RUNS_FETCHED": "kept"},
     ),

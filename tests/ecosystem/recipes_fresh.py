@@ -65,7 +65,7 @@ _STARS = {
     "lr_update_step": 4,
     "use_tensorboard": False,
 }
-_TIMM = {"model": "test_resnet", "epochs": 2, "device": "cpu", "workers": 1, "num-classes": 2, "batch-size": 4, "experiment": "one"}
+_TIMM = {"model": "test_resnet", "epochs": 2, "device": "cpu", "workers": 0, "num-classes": 2, "batch-size": 4, "experiment": "one"}
 _WALK = {"env": "Pendulum-v1", "start_timesteps": 40, "max_timesteps": 120, "eval_freq": 60, "batch_size": 8, "save_model": True}
 _GANS = {"gpu": -1, "algorithm": "stdgan", "batchsize": 2, "max_iter": 4, "n_dis": 1, "snapshot_interval": 2, "display_interval": 1}
 
@@ -149,9 +149,10 @@ FRESH = (
         "train.py",
         "--epochs 2 --batch-size 3",
         _masked,
-        {"epochs": 2, "batch-size": 3},
+        {"epochs": 2, "batch-size": 3, "amp": False},
         "data",
         extra=True,
+        drill="it trains again where an exception has ended it",
         environment={"WANDB_MODE": "disabled"},
     ),
     Recipe(
@@ -164,6 +165,7 @@ FRESH = (
         "pictures",
         python="hf",
         extra=True,
+        edits=(("timm/data/loader.py", "persistent_workers: bool = True,", "persistent_workers: bool = False,"),),  # needs workers
     ),
     Recipe(
         "sfujim/TD3", ".", "main.py", options(_WALK), nothing, _WALK, extra=True, drill="an environment of RL goes on from where it stood"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import array
 import pickle
 import random
-import shutil
 import struct
 import tarfile
 import zlib
@@ -79,10 +78,9 @@ def masks(folder: Path, count: int, size: int = 64) -> None:
 
 
 def packed(folder: Path, archive: Path) -> None:
-    """The folder as a tar.gz, and away with it."""
+    """The folder as a tar.gz."""
     with tarfile.open(archive, "w:gz") as tar:
         tar.add(folder, folder.name)
-    shutil.rmtree(folder)
 
 
 def _png(size: int, rows: bytes) -> bytes:

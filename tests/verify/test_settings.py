@@ -23,6 +23,8 @@ from tests.verify.repos import entry_point, hyperparameter
         ("bool", True, {}, False),
         ("str", "sgd", {}, "sgd-x"),
         ("str", "", {}, "x"),
+        ("str", False, {}, "x"),
+        ("str", 0.2, {}, "x"),
         ("str", "./runs/a", {}, "./runs/a"),
         ("str", "model.pth", {}, "model.pth"),
         ("str", "sgd", {"choices": ("sgd", "adam")}, "adam"),
