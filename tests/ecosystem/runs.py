@@ -1,11 +1,14 @@
 """Scripts of public repositories that train here in seconds: on EC2's command line before and after, then under ``migrate verify``.
 
-    python tests/ecosystem/runs.py --corpus DIR [--drill] [--only TEXT] [--report FILE] [--work DIR] [--out DIR] [--extra DIR]
+    python tests/ecosystem/runs.py --corpus DIR... [--drill] [--only TEXT] [--report FILE] [--work DIR] [--out DIR] [--extra DIR]
 
-Recipes name public repositories; nothing of them is kept here. ``--extra`` is a folder with packages that the environments lack,
-each in a folder that bears its environment's name (``pip install --no-deps --target DIR/main``): main: torchvision, pillow, matplotlib,
-gymnasium, farama-notifications, cloudpickle, tyro, docstring-parser, typeguard, tensorboard, absl-py; chainer: matplotlib 3.8, contourpy
-1.2; both: cycler, fonttools, kiwisolver, pyparsing, python-dateutil, six, packaging.
+Recipes name public repositories; nothing of them is kept here. ``--corpus`` may be given several times. ``--extra`` is a folder with
+packages that the environments lack, each in a folder that bears its environment's name (``pip install --no-deps --target DIR/main``).
+main: torchvision 0.28, pillow, matplotlib, contourpy, gymnasium, farama-notifications, cloudpickle, tyro, docstring-parser, typeguard,
+tensorboard, tensorboard-data-server, absl-py, grpcio, markdown, tqdm, gym 0.23.1, gym-notices, pygame, wandb 0.19 with docker-pycreds,
+sentry-sdk, gitpython, gitdb, smmap, platformdirs, click, setproctitle and protobuf 6; hf: torchvision 0.28, pillow; boost: pandas, pytz,
+tzdata, lightgbm 4.5; chainer: matplotlib 3.8, contourpy 1.2.1, pillow, scipy 1.11; all: cycler, fonttools, kiwisolver, pyparsing,
+python-dateutil, six, packaging.
 With ``--only``, the rows of the last run in ``--out`` stay for the others; each row tells the commit that it was seen with.
 """
 
