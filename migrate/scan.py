@@ -96,7 +96,9 @@ def _scan(tree: Tree, request: Request, processes: int) -> Scan:
     lines: dict[str, int] = {}
     for look in looks:
         lines.update(look.lines)
-    findings = agreed([f for look in looks for f in look.findings], frozenset().union(*(look.objections for look in looks)))
+    said = [(look.entry.path, f) for look in looks for f in look.findings]
+    said.sort(key=lambda pair: pair[0] != pair[1].place.path)  # first what each says of its own file
+    findings = agreed([f for _, f in said], frozenset().union(*(look.objections for look in looks)))
     excuses = _Excuses(tree)
     kept = [finding_without(finding, values) for finding in findings if not excuses.hold(finding)]
     kept.sort(key=lambda f: (f.place.path, f.place.span, f.rule))

@@ -10,10 +10,12 @@ from importlib import resources
 from pathlib import Path
 
 from migrate.errors import UserError
+from migrate.facts.choices import choices, given
 from migrate.facts.program import Class, Module, Program
 from migrate.facts.training.graphs import is_session
 
 ACTS = {"read", "write", "make", "test", "list", "remove", "mode", "mode2"}
+SETS = {"torchvision.datasets"}  # modules all of whose classes are data sets
 KINDS = {"data", "model", "config", "checkpoint", "log", "cache", "text"}
 
 
@@ -88,7 +90,7 @@ def table(more: tuple[str, ...] = ()) -> Table:
 def rows_of(calls: Table, program: Program, module: Module, call: ast.Call) -> list[Row]:
     """The rows of the table that ``call`` is."""
     if isinstance(call.func, ast.Attribute) and call.func.attr not in calls.names and not program.may_define(call.func):
-        return []
+        return _chosen(calls, program, module, call.func)
     name = program.qualified(module, call.func)
     if name is not None and ".py:" not in name:
         rows = calls.exact.get(name, []) or calls.last.get(name.rsplit(".", 1)[-1], []) if "." in name else calls.exact.get(name, [])
@@ -97,7 +99,8 @@ def rows_of(calls: Table, program: Program, module: Module, call: ast.Call) -> l
     if definitions:
         return [row for d in definitions if isinstance(d, Class) for row in _inherited(calls, program, d)]
     if not isinstance(call.func, ast.Attribute):
-        return _aliased(calls, program, module, call.func) if isinstance(call.func, ast.Name) and name is None else []
+        rows = _chosen(calls, program, module, call.func) if name is None else []
+        return rows or (_aliased(calls, program, module, call.func) if isinstance(call.func, ast.Name) and name is None else [])
     if _is_super(call.func.value):
         owner = module.scope(call).enclosing_class()
         cls = program.class_of(owner.node) if owner else None
@@ -107,6 +110,28 @@ def rows_of(calls: Table, program: Program, module: Module, call: ast.Call) -> l
     if call.func.attr in ("save", "restore") and call.args and is_session(program, module, call.args[0]):  # ``saver.save(session, path)``
         return calls.exact.get(f"tensorflow.train.Saver.{call.func.attr}", [])
     return calls.method.get(call.func.attr, [])
+
+
+def _chosen(calls: Table, program: Program, module: Module, func: ast.expr) -> list[Row]:
+    """The rows of what is one of several by its name: ``make = CIFAR10 if small else CIFAR100``, ``getattr(datasets, name)``."""
+    homes = {_home_of_choice(program, module, one) for one in [func, *(given(module, func) if isinstance(func, ast.Name) else [])]}
+    if homes & SETS:
+        return [row for row in calls.last.get("MNIST", []) if row.act == "read"]  # all of them take the folder first
+    rows: dict[tuple[object, ...], Row] = {}
+    for one in choices(module, func) if not isinstance(func, ast.Call) else []:
+        name = program.qualified(module, one) or ""
+        found = calls.exact.get(name, []) or calls.last.get(name.rsplit(".", 1)[-1], []) if ".py:" not in name and "." in name else []
+        rows |= {(row.arguments, row.act, row.kind): row for row in found}
+    return list(rows.values())
+
+
+def _home_of_choice(program: Program, module: Module, func: ast.expr) -> str | None:
+    """The module of a library in which a function is looked up by its name: ``getattr(datasets, name)``, ``datasets.__dict__[name]``."""
+    if isinstance(func, ast.Call) and isinstance(func.func, ast.Name) and func.func.id == "getattr" and func.args:
+        return program.qualified(module, func.args[0])
+    if isinstance(func, ast.Subscript) and isinstance(func.value, ast.Attribute) and func.value.attr == "__dict__":
+        return program.qualified(module, func.value.value)
+    return None
 
 
 def _aliased(calls: Table, program: Program, module: Module, func: ast.Name) -> list[Row]:
@@ -145,9 +170,9 @@ def path_argument(row: Row, call: ast.Call) -> ast.expr | None:
     for position, keyword in row.arguments:
         if position is None and keyword is None:
             return call.func.value if isinstance(call.func, ast.Attribute) else None
-        for given in call.keywords:
-            if given.arg is not None and given.arg == keyword:
-                return given.value
+        for passed in call.keywords:
+            if passed.arg is not None and passed.arg == keyword:
+                return passed.value
         if position is not None and position < len(call.args) and not any(isinstance(a, ast.Starred) for a in call.args[: position + 1]):
             return call.args[position]
     return None

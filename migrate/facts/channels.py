@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ast
 
-from migrate.facts.grouping import Group, above_fields, is_folder, is_opened, without_text
-from migrate.facts.locations import SPLITS, folder_of, is_below, is_file_like, is_trivial, normal, split_of, words
+from migrate.facts.grouping import Group, above_fields, is_folder, is_itself, is_opened, without_text
+from migrate.facts.locations import DATA_WORDS, SPLITS, folder_of, is_below, is_file_like, is_trivial, normal, split_of, words
 from migrate.facts.uses import Origin
 
 
@@ -23,6 +23,7 @@ def channels(origins: list[Origin]) -> list[Group]:
         root = above_fields(origin, _input_root(origin))
         name = _channel_name(origin)
         home = next((g for g in groups if g.channel == name and root == g.root), None) if origin.text is not None else None
+        home = home or next((g for g in groups if any(_replaces(o, origin) for o in g.origins)), None)
         home = home or next((g for g in groups if root and is_below(root, g.root) and g.root != "" and not g.root.startswith("<")), None)
         if home is None:
             home = next((g for g in groups if g.channel == name and _common(g.root, root) is not None), None)
@@ -34,6 +35,14 @@ def channels(origins: list[Origin]) -> list[Group]:
         home.origins.append(origin)
     _name_channels(groups)
     return groups
+
+
+def _replaces(literal: Origin, origin: Origin) -> bool:
+    """Whether a literal is what an option becomes where it is not given: ``if args.data is None: args.data = "./data"``."""
+    statement = literal.module.parent(literal.node) if literal.node is not None else None
+    if origin.option is None or origin.text is not None or literal.option is not None or not isinstance(statement, ast.Assign):
+        return False
+    return any(isinstance(t, ast.Attribute) and t.attr == origin.option.dest for t in statement.targets)
 
 
 def _common(one: str, two: str) -> str | None:
@@ -52,9 +61,10 @@ def _input_root(origin: Origin) -> str:
     if origin.text is None:
         return without_text(origin)
     text = normal(origin.text)
-    if any(u.act == "list" and len(v) == 1 and "*" not in text for u, v in origin.uses):
+    opened = is_file_like(text) and any(u.act == "read" and is_itself(origin, v) for u, v in origin.uses)  # a file, where it is none
+    if not opened and any(u.act == "list" and len(v) == 1 and "*" not in text for u, v in origin.uses):
         return text
-    if origin.text.endswith("/") or (is_folder(origin) and not is_file_like(text)):
+    if origin.text.endswith("/") or (not opened and is_folder(origin) and not is_file_like(text)):
         return text
     if is_file_like(text) or is_opened(origin) or isinstance(origin.node, ast.JoinedStr) or any(len(v) > 1 for _, v in origin.uses):
         return folder_of(text) if "/" in text else ""
@@ -76,12 +86,20 @@ def _channel_name(origin: Origin) -> str:
     return split_of(words(last)) or "training"
 
 
+def _home(root: str) -> str | None:
+    """The folder by whose name a person knows the data: ``celeba`` of ``data/celeba/train``."""
+    named = [part for part in root.split("/") if words(part) - DATA_WORDS and split_of(words(part)) is None and part.strip(".~")]
+    return named[-1] if named and not root.startswith("<") else None
+
+
 def _name_channels(groups: list[Group]) -> None:
     taken: set[str] = set()
+    alike = {"train", "training"} <= {g.channel for g in groups}  # two data sets: nobody could tell which is which
     for group in sorted(groups, key=lambda g: g.origins[0].line):
         name = group.channel or "training"
-        if name in taken:
+        if name in taken or (alike and name in ("train", "training")):
             own = group.origins[0].option.dest if group.origins[0].option else group.root.rsplit("/", 1)[-1]
+            own = _home(group.root) or own if alike else own
             own = "".join(c if c.isalnum() and c.isascii() else "_" for c in own).strip("_").lower()
             name = own if own and not own.isdigit() else name
         number = 2

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from migrate.facts.model import Place
 from migrate.facts.prints import Line, Part, Value, find_prints, split_words
@@ -73,7 +73,7 @@ class _Candidate:
 
 def find_metrics(program: Program) -> tuple[Metric, ...]:
     """The metrics that the program prints, in the order of its prints; at most 40."""
-    lines = find_prints(program)
+    lines = [_metered(line) for line in find_prints(program)]
     shown = {line: tuple(_shown(line)) for line in lines}
     found: dict[str, Metric] = {}
     for candidate in (candidate for line in lines for candidate in _candidates(line)):
@@ -85,6 +85,18 @@ def find_metrics(program: Program) -> tuple[Metric, ...]:
         if len(found) == MOST:
             break
     return tuple(found.values())
+
+
+def _metered(line: Line) -> Line:
+    """The line with ``{loss.val} ({loss.avg})`` told for what a meter says: the last value and the average, none of validation."""
+    averages = {part.words[:-1] for part in line.parts if isinstance(part, Value) and part.words[-1:] == ("avg",)}
+    parts = [
+        replace(part, words=part.words[:-1])
+        if isinstance(part, Value) and part.words[-1:] == ("val",) and part.words[:-1] in averages
+        else part
+        for part in line.parts
+    ]
+    return replace(line, parts=tuple(parts))
 
 
 def _candidates(line: Line) -> Iterator[_Candidate]:
@@ -104,7 +116,7 @@ def _metric_words(line: Line, index: int, label: str, value: Value) -> tuple[str
     """The words that name a metric; empty where the value is none, or a count (``12/50``)."""
     before = line.parts[index - 1] if index else ""
     after = line.parts[index + 1] if index + 1 < len(line.parts) else ""
-    if _is_text(before, r"/\s*$") or _is_text(after, r"^\s*/") or not _is_number(value.form):
+    if not value.number or _is_text(before, r"/\s*$") or _is_text(after, r"^\s*/") or not _is_number(value.form):
         return ()
     direct = isinstance(before, str) and re.search(r"[A-Za-z]", before) is not None
     fractional = re.search(r"[.\d][efgEFG%]\}?$", value.form) is not None or value.postfix

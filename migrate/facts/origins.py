@@ -159,14 +159,26 @@ MERGES = ("merge_from_file", "merge_from_list", "merge_from_other_cfg", "cfg_fro
 def may_be_set_again(program: Program, origin: Origin) -> bool:
     """Whether a file that is merged at the script's start may put another value in its place: into a configuration object
     (``cfg.merge_from_file``), into parsed options (``vars(args).update``), or as their defaults (``set_defaults(**values)``)."""
+    if origin.kind == "anchor":
+        return False
     holder = origin.module.parent(origin.node) if origin.node is not None else None
-    if origin.kind == "literal":
-        attribute = isinstance(holder, ast.Assign) and any(isinstance(target, ast.Attribute) for target in holder.targets)
-        calls = [(m, c) for m in program.modules.values() for c in m.calls_named(*MERGES)] if attribute else []
-    elif origin.kind == "option":
+    return _is_set_again(program, holder if origin.kind == "literal" else None, origin.kind == "option")
+
+
+def was_set_again(program: Program, module: Module, node: ast.AST) -> bool:
+    """The same of a default that an earlier apply has given its place: ``node`` asks for SageMaker's variable."""
+    child, parent = node, module.parent(node)
+    while isinstance(parent, ast.Call) and child in parent.args:  # the join around it
+        child, parent = parent, module.parent(parent)
+    return _is_set_again(program, parent, isinstance(parent, ast.keyword) and parent.arg == "default")
+
+
+def _is_set_again(program: Program, holder: ast.AST | None, is_option: bool) -> bool:
+    calls: list[tuple[Module, ast.Call]] = []
+    if isinstance(holder, ast.Assign) and any(isinstance(target, ast.Attribute) for target in holder.targets):
+        calls = [(m, c) for m in program.modules.values() for c in m.calls_named(*MERGES)]
+    elif is_option:
         calls = [(m, c) for m in program.modules.values() for c in m.calls_named("update", "set_defaults") if _sets_options(c)]
-    else:
-        calls = []
     return any(is_alive(program, module, call) for module, call in calls)
 
 

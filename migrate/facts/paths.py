@@ -10,10 +10,12 @@ from __future__ import annotations
 import ast
 import posixpath
 
+from migrate.facts.caches import CACHE, as_cache
 from migrate.facts.calls import Table
 from migrate.facts.channels import channels
 from migrate.facts.fetched import is_fetched
 from migrate.facts.flow import reaching
+from migrate.facts.given import always_read, is_for_the_user
 from migrate.facts.grouping import Group, is_folder, is_itself, takes_file
 from migrate.facts.locations import (
     DATA_WORDS,
@@ -48,16 +50,18 @@ from migrate.facts.origins import (
     quoted,
     starts_join,
     starts_path,
+    was_set_again,
 )
 from migrate.facts.outputs import MODEL_DIR, OUTPUT_DIR, Outputs, makes_anew
 from migrate.facts.parts import LIBRARY_DEFAULT, PART_OF_PATH, TIME_OR_CHANCE, Value, text_of
 from migrate.facts.program import Module, Program
 from migrate.facts.redirects import Left, Paths, Redirect
-from migrate.facts.uses import BESIDE_INPUT, Origin, PathUse, Unknown, Uses, find_uses, is_certain_text, names_around
+from migrate.facts.uses import BESIDE_INPUT, Origin, PathUse, Unknown, Uses, find_uses, is_certain_text, is_home, names_around
 from migrate.facts.values import Values
 
 SETTINGS = (".yaml", ".yml", ".json", ".cfg", ".ini", ".toml", ".py", ".names")
 TORN = "data are read, and results are written, below the same path: give each a path of its own"
+TEXTS = (None, "str", "Path", "pathlib.Path", "os.path.abspath", "os.path.expanduser")  # what an option of a path has as its type
 LOADED = "an object that is not known loads it by the same text, which may be a name below a folder of its own"
 SET_AGAIN = "a file that is merged into the settings may put the path of EC2 back: look there, or leave it out of that file"
 GIVEN_FILE = "only the user knows the file that {0} names: put it on a channel, and give {0} its path, /opt/ml/input/data/CHANNEL/FILE"
@@ -115,6 +119,8 @@ class _Decider:
     # -- roles -----------------------------------------------------------------------------------------------------------------------
 
     def decide(self) -> Paths:
+        for origin in [o for o in self.uses.origins.values() if self._reads_others(o) or self._reads_texts(o)]:
+            origin.uses = [(as_cache(origin.uses, use, value), value) for use, value in origin.uses]
         origins = [o for o in self.uses.origins.values() if o.uses and o.kind != "anchor"]
         inner = inside_others(self.uses)
         self.removed = {
@@ -154,11 +160,25 @@ class _Decider:
                 self.placed |= {id(u) for u, _ in origin.uses if len(self.result.redirects) > before}
         for origin in origins:
             if id(origin) not in done:
+                self._note_given(origin)
                 self._at_the_call(origin)
         self._unknown_uses()
+        self._set_again()
         self._library_defaults()
         self.result.left = list({(x.place, x.act): x for x in reversed(self.result.left)}.values())[::-1]
         return self.result
+
+    def _set_again(self) -> None:
+        """What an earlier apply has given its place, and a merged file may put back: told as it was told then."""
+        for use, value in self.uses.moved:
+            first, acts = value[0], ("read", "list") if value[0].text.startswith("SM_CHANNEL_") else ("write", "make")
+            if first.module is None or not isinstance(first.node, ast.Call) or use.act not in acts:
+                continue
+            if was_set_again(self.program, first.module, first.node):
+                given = self.values.of(first.module, first.node.args[1]) if len(first.node.args) > 1 else []
+                text = text_of((*given[0], *value[1:])) if given and text_of(given[0]) else text_of(value[1:]).lstrip("/")
+                kind = kind_of(use.row.kind, text, set())
+                self.result.left.append(Left(use.module.place(use.call), use.act, kind, text, SET_AGAIN, use.act == "write"))
 
     def _has_place(self, origin: Origin) -> bool:
         if origin.option is not None:
@@ -226,7 +246,7 @@ class _Decider:
             if origin.option.choices or origin.option.action not in ("store", "append") or origin.option.dest in self.compared:
                 return False
             if origin.text is None:
-                return origin.option.type in (None, "str") and bool(origin.names & PATH_WORDS)
+                return origin.option.type in TEXTS and bool(origin.names & PATH_WORDS)
             if origin.text == "":
                 return bool(origin.names & PATH_WORDS) and self._may_be_given(origin)
         text = origin.text or ""
@@ -406,7 +426,11 @@ class _Decider:
                 self._leave(origin, f"its option {origin.option.dest} has no default", loses=False, acts=("write", "make"))
             return
         source = origin.module.segment(origin.node)
-        if role != "channel" and source is not None:
+        if source is not None and any(is_home(v[0]) for v in self.values.of(origin.module, origin.node)):  # absolute: in its place
+            self.result.redirects.append(
+                Redirect(role, place, group.env, source, None, Span.of(origin.node), source, group.channel, origin.option)
+            )
+        elif role != "channel" and source is not None:
             self.result.redirects.append(Redirect(role, place, group.env, '""', source, Span.of(origin.node), source, None, origin.option))
 
     def _may_be_given(self, origin: Origin) -> bool:
@@ -450,9 +474,20 @@ class _Decider:
             if (acts is not None and use.act not in acts) or (reason == BESIDE_INPUT and is_fetched(self.program, use.module, use.call)):
                 continue
             kind = kind_of(use.row.kind, text_of(value), origin.names)
+            reason = CACHE if reason == BESIDE_INPUT and use.row.kind == "cache" else reason
             self.result.left.append(Left(use.module.place(use.call), use.act, kind, text_of(value), reason, loses and use.act == "write"))
 
     # -- at the call -----------------------------------------------------------------------------------------------------------------
+
+    def _note_given(self, origin: Origin) -> None:
+        """An option that names no path until it is given: told where the script cannot do without, else among the job's settings."""
+        if origin.option is None or not is_for_the_user(origin) or origin.option.dest in self.compared:
+            return
+        self.result.for_the_user.add(origin.option.dest)
+        always = {id(use) for use in always_read(self.program, origin.option, [use for use, _ in origin.uses])}
+        for use, value in origin.uses if not self._is_given_file(origin) else ():
+            if id(use) in always and use.row.kind == "model":  # settings may travel with the code
+                self._tell_given(origin, use, text_of(value))
 
     def _at_the_call(self, origin: Origin) -> None:
         for use, value in origin.uses:
@@ -483,7 +518,9 @@ class _Decider:
                 continue
             text = text_of(beside.value)
             kind = kind_of(beside.use.row.kind, text, set())
-            self.result.left.append(Left(beside.use.module.place(beside.use.call), "write", kind, text, beside.reason, True))
+            cache = as_cache(self.uses.moved, beside.use, beside.value).row.kind == "cache"
+            reason = CACHE if cache else beside.reason
+            self.result.left.append(Left(beside.use.module.place(beside.use.call), "write", kind, text, reason, True))
         for unknown in self.uses.unknown:
             if id(unknown.use) in self.placed and unknown.use.act not in ("write", "open"):
                 continue
@@ -500,7 +537,7 @@ class _Decider:
             self.result.left.append(Left(place, "write", kind, text, reason, True))
             return
         temporary = any(p.kind == "hole" and "temporary" in p.text for p in value)
-        if temporary or use.act == "test":
+        if temporary or use.act == "test" or (use.act in ("read", "list") and normal(text) in self.shipped):
             return
         first = value[0]
         named = first.option is not None and isinstance(first.option.default, str)  # one without a default may be any path

@@ -16,9 +16,11 @@ from dataclasses import dataclass, replace
 from migrate.facts.model import Place
 from migrate.facts.program import Module, Program
 from migrate.facts.reach import dormant, reached
+from migrate.facts.scopes import Binding
 
 LOG_METHODS = {"info": 0, "warning": 0, "warn": 0, "error": 0, "critical": 0, "log": 1}  # to the argument that is the format
 MOST_NAMES = 3  # followed from a printed name to the text that it holds
+TEXTS = {"os.path.join", "os.path.abspath", "os.path.basename", "os.path.dirname", "pathlib.Path", "str", "bool"}  # what they give is one
 PERCENT = re.compile(r"%(?:\((?P<key>[^)]*)\))?(?P<spec>[#0\- +]*(?:\d+)?(?:\.\d+)?)[hlL]?(?P<kind>[diouxXeEfFgGcrsa%])")
 
 
@@ -29,6 +31,7 @@ class Value:
     form: str
     words: tuple[str, ...] = ()
     postfix: bool = False  # tqdm writes it, with three digits
+    number: bool = True  # False where it is known to be none: a path, a flag, an exception
 
     def show(self, value: object) -> str:
         """``value`` as the program would print it.
@@ -233,7 +236,7 @@ class _Reader:
             held = self.held(node)
             if held is not None:
                 return _Reader(self.program, self.module, self.names - 1).text(held)
-        return [Value("{}", words_of(node))]
+        return [Value("{}", words_of(node), number=not self.is_no_number(node))]
 
     def of_call(self, node: ast.Call) -> list[Part]:
         function = node.func
@@ -248,7 +251,7 @@ class _Reader:
         if isinstance(function, ast.Name) and function.id == "format" and len(node.args) == 2:
             spec = self.literal(node.args[1])
             return [Value(f"{{:{spec}}}" if spec is not None else "{}", words_of(node.args[0]))]
-        return [Value("{}", words_of(node))]
+        return [Value("{}", words_of(node), number=not self.is_no_number(node))]
 
     def of_fstring(self, value: ast.expr) -> list[Part]:
         if not isinstance(value, ast.FormattedValue):
@@ -296,7 +299,8 @@ class _Reader:
             form = "{}" if "{" in written else f"{{{written}}}"
             if name != first:  # {loss.avg:.4f}
                 words = [*(words_of(node) if node is not None else ()), *split_words(name)]
-                parts.append(Value(form, tuple(dict.fromkeys(words))))
+                number = name != "" or node is None or not self.is_no_number(node)
+                parts.append(Value(form, tuple(dict.fromkeys(words)), number=number))
             else:
                 parts += self.value(form, node)
         return parts
@@ -307,6 +311,23 @@ class _Reader:
             inner = self.text(node)
             return [replace(part, form=form) if isinstance(part, Value) and part.form == "{}" else part for part in inner]
         return [Value(form, words_of(node) if node is not None else ())]
+
+    def is_no_number(self, node: ast.expr) -> bool:
+        """Whether a printed expression is known to be no number: a path, a text, a flag, an exception."""
+        if isinstance(node, ast.Call):
+            return (self.program.qualified(self.module, node.func) or "") in TEXTS
+        found = self.module.scope(node).lookup(node.id) if isinstance(node, ast.Name) else None
+        return found is not None and bool(found[1]) and all(self._binds_no_number(binding) for binding in found[1])
+
+    def _binds_no_number(self, binding: Binding) -> bool:
+        if isinstance(binding.node, ast.ExceptHandler):
+            return True
+        if binding.kind == "param" and isinstance(binding.node, ast.arg):
+            return binding.node.annotation is not None and ast.unparse(binding.node.annotation) in ("bool", "str", "Path")
+        value = binding.value if binding.kind == "assign" and not binding.index else None
+        if isinstance(value, ast.Constant):
+            return isinstance(value.value, (bool, str))
+        return isinstance(value, ast.Call) and (self.program.qualified(self.module, value.func) or "") in TEXTS
 
     def literal(self, node: ast.expr) -> str | None:
         """The text that ``node`` is; None where it is not one literal."""

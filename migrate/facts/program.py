@@ -12,6 +12,7 @@ from functools import cache
 from operator import itemgetter
 from typing import Any
 
+from migrate.facts.choices import choices, chosen_names
 from migrate.facts.model import Place, Span
 from migrate.facts.nodes import Nodes
 from migrate.facts.scopes import Binding, FunctionNode, Scope, ScopeBuilder, all_arguments
@@ -221,6 +222,7 @@ class Program:
     _subclasses: dict[int, list[Class]] | None = None
     _callees: dict[int, list[Function]] = field(default_factory=dict)
     _defined_names: set[str] = field(default_factory=set)  # what the functions and classes of the program can be called by
+    _chosen: set[str] = field(default_factory=set)  # names that are given one of several of them
     _renamed: frozenset[str] = frozenset()  # what imports call by another name
     notes: dict[str, Any] = field(default_factory=dict)  # what others have found out about this program, by who they are
 
@@ -248,6 +250,10 @@ class Program:
         self._defined_names = {f.node.name for f in self.functions} | {c.node.name for c in self.classes}
         self._renamed = frozenset().union(*(module.renamed() for module in self.modules.values()))
         self._defined_names |= self._renamed
+        for _ in range(2):  # a name for a class, and a dictionary of such names
+            for module in self.modules.values():
+                self._chosen |= chosen_names(module, self._defined_names)
+            self._defined_names |= self._chosen
         for module in self.modules.values():
             asleep = set() if module.path == self.entry else module.guarded()
             for call in module.calls():
@@ -341,6 +347,8 @@ class Program:
         """Whether what is called may be defined in this program, by its last name alone."""
         if isinstance(called, ast.Name):
             return called.id in self._defined_names
+        if isinstance(called, ast.Subscript):
+            return self._may_choose(called)
         return isinstance(called, ast.Attribute) and called.attr in self._defined_names
 
     def definitions(self, module: Module, expression: ast.expr) -> list[Function | Class]:
@@ -351,6 +359,10 @@ class Program:
                 local = [self._defined(b.node) for b in found[1] if b.kind in ("function", "class")]
                 if local:
                     return [d for d in local if d is not None]
+        if self._may_choose(expression):
+            chosen = [d for one in choices(module, expression) for d in self.definitions(module, one)]
+            if chosen:
+                return list({id(d.node): d for d in chosen}.values())
         name = self.qualified(module, expression)
         if name is None or ".py:" not in name:
             return []
@@ -368,6 +380,12 @@ class Program:
             elif definition is not None and not rest:
                 result.append(definition)
         return result
+
+    def _may_choose(self, expression: ast.expr) -> bool:
+        """Whether an expression may stand for one of several functions or classes, by its last name alone."""
+        if isinstance(expression, ast.Subscript):
+            return last_name(expression.value) in self._chosen
+        return isinstance(expression, (ast.Name, ast.Attribute)) and last_name(expression) in self._chosen
 
     def _defined(self, node: ast.AST) -> Function | Class | None:
         return self._functions_by_node.get(id(node)) or self._classes_by_node.get(id(node))
@@ -410,8 +428,8 @@ class Program:
         return self._subclasses.get(id(cls.node), [])
 
     def method(self, cls: Class, name: str) -> Function | None:
-        """The method ``name`` of ``cls`` or of the first base that has it."""
-        for member in cls.node.body:
+        """The method ``name`` of ``cls`` or of the first base that has it; of several in one class the last, as in Python."""
+        for member in reversed(cls.node.body):
             if isinstance(member, (ast.FunctionDef, ast.AsyncFunctionDef)) and member.name == name:
                 return self._functions_by_node[id(member)]
         for base in self.bases(cls):
@@ -419,6 +437,10 @@ class Program:
             if found is not None:
                 return found
         return None
+
+    def has_method(self, name: str) -> bool:
+        """Whether a class of this program has a method of that name."""
+        return name in self._methods
 
     def callees(self, module: Module, call: ast.Call) -> list[Function]:
         """The functions of this program that ``call`` may run: by name, by ``self.``, by class (its ``__init__``), or by a method name
@@ -469,6 +491,19 @@ class Program:
         found = module.scope(root).lookup(root.id) if isinstance(root, ast.Name) else None
         name = self.qualified(module, root) if found is not None and all(b.kind == "import" for b in found[1]) else None
         return name is not None and ".py:" not in name
+
+    def handed_on(self, site: CallSite, steps: int = 0) -> list[CallSite]:
+        """Where the arguments of a call are given: the call itself, or those of a function that hands on all of its own:
+        ``def __init__(self, *args, **kwargs): super().__init__(*args, **kwargs)``."""
+        first = site.call.args[0].value if site.call.args and isinstance(site.call.args[0], ast.Starred) else None
+        scope = site.module.scope(site.call).function()
+        own = self._functions_by_node.get(id(scope.node)) if scope is not None else None
+        if own is None or not isinstance(first, ast.Name) or own.parameters() or steps > MOST_IMPORTS:
+            return [site]
+        given = own.node.args.vararg
+        if given is None or given.arg != first.id:
+            return [site]
+        return [one for outer in self.calls_of.get(id(own.node), []) for one in self.handed_on(outer, steps + 1)]
 
     def argument(self, function: Function, call: ast.Call, name: str) -> ast.expr | None:
         """The expression that ``call`` passes for parameter ``name``; None when it leaves the default or spreads ``*`` / ``**``."""

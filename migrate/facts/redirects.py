@@ -61,6 +61,7 @@ class Paths:
     left: list[Left] = field(default_factory=list)
     remote: list[tuple[Place, str]] = field(default_factory=list)
     migrated: list[Migrated] = field(default_factory=list)
+    for_the_user: set[str] = field(default_factory=set)  # dests of options that are read as a path, and name none until they are given
 
     def default_code(self, path: str, span: Span) -> str | None:
         """The environment-defaulted expression for the literal at ``span``; None when it stays as it is."""

@@ -7,9 +7,9 @@ import itertools
 from dataclasses import dataclass, field
 
 from migrate.facts.calls import Row, Table, act_of, path_argument, rows_of
-from migrate.facts.locations import REMOTE, words
+from migrate.facts.locations import REMOTE, is_file_like, words
 from migrate.facts.model import Option, Span
-from migrate.facts.parts import IN_MEMORY, Value
+from migrate.facts.parts import IN_MEMORY, Part, Value
 from migrate.facts.program import CallSite, Module, Program
 from migrate.facts.reach import dormant, reached
 from migrate.facts.values import Values
@@ -74,6 +74,7 @@ class Uses:
     origins: dict[tuple[object, ...], Origin] = field(default_factory=dict)
     unknown: list[Unknown] = field(default_factory=list)
     placed: set[int] = field(default_factory=set)  # ids of uses whose path an earlier apply has given its place
+    moved: list[tuple[PathUse, Value]] = field(default_factory=list)  # the same, with the value that starts at the variable
     beside: list[Unknown] = field(default_factory=list)  # writes into a channel that an earlier apply made
     remote: list[tuple[PathUse, str]] = field(default_factory=list)
     defaulted: list[PathUse] = field(default_factory=list)
@@ -120,7 +121,7 @@ def _note(program: Program, values: Values, found: Uses, row: Row, module: Modul
     use = PathUse(
         module, call, row, act_of(row, call, lambda mode: _texts(module, values, mode)), argument, tuple(_each(module, values, argument))
     )
-    if _is_path_method(use):
+    if _is_path_method(program, use):
         if use.act == "open":
             for value in use.values:
                 found.unknown.append(Unknown(use, value, "whether it is read or written is not followed"))
@@ -146,15 +147,24 @@ def _each(module: Module, values: Values, argument: ast.expr) -> list[Value]:
     return values.of(module, argument)
 
 
-def _is_path_method(use: PathUse) -> bool:
-    """A method row (``.save``, ``.exists``) is believed only where something of its path is known: the object may be anything."""
+def _is_path_method(program: Program, use: PathUse) -> bool:
+    """A method row (``.save``, ``.exists``) is believed only where something of its path is known: the object may be anything. Where the
+    program has methods of that name too, it has to look like a path: ``trainer.save("latest")`` gives a label."""
     if not use.row.name.startswith("."):
         return True
+    if program.has_method(use.row.name[1:]) and not any(_looks_like_path(value) for value in use.values):
+        return False
     return any(
         part.kind in ("literal", "option") and _is_text(part.text if part.kind == "literal" else part.option)
         for value in use.values
         for part in value
     )
+
+
+def _looks_like_path(value: Value) -> bool:
+    text = "".join(part.text if part.kind == "literal" else "*" for part in value)
+    known = any(p.kind in ("anchor", "env") or (p.option is not None and isinstance(p.option.default, str)) for p in value)
+    return "/" in text or is_file_like(text) or text.startswith(("~", ".")) or (known and len(value) > 1)
 
 
 def _is_text(text: object) -> bool:
@@ -193,6 +203,7 @@ def _place(program: Program, values: Values, found: Uses, use: PathUse, value: V
         _place_option(program, values, found, use, value, depth)
     elif first.kind == "env" and first.text.startswith("SM_"):
         found.placed.add(id(use))
+        found.moved.append((use, value))
         if first.text.startswith("SM_CHANNEL_") and use.act == "write":
             found.beside.append(Unknown(use, value, BESIDE_INPUT))
     elif first.kind == "anchor" and first.node is not None and first.module is not None:
@@ -219,7 +230,7 @@ def _place_option(program: Program, values: Values, found: Uses, use: PathUse, v
     text = option.default if option.default_known and isinstance(option.default, str) else None
     if default is not None and not isinstance(default, ast.Constant) and depth < 3:
         inners = values.of(module, default)
-        if is_certain_text(default) and all(i[0].kind == "hole" for i in inners):
+        if is_certain_text(default) and all(i[0].kind == "hole" or is_home(i[0]) for i in inners):
             key: tuple[object, ...] = ("option", option.place.path, option.place.span)
             computed = found.origins.setdefault(key, Origin("option", module, default, option, None, words(option.dest)))
             computed.uses.append((use, value))
@@ -234,6 +245,11 @@ def _place_option(program: Program, values: Values, found: Uses, use: PathUse, v
         node = default if isinstance(default, ast.Constant) and isinstance(default.value, str) else None
         origin = found.origins[key] = Origin("option", module, node, option, text, words(option.dest))
     origin.uses.append((use, value))
+
+
+def is_home(part: Part) -> bool:
+    """Whether a path starts at the user's folder: ``os.path.expanduser("~")``."""
+    return (part.kind == "literal" and part.text in ("~", "~/")) or (part.kind == "hole" and part.text.startswith("`Path.home()`"))
 
 
 def default_expression(module: Module, option: Option) -> ast.expr | None:

@@ -281,6 +281,7 @@ class Values:
             return [hole(f"the argument {name}")]
         values: list[Value] = []
         sites = [site for site in self.program.calls_of.get(id(node), []) if is_alive(self.program, site.module, site.call)]
+        sites = [given for site in sites for given in self.program.handed_on(site)]
         passed = [(site, self.program.argument(function, site.call, name)) for site in sites]
         for site, argument in passed:
             if argument is not None:
@@ -551,12 +552,14 @@ class Values:
             return [self._anchored(module, node, value) for value in values] if name.endswith("path.join") else values
         if _is_restore(node) and len(node.keywords) == 1:
             return self.of(module, node.keywords[0].value)
+        if name.endswith("path.join") and len(node.args) == 1 and not isinstance(node.args[0], ast.Starred):
+            return self.of(module, node.args[0])
         if (name in PASS_THROUGH or name.endswith(SAME_ON_RESTART)) and node.args:
             return self.of(module, node.args[0])
         if name in ("open", "io.open") and node.keywords:
             return [v for k in node.keywords if k.arg == "file" for v in self.of(module, k.value)]
         if name in ("os.environ.get", "os.getenv") and node.args and isinstance(node.args[0], ast.Constant):
-            variable = (Part("env", str(node.args[0].value), node=node),)
+            variable = (Part("env", str(node.args[0].value), module, node),)
             if str(node.args[0].value).startswith("SM_"):  # migrated already: its default is for EC2
                 return [variable]
             return [variable, *(self.of(module, node.args[1]) if len(node.args) > 1 else [])]

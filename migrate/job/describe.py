@@ -93,9 +93,17 @@ def _hyperparameters(arguments: Arguments, paths: Paths) -> tuple[Hyperparameter
             choices=option.choices,
             required=option.required and not is_local_rank(option),
             is_path=option.dest in on_paths,
+            without=_without(option, paths),
             counts=_follows(option),
         )
     return tuple(found.values())
+
+
+def _without(option: Option, paths: Paths) -> str | None:
+    """Why an option has no default that could be passed."""
+    if option.dest in paths.for_the_user and option.default in (None, False):
+        return "read as a path that only you know: bring the file by a channel, and give its path there"
+    return "its default is worked out by the script" if not option.default_known and option.default_span is not None else None
 
 
 def _follows(option: Option) -> str | None:

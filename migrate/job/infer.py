@@ -172,6 +172,8 @@ def _why_not(setting: Hyperparameter, passed: int) -> str | None:
         return f"follows the instance ({setting.counts}); give it to fix it"
     if names_a_secret(setting.name) or is_secret(setting.name, setting.default) or HIDDEN in str(setting.default):
         return "it is a secret, and all who may describe the job would see it: the script should read it with get_secret"
+    if setting.without is not None and not setting.required and setting.default in (None, False):
+        return setting.without
     if setting.default is None:
         return "has no default" if not setting.required else "has to be given"
     if setting.type == "str" and setting.nargs is None and isinstance(setting.default, (bool, int, float)):

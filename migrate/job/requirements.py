@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from migrate.job.distributions import distributions_of
 from migrate.job.images import Image
 from migrate.job.wheels import why_no_wheel
+from migrate.repo.requirements import EXPORTED
 
 # The framework itself and what is built against it: another copy from PyPI would take the place of the image's own build.
 _FRAMEWORKS = re.compile(
@@ -218,6 +219,8 @@ def _lines(path: Path, root: Path, seen: set[Path]) -> list[str]:
         include = re.fullmatch(r"(?:-r|--requirement)[ =]?\s*(\S+)", line)
         if include:
             lines += _lines(path.parent / include.group(1), root, seen)
+        elif exported := EXPORTED.fullmatch(line):  # of these pip has had only its own, which conda calls pypi
+            lines += [f"{exported.group(1)}=={exported.group(2)}"] if exported.group(3).startswith("pypi") else []
         elif line:
             lines.append(line)
     return lines

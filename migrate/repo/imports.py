@@ -67,8 +67,9 @@ def resolve(tree: Tree, from_path: str, module: str | None, level: int, search_d
 
 def _shadows(tree: Tree, from_path: str, folder: str, name: str, first: bool) -> bool:
     """Whether the name of a library, found in ``folder``, is for ``from_path`` still the library: it is neither inside that package nor
-    beside it, nor a package in the folder of the script (the ``first`` that is searched), which Python finds before all others."""
-    if first and _file(tree, folder, [name]) is not None:
+    beside it, nor a package in the folder of the script (the ``first`` that is searched), which Python finds before all others, nor in
+    one that ``from_path`` itself puts on ``sys.path``."""
+    if (first or folder in added_dirs(tree, from_path)) and _file(tree, folder, [name]) is not None:
         return False
     package = posixpath.join(folder, name)
     beside = posixpath.dirname(from_path) == folder and from_path != f"{package}.py"

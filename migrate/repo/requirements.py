@@ -43,6 +43,7 @@ CONDA_NAMES: Mapping[str, str] = {
     "py-xgboost": "xgboost",
 }
 _LINE = re.compile(r"^([A-Za-z0-9][\w.-]*)\s*(\[[^\]]*\])?\s*(?:@\s*(\S+)|([=<>!~][^;#]*))?\s*(;.*)?$")
+EXPORTED = re.compile(r"([A-Za-z0-9_][\w.-]*)=([^=\s]+)=([\w.]+)")  # a line of ``conda list --export``: name=version=build
 _VERSION = re.compile(r"(===?|~=|>=|<=|>|<|!=)\s*v?([\w.*+!-]+)")
 _FILE = re.compile(r"(?:^|[-_.])(?:requirements?|reqs)(?:[-_.][\w.-]*)?\.(?:txt|in|pip)$|^requirements/", re.IGNORECASE)
 _CONDA = re.compile(r"^(?:conda[-_.]?)?(?:environment|env)(?:[-_.][\w.-]*)?\.ya?ml$", re.IGNORECASE)
@@ -102,6 +103,11 @@ def parse_line(text: str, path: str, line: int) -> Requirement | None:
     if body.startswith(("-e ", "--editable ", "git+", "http:", "https:")):
         egg = re.search(r"#egg=([\w.-]+)", text) or re.search(r"/([\w.-]+?)(?:\.git)?(?:@[\w./-]+)?$", body)
         return Requirement(normal(egg.group(1)), "", body, path, line, url=body.split()[-1]) if egg and "+" in body else None
+    exported = EXPORTED.fullmatch(body)
+    if exported is not None:
+        return Requirement(
+            normal(exported.group(1)), f"=={exported.group(2)}", body, path, line, conda=not exported.group(3).startswith("pypi")
+        )
     body = re.sub(r"\s+--(?:hash|config-settings|global-option).*$", "", body).rstrip("\\ ")
     match = _LINE.match(body)
     if match is None:

@@ -22,10 +22,11 @@ _SIMPLE = (("types", "SimpleNamespace"), ("argparse", "Namespace"))
 
 
 class _Attributes:
-    """Attributes of ``target`` that the loop carries."""
+    """Attributes of ``target`` that the loop carries; what its class works out by itself cannot be set."""
 
     def __init__(self, target: Any, names: Sequence[str]) -> None:
-        self.target, self.names = target, list(names)
+        self.target = target
+        self.names = [name for name in names if getattr(getattr(type(target), name, None), "fset", True) is not None]
 
 
 def _module(name: str) -> Any:

@@ -159,3 +159,22 @@ def test_whatever_a_format_holds_its_metrics_hold(before: str, between: str, aft
         assert len(regex) <= LONGEST and pattern_matches(".+", name) and "\n" not in regex
         hits = [value for line in re.split(r"[\r\n]+", printed) if (value := taken(regex, line)) is not None]
         assert hits == ["0.2500" if "loss" in name else "7"], (name, regex, printed)
+
+
+def test_the_last_value_of_a_meter_is_none_of_validation() -> None:
+    source = "def train(losses):\n    print('Train: loss {loss.val:.4f} ({loss.avg:.4f})'.format(loss=losses))\ntrain(1)\n"
+    assert set(metrics(source)) == {"train_loss", "train_loss_avg"}
+    apart = "def run(scores):\n    print('loss {:.4f}'.format(scores.loss.val))\nrun(1)\n"
+    assert set(metrics(apart)) == {"validation_loss"}
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "def train(amp: bool):\n    print(f'Mixed precision: {amp}')\ntrain(True)\n",
+        "import os\npath = os.path.join('a', 'b')\nprint('best acc weights file: {}'.format(path))\n",
+        "try:\n    x = 1\nexcept ValueError as e:\n    print(f'loss failed: loss {e}')\n",
+    ],
+)
+def test_what_is_known_to_be_no_number_is_no_metric(source: str) -> None:
+    assert metrics(source) == {}

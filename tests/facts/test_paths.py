@@ -778,3 +778,153 @@ def test_flags_are_options_of_paths() -> None:
         "train.py:7": f'{MODEL}"")',
         "train.py:8": 'os.environ.get("SM_CHANNEL_TEST", "more")',
     }
+
+
+TWO_SETS = (
+    "import argparse, numpy as np\np = argparse.ArgumentParser()\np.add_argument('--faces_dir', default='data/faces/images')\n"
+    "p.add_argument('--moods_dir', default='data/Moods/train')\na = p.parse_args()\n"
+    "np.load(a.faces_dir + '/x.npy')\nnp.load(a.moods_dir + '/x.npy')\n"
+)  # fmt: skip
+
+
+def test_two_data_sets_are_called_by_their_own_names() -> None:
+    assert {r.channel for r in paths_of(TWO_SETS).redirects} == {
+        "faces",
+        "moods",
+    }
+    one = TWO_SETS.replace("data/Moods/train", "data/faces/masks")
+    assert {r.channel for r in paths_of(one).redirects} == {"training"}
+
+
+def test_the_literal_that_an_option_becomes_where_it_is_not_given_shares_its_channel() -> None:
+    source = (
+        "import argparse\nfrom torchvision import datasets\np = argparse.ArgumentParser()\np.add_argument('--data_folder', default=None)\n"
+        "a = p.parse_args()\nif a.data_folder is None:\n    a.data_folder = './sets'\n"
+        "datasets.CIFAR10(a.data_folder)\ndatasets.ImageFolder(root=a.data_folder)\n"
+    )  # fmt: skip
+    redirects = paths_of(source).redirects
+    assert len(redirects) == 2 and len({r.channel for r in redirects}) == 1, [r.code() for r in redirects]
+
+
+def test_a_file_that_some_code_looks_at_as_a_folder_stays_a_file() -> None:
+    source = (
+        "import torch\nfrom pathlib import Path\ndef load(w):\n    if w.endswith('.pt'):\n        return torch.load(w)\n"
+        "    return list(Path(w).glob('*.xml'))\nload('data/tiny.pt')\n"
+    )  # fmt: skip
+    (redirect,) = paths_of(source).redirects
+    assert redirect.code() == "os.path.join(os.environ.get(\"SM_CHANNEL_TRAINING\", 'data'), 'tiny.pt')".replace(
+        "SM_CHANNEL_TRAINING", redirect.env
+    )
+
+
+def test_a_label_for_a_method_of_the_programs_own_is_no_path() -> None:
+    net = "class Net:\n    def save(self, label):\n        torch.save({}, './out/' + label + '.pth')\n"
+    net += "class Other:\n    def save(self, label):\n        pass\n"
+    source = f"import torch\n{net}def make(one):\n    return Net() if one else Other()\nmake(1).save(%r)\n"
+    assert not any("latest" in code for code in codes_of(source % "latest").values())
+    keras = "from keras.models import Sequential\nmodel = Sequential()\nmodel.save('latest')\n"
+    assert any("latest" in code for code in codes_of(keras).values())
+
+
+def test_a_file_of_the_repository_is_not_told_as_read() -> None:
+    source = "import numpy as np\nsplit = np.loadtxt('faces_split.txt')\n"
+    assert not paths_of(source, shipped=frozenset({"faces_split.txt"})).left
+
+
+def test_a_path_that_a_merged_file_may_set_again_is_told_after_an_apply_too() -> None:
+    source = (
+        "import argparse, json, os, torch\np = argparse.ArgumentParser()\np.add_argument('--out', default=%s)\n"
+        "a = p.parse_args()\nif a.out:\n    p.set_defaults(**json.load(open('s.json')))\na = p.parse_args()\n"
+        "os.makedirs(a.out, exist_ok=True)\ntorch.save({}, os.path.join(a.out, 'm.pt'))\n"
+    )  # fmt: skip
+    first = [(x.text, x.reason) for x in paths_of(source % "'./out'").left if x.act == "write"]
+    assert first and "merged into the settings" in first[0][1]
+    again = paths_of(source % "os.environ.get('SM_MODEL_DIR', './out')")
+    assert [(x.text, x.reason) for x in again.left if x.act == "write"] == first
+
+
+CHOSEN = "from torchvision import datasets\n%sdef load(big):\n%s    return make(root='./data', train=True)\nload(True)\n"
+
+
+@pytest.mark.parametrize(
+    ("before", "inside"),
+    [
+        ("", "    if big:\n        make = datasets.CIFAR100\n    else:\n        make = datasets.CIFAR10\n"),
+        ("", "    make = datasets.CIFAR100 if big else datasets.CIFAR10\n"),
+        ("KINDS = {'a': datasets.CIFAR10, 'b': datasets.CIFAR100}\n", "    make = KINDS[big]\n"),
+        ("KINDS = {'a': datasets.CIFAR10, 'b': datasets.CIFAR100}\n", "    make = KINDS.get(big)\n"),
+        ("", "    make = getattr(datasets, big)\n"),
+    ],
+)
+def test_a_data_set_that_is_one_of_several_brings_its_channel(before: str, inside: str) -> None:
+    (redirect,) = paths_of(CHOSEN % (before, inside)).redirects
+    assert redirect.code() == "os.environ.get(\"SM_CHANNEL_TRAINING\", './data')"
+
+
+def test_a_class_of_the_program_that_is_one_of_several_is_followed() -> None:
+    source = (
+        "import numpy as np\nclass Base:\n    def __init__(self, root, size):\n        self.x = np.load(root + '/x.npy')\n"
+        "class One(Base):\n    def __init__(self, *args, **kwargs):\n        super().__init__(*args, **kwargs)\n"
+        "class Two(One):\n    pass\n"
+        "class Trainer:\n    def __init__(self, name):\n        kinds = {'one': One, 'two': Two}\n        self.kind = kinds[name]\n"
+        "        self.data = self.kind('data/faces', 3)\nTrainer('one')\n"
+    )  # fmt: skip
+    (redirect,) = paths_of(source).redirects
+    assert redirect.code() == "os.environ.get(\"SM_CHANNEL_TRAINING\", 'data/faces')"
+
+
+def test_what_is_saved_where_a_writer_of_logs_is_goes_with_it() -> None:
+    source = (
+        "import os, torch\nfrom torch.utils.tensorboard import SummaryWriter\nwriter = SummaryWriter()\n"
+        "torch.save({}, os.path.join(writer.log_dir, 'm.pt'))\n"
+    )  # fmt: skip
+    paths = paths_of(source)
+    assert [r.env for r in paths.redirects] == ["SM_MODEL_DIR"] and not paths.left
+    logs = paths_of(source.replace("torch.save({}, ", "open(").replace("m.pt'", "log.txt'), 'w'").replace("'w'))", "'w')"))
+    assert [r.env for r in logs.redirects] == ["SM_OUTPUT_DATA_DIR"] and not logs.left
+
+
+def test_a_default_below_the_users_folder_is_replaced_whole() -> None:
+    source = (
+        "import argparse, os, torch\np = argparse.ArgumentParser()\n"
+        "p.add_argument('--out', default=os.path.join(os.path.expanduser('~'), 'tmp'))\na = p.parse_args()\n"
+        "where = os.path.join(a.out)\nos.makedirs(where, exist_ok=True)\ntorch.save({}, os.path.join(where, 'm.pt'))\n"
+    )  # fmt: skip
+    (redirect,) = paths_of(source).redirects
+    assert redirect.code() == "os.environ.get(\"SM_MODEL_DIR\", os.path.join(os.path.expanduser('~'), 'tmp'))"
+
+
+GIVEN = (
+    "import argparse, torch\nfrom pathlib import Path\np = argparse.ArgumentParser()\np.add_argument('--resume', default=%s, type=%s)\n"
+    "a = p.parse_args()\ndef load(path):\n    return torch.load(path)\n%sload(a.resume)\n"
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("default", "kind"), [("None", "str"), ("''", "str"), ("False", "str"), ("None", "Path")])
+def test_a_file_that_only_the_user_knows_is_told_where_the_script_needs_it(default: str, kind: str) -> None:
+    needed = paths_of(GIVEN % (default, kind, ""))
+    assert needed.for_the_user == {"resume"} and ["resume names" in x.reason for x in needed.left] == [True]
+    optional = paths_of(GIVEN % (default, kind, "if a.resume:\n    "))
+    assert optional.for_the_user == {"resume"} and not optional.left
+
+
+INDEX = (
+    "import os, torch\nfrom PIL import Image\n"
+    "class Faces(torch.utils.data.Dataset):\n    def __init__(self, root):\n        self.root = root\n"
+    "        index = os.path.join(root, 'ids.pth')\n        if os.path.exists(index):\n            self.ids = torch.load(index)\n"
+    "        else:\n            self.ids = os.listdir(root)\n            torch.save(self.ids, index)\n"
+    "    def __getitem__(self, i):\n        return Image.open(os.path.join(self.root, 'images', self.ids[i]))\nFaces('/mnt/faces')\n"
+)  # fmt: skip
+
+
+def test_an_index_that_a_data_set_makes_beside_its_data_is_a_cache() -> None:
+    paths = paths_of(INDEX)
+    assert [r.code() for r in paths.redirects] == ["os.environ.get(\"SM_CHANNEL_TRAINING\", '/mnt/faces')"]
+    assert [(x.text, x.loses, "a cache beside the data" in x.reason) for x in paths.left] == [("/mnt/faces/ids.pth", True, True)]
+    again = paths_of(INDEX.replace("'/mnt/faces'", "os.environ.get('SM_CHANNEL_TRAINING', '/mnt/faces')"))
+    assert [(x.text, x.reason) for x in again.left] == [(x.text, x.reason) for x in paths.left]
+
+
+def test_a_model_that_is_saved_beside_data_and_loaded_again_is_no_cache() -> None:
+    source = INDEX.replace("torch.save(self.ids, index)", "torch.save(self.net.state_dict(), index)")
+    assert not any(r.role == "channel" for r in paths_of(source).redirects)

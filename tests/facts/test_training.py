@@ -722,3 +722,83 @@ def test_what_is_tried_again_after_an_exception_is_to_be_looked_at() -> None:
     assert resume.caution is not None and "tried again" in resume.caution
     (resume,) = resumes_of(source % "raise")
     assert resume.caution is None
+
+
+def test_a_name_that_is_deleted_before_the_loop_is_not_named_there() -> None:
+    source = HEAD + (
+        "from elsewhere import load\n"
+        "def main(path):\n"
+        "    if path:\n        held = load(path)\n        model.load_state_dict(held['model'].state_dict())\n"
+        "    if path:\n        del held\n"
+        "    for epoch in range(3):\n" + body(STEP, 8) + "        if epoch % 2:\n            held = {'model': model}\n            held['epoch'] = epoch\n"
+        "            torch.save(held, 'm.pt')\n            del held\n"
+        "main(None)\n"
+    )  # fmt: skip
+    (resume,) = resumes_of(source)
+    assert told(resume) == (BOTH, {}, ())
+
+
+def test_what_the_scripts_own_checkpoint_holds_of_a_librarys_object_is_kept() -> None:
+    source = HEAD + (
+        "from averages import Average\nfrom somewhere import settings\nwatch = Average(model) if settings.watch else None\n"
+        "for epoch in range(3):\n" + body(STEP + "watch.update(model)\n"
+        "held = {'average': copy.deepcopy(watch.ema).half(), 'updates': watch.updates, 'at': settings.now, 'state': model.state_dict()}\n"
+        "torch.save(held, 'm.pt')\n")
+    )  # fmt: skip
+    (resume,) = resumes_of(source)
+    assert told(resume) == (BOTH, {"watch": ("ema", "updates")}, ())
+
+
+def test_a_class_that_stands_in_for_a_librarys_has_the_librarys_kind() -> None:
+    stand_in = "    class GradScaler:\n        def scale(self, loss):\n            return loss\n        def step(self, o):\n            o.step()\n        def update(self):\n            pass\n"
+    source = HEAD + "try:\n    from torch.cuda.amp import GradScaler\nexcept ImportError:\n" + stand_in + (
+        "scaler = GradScaler()\nfor epoch in range(3):\n"
+        + body(STEP.replace("loss.backward()\noptimizer.step()", "scaler.scale(loss).backward()\nscaler.step(optimizer)\nscaler.update()"))
+    )  # fmt: skip
+    (resume,) = resumes_of(source)
+    assert told(resume) == (("model", "optimizer", "scaler"), {}, ())
+
+
+def test_a_writer_that_is_made_when_it_is_first_needed_is_no_state() -> None:
+    source = HEAD + (
+        "from torch.utils.tensorboard import SummaryWriter\n"
+        "class Log:\n    def __init__(self):\n        self.writer = None\n        self.n = 0\n        self.at = 0\n"
+        "    def push(self, x):\n        self.n += 1\n        print(time.time() - self.at)\n        if self.n > 1:\n            self.at = time.time()\n"
+        "        if self.writer is None:\n            self.writer = SummaryWriter()\n"
+        "        self.writer.add_scalar('x', x, self.n)\n"
+        "log = Log()\nfor epoch in range(3):\n" + body(STEP + "log.push(loss.item())\n")
+    )  # fmt: skip
+    (resume,) = resumes_of(source)
+    assert told(resume) == (BOTH, {"log": ("n",)}, ())
+
+
+def test_of_a_method_that_is_defined_twice_the_last_runs() -> None:
+    source = HEAD + (
+        "class Rates:\n    def __init__(self):\n        self.rate = 0.1\n"
+        "    def lower(self, epoch):\n        self.lower(epoch)\n"
+        "    def lower(self, epoch):\n        self.rate = self.rate / 2\n        optimizer.param_groups[0]['lr'] = self.rate\n"
+        "rates = Rates()\nfor epoch in range(3):\n" + body(STEP + "rates.lower(epoch)\n")
+    )  # fmt: skip
+    (resume,) = resumes_of(source)
+    assert told(resume)[1] == {"rates": ("rate",)}
+
+
+def test_an_attribute_that_is_made_of_itself_is_kept() -> None:
+    source = HEAD + (
+        "class Rates:\n    def __init__(self):\n        self.rate = 0.1\n"
+        "    def lower(self, group):\n        self.rate = self.rate / 2\n        group['lr'] = self.rate\n"
+        "rates = Rates()\nfor epoch in range(3):\n" + body("rates.lower(optimizer.param_groups[0])\n" + STEP)
+    )  # fmt: skip
+    (resume,) = resumes_of(source)
+    assert told(resume)[1] == {"rates": ("rate",)}
+
+
+def test_beside_a_loop_that_is_kept_already_code_that_nothing_calls_is_no_loop_to_resume() -> None:
+    step = body(STEP, 8)
+    other = HEAD + "def train(model, optimizer):\n    for x in loader:\n" + step + "def make():\n    return loader\n"
+    main = HEAD + "from other import make\ndef train(model, optimizer):\n    for x in make():\n" + step
+    loop = "def main():\n    for epoch in %s:\n        train(model, optimizer)\nmain()\n"
+    (resume,) = resumes_of({"train.py": main + loop % "range(3)", "other.py": other})
+    assert resume.loop.module.path == "train.py" and resume.refused is None
+    kept = "from sagemaker_support import keeper\n" + main + loop % "keeper.epochs(range(3))"
+    assert resumes_of({"train.py": kept, "other.py": other}) == []

@@ -165,6 +165,13 @@ def test_requirements_are_read_with_those_they_include(tmp_path: Path) -> None:
     assert read_requirements(tmp_path, "train.py") == ()
 
 
+def test_of_a_list_that_conda_exports_pip_gets_its_own(tmp_path: Path) -> None:
+    (tmp_path / "requirements.txt").write_text(
+        "# platform: linux-64\n_libgcc_mutex=0.1=main\nabsl-py=0.9.0=pypi_0\nbzip2=1.0.8=h516909a_2\n"
+    )
+    assert read_requirements(tmp_path, "train.py") == ("absl-py==0.9.0",)
+
+
 def test_what_the_image_has_is_not_installed_again() -> None:
     lines = (
         "torch==1.1.0",

@@ -140,3 +140,11 @@ def test_a_closure_is_capped_and_ends_in_a_circle(make) -> None:
     tree = find_files(root)
     assert len(closure(tree, "m0.py")[0]) == 30
     assert closure(tree, "m0.py", limit=5)[0] == ("m0.py", "m1.py", "m2.py", "m3.py", "m4.py")
+
+
+def test_a_module_named_as_a_library_in_a_folder_that_the_script_adds_is_its_own(make) -> None:
+    files = {"core/datasets.py": "", "core/net.py": ""}
+    root = make({"train.py": "import sys\nsys.path.append('core')\nimport datasets\nimport net\n", **files})
+    assert files_of(root, "train.py") == {"core/datasets.py", "core/net.py"}
+    root = make({"train.py": "import datasets\n", "core/datasets.py": ""})
+    assert files_of(root, "train.py") == set()

@@ -108,3 +108,9 @@ def test_conda_lists_are_told_from_those_of_pip(make) -> None:
         ("tqdm==4.60", False),
         ("scipy==1.7.1", True),
     ]
+
+
+def test_a_list_that_conda_exports_is_read_as_its_own() -> None:
+    pip, conda = parse_line("absl-py=0.9.0=pypi_0", "requirements.txt", 1), parse_line("bzip2=1.0.8=h516909a_2", "requirements.txt", 2)
+    assert pip is not None and (pip.plain, pip.conda) == ("absl-py==0.9.0", False)
+    assert conda is not None and (conda.name, conda.version, conda.conda) == ("bzip2", "1.0.8", True)

@@ -33,6 +33,14 @@ def test_different_code_at_one_place_is_only_reported() -> None:
     assert agreed(apart) == apart
 
 
+def test_below_one_variable_the_first_way_holds() -> None:
+    whole, named = "os.environ.get('SM_MODEL_DIR', './out')", "os.path.join(os.environ.get('SM_MODEL_DIR', ''), './out')"
+    one, other = finding(Replace("a.py", AT, whole)), finding(Replace("a.py", AT, named))
+    assert agreed([one, other]) == [one]
+    (told,) = agreed([one, finding(Replace("a.py", AT, whole.replace("MODEL", "OUTPUT_DATA")))])
+    assert (told.fix, told.reason) == ("none", TORN)
+
+
 def test_an_import_works_however_the_module_is_loaded() -> None:
     top = AddImport("a.py", "support", "keeper", "keeper")
     member, either = replace(top, level=1), replace(top, either=True)

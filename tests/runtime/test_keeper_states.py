@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from migrate.runtime.keeper_states import _dump, _held, _load, _parse, _restored, _state
+from migrate.runtime.keeper_states import _Attributes, _dump, _held, _load, _parse, _restored, _state
 from migrate.runtime.outputs import Refused
 
 
@@ -81,3 +81,18 @@ def test_without_torch_it_is_read_as_carefully(monkeypatch: pytest.MonkeyPatch) 
     assert _through_a_file({"a": np.ones(2), "b": (1, {2})})["b"] == (1, {2})
     with pytest.raises(Refused, match=r"asks for builtins\.eval, which is not unpickled"):
         _through_a_file([Evil()])
+
+
+def test_what_a_class_works_out_by_itself_is_not_set() -> None:
+    class Average:
+        def __init__(self, updates: int) -> None:
+            self.updates = updates
+
+        @property
+        def decay(self) -> float:
+            return self.updates / 10
+
+    state = _state(_Attributes(Average(3), ["updates", "decay"]))
+    later = Average(0)
+    _load(_Attributes(later, ["updates", "decay"]), state)
+    assert (later.updates, later.decay) == (3, 0.3)

@@ -150,11 +150,11 @@ class Bound:
     def _may_be_none(self, node: ast.expr) -> bool:
         if isinstance(node, ast.Attribute):
             owners = self.kinds.classes(self.module, node.value)
-            return any(_holds_none(v) for o in owners for _, v in self.kinds.assigned(o, node.attr))
+            return any(holds_none(v) for o in owners for _, v in self.kinds.assigned(o, node.attr))
         if not isinstance(node, ast.Name) or node.id in ("self", "cls"):
             return False
         found = self.module.scope(self.loop.node).lookup(node.id)
-        return found is not None and any(b.kind == "param" or (b.kind == "assign" and _holds_none(b.value)) for b in found[1])
+        return found is not None and any(b.kind == "param" or (b.kind == "assign" and holds_none(b.value)) for b in found[1])
 
     def _sets(self, cls: Class, attribute: str) -> bool:
         """Whether every object of the class has the attribute from the start: its class, or what makes it, sets it whatever the settings.
@@ -244,7 +244,7 @@ def _in_else(module: Module, node: ast.AST, test: ast.expr) -> bool:
     return True
 
 
-def _holds_none(value: ast.expr | None) -> bool:
+def holds_none(value: ast.expr | None) -> bool:
     if isinstance(value, ast.IfExp):
-        return _holds_none(value.body) or _holds_none(value.orelse)
+        return holds_none(value.body) or holds_none(value.orelse)
     return isinstance(value, ast.Constant) and value.value is None

@@ -75,7 +75,8 @@ class Turn:
 
     def _simple(self, node: ast.AST, before: set[str]) -> Flow:
         reads, writes = self._names(node)
-        return Flow(reads - before, before | writes, set(writes))
+        deleted = {n.id for t in node.targets for n in walk(t) if isinstance(n, ast.Name)} if isinstance(node, ast.Delete) else set()
+        return Flow(reads - before, (before | writes) - deleted, set(writes))
 
     def _names(self, node: ast.AST) -> tuple[set[str], set[str]]:
         """Names read and written by an expression or a simple statement, what its calls read included."""
@@ -120,8 +121,8 @@ class Turn:
         after = self.block(node.orelse, first.assigned or set())
         known = (first.assigned or set()) | targets
         ends = [*body.left, *([body.assigned] if body.assigned is not None else [])]
-        if ends:
-            known |= set.union(*ends) if self.lenient else set.intersection(*ends)
+        if ends:  # less what a turn deletes
+            known = set.union(*ends) if self.lenient else set.intersection(*ends)
         return Flow(first.exposed | body.exposed | after.exposed, known, first.written | targets | body.written | after.written)
 
     def _while(self, node: ast.While, before: set[str]) -> Flow:

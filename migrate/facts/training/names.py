@@ -30,6 +30,7 @@ class Names:
         self.program, self.kinds, self.extent, self.loop, self.bound = program, kinds, extent, extent.loop, bound
         self.unset: set[str] = set()
         self.written: set[str] = set()  # names that the turns assign to
+        self.anew: set[str] = set()  # those of them that every turn assigns to before it reads them: what they were before is over
         self.first: list[str] = []  # names that the turns start from, and a checkpoint of the script's own may have set
         self.caution: Refused | None = None
 
@@ -43,6 +44,7 @@ class Names:
         kept = [name for name in wanted if name in soft or self._bound_before(name)]
         found = [name for name in sorted(kept, key=self.first_line) if self._can_be_kept(name)]
         self.written, self.first = written, self._started()
+        self.anew = flow.written - flow.exposed - targets - after
         return [*(name for name in self.first if name not in found and name not in targets), *found]
 
     def started(self) -> list[tuple[str, str]]:

@@ -294,13 +294,14 @@ class Kinds:
         if isinstance(node.func, ast.Attribute) and node.func.attr == "prepare" and node.args:  # accelerator.prepare(model, optimizer)
             position = index[0] if index else 0
             return self.of(module, node.args[position], steps + 1) if position < len(node.args) else None
+        name = self.program.qualified(module, node.func)
         for definition in self.program.definitions(module, node.func):
             if isinstance(definition, Class):
-                return self._of_class(definition)
+                instead = self._of_library(module, node, name, steps) if name is not None and ".py:" not in name else None
+                return instead or self._of_class(definition)  # one for where a library has none: try, except ImportError
             kind = self._of_function(definition, index, steps)
             if kind is not None:
                 return kind
-        name = self.program.qualified(module, node.func)
         if name is not None and ".py:" not in name:
             return self._of_library(module, node, name, steps)
         if isinstance(node.func, ast.Attribute) and node.func.attr in SAME_OBJECT:

@@ -11,7 +11,7 @@ from migrate.facts.model import Place
 from migrate.facts.nodes import walk
 from migrate.facts.program import Module, Program
 from migrate.facts.scopes import Scope
-from migrate.facts.training.bound import Bound
+from migrate.facts.training.bound import Bound, holds_none
 from migrate.facts.training.eager import trained_variables
 from migrate.facts.training.extent import Extent, Root
 from migrate.facts.training.graphs import (
@@ -29,6 +29,7 @@ from migrate.facts.training.makers import imports_library
 from migrate.facts.training.names import Names
 from migrate.facts.training.objects import STATEFUL, Kinds
 from migrate.facts.training.obstacles import Refused, Unnamed, refuse
+from migrate.facts.training.saved import saved_attributes
 from migrate.facts.training.turns import Turns, turns_of
 
 STATE_METHODS = {"parameters", "named_parameters", "state_dict", "load_state_dict", "zero_grad"}
@@ -183,6 +184,7 @@ class _Look:
         self.program, self.kinds, self.loop = program, kinds, loop
         self.extent = Extent(program, kinds, loop)
         self.found = _Found()
+        self.caution: Refused | None = None
         self._read: set[str] | None = None
         self._kinds: dict[Root, str | None] = {}
 
@@ -195,7 +197,8 @@ class _Look:
         names = Names(self.program, self.kinds, self.extent, bound)
         values = names.carried()
         self._refuse_graph_parts(values)
-        caution = caution or names.caution
+        self._forget(names.anew)
+        caution = caution or self.caution or names.caution
         objects = [o for o in self._outermost(self.found.stateful) if o not in values and o not in self._aliases()]
         objects += [c for c in self._outermost(self.found.containers) if c not in values and not self._held(c, [*objects, *values])]
         changed = {base: set(own) for base, own in self.found.attributes.items()}
@@ -221,6 +224,12 @@ class _Look:
             where=caution.place() if caution else None,
             turns=turns,
         )
+
+    def _forget(self, names: set[str]) -> None:
+        """Leave out what hangs on names that every turn gives another object, before it reads them."""
+        for texts in (self.found.stateful, self.found.containers, self.found.attributes):
+            for text in [text for text in texts if text.split(".")[0] in names]:
+                del texts[text]
 
     def _targets(self, objects: list[str]) -> Iterator[str]:
         """The models of Chainer optimizers, which have no name of their own beside the loop: ``optimizer.target``."""
@@ -450,6 +459,17 @@ class _Look:
                 for root in self.extent.roots(module, node.args[0]):
                     self._note_container(module, node, root, sure=True)
 
+        for base, name in saved_attributes(self.extent):
+            if self._kind(Root(base)) is None and self._made_by_library(base):
+                self.found.attributes.setdefault(base, set()).add(name)
+
+    def _made_by_library(self, name: str) -> bool:
+        """Whether a call makes what the loop calls by this name: no module, no settings, nothing handed on."""
+        found = self.loop.module.scope(self.loop.node).lookup(name)
+        values = [b.value for b in found[1] if b.kind == "assign" and not b.index] if found is not None else []
+        made = [v.body if isinstance(v, ast.IfExp) else v for v in values]
+        return bool(made) and all(isinstance(v, ast.Call) and _names_class(v) or holds_none(v) for v in made)
+
     def _shuffles(self, module: Module, call: ast.Call) -> bool:
         """``random.shuffle(order)``: what is shuffled is a list or an array, whatever made it."""
         if not isinstance(call.func, ast.Attribute) or call.func.attr != "shuffle" or not call.args:
@@ -471,8 +491,16 @@ class _Look:
                     continue
                 if kind == "model" and not self._is_plain(module, statement):  # parameters and parts are in its state
                     continue
-                if self._is_kept(module, target.attr, statement):
+                if self._is_kept(module, target.attr, statement) and not self._is_made_again(module, statement, root, target.attr):
                     self.found.attributes.setdefault(root.text, set()).add(target.attr)
+
+    def _is_made_again(self, module: Module, statement: ast.Assign | ast.AugAssign | ast.AnnAssign, root: Root, name: str) -> bool:
+        """Whether what is assigned to an attribute is no state: a writer of logs, a file, a reading of the clock, another loader."""
+        kind = self.kinds.of(module, statement.value) if statement.value is not None else None
+        if kind in ("loader", "ordered"):
+            reason = f"{root.text}.{name} becomes another loader in the turns, and is not kept: after an interruption it is the first again"
+            self.caution = self.caution or Refused(reason, module, statement)
+        return kind in ("quiet", "file", "time", "loader", "ordered")
 
     def _is_plain(self, module: Module, statement: ast.Assign | ast.AugAssign | ast.AnnAssign) -> bool:
         """Whether a number, a text or a container is assigned."""
@@ -489,8 +517,10 @@ class _Look:
         if scope is None or module.parent(statement) is not scope.node:  # it is not always assigned
             return bool(reads) or self._is_read(name)
         calls = [s.call.lineno for s in self.extent.sites.get(id(scope.node), []) if s.module is self.loop.module]
+        own = {id(n) for n in walk(statement.value)} if statement.value is not None else set()  # self.rate = self.rate / 2
         return any(
-            not (m.scope(n).function() is scope and n.lineno >= statement.lineno)
+            id(n) in own
+            or not (m.scope(n).function() is scope and n.lineno >= statement.lineno)
             and not (m is self.loop.module and m.scope(n).function() is self._scope() and any(line < n.lineno for line in calls))
             for m, n in reads
         )
@@ -586,6 +616,11 @@ def _prefixes(text: str) -> Iterator[str]:
     """``a``, ``a.b`` and ``a.b.c`` for the last."""
     parts = text.split(".")
     yield from (".".join(parts[:count]) for count in range(1, len(parts) + 1))
+
+
+def _names_class(call: ast.Call) -> bool:
+    """Whether a class is called, by the custom of its name."""
+    return ast.unparse(call.func).rsplit(".", 1)[-1].lstrip("_")[:1].isupper()
 
 
 def _same_as(value: ast.expr | None) -> Iterator[str]:

@@ -34,6 +34,8 @@ _EC2 = (
 _SBATCH = re.compile(r"^#SBATCH\s+(.*)$", re.MULTILINE)
 _REGIONS = {"AWS_DEFAULT_REGION", "AWS_REGION"}
 
+HELP = frozenset({"-h", "--help"})  # what asks for these trains nothing
+
 
 @dataclass(frozen=True)
 class Around:
@@ -241,7 +243,7 @@ class Collector:
         if start is None:
             return PYTHON.fullmatch(posixpath.basename(words[0].text)) is not None
         entry = match(self.known, path, state.folder, start.script, start.as_module)
-        if entry is None:
+        if entry is None or HELP & {word.text for word in start.argv}:
             return True
         environment = {**around.environment_of(state), **dict(start.environment)}
         launcher = start.launcher

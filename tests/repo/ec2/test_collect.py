@@ -70,6 +70,8 @@ def test_a_start_through_what_stands_around_it(side, line: str, expected: dict[s
 @pytest.mark.parametrize(
     "line",
     [
+        "python train.py --help",
+        "python train.py -h",
         "echo python train.py",
         "pip install train.py",
         "python -c 'import train'",
