@@ -21,7 +21,7 @@ Fix and its safety
     each process keeps the one that it holds, so the same number of processes has to go on.
     Not done, with the reason: a loop that steps an environment, or whose model is DeepSpeed's or shared by processes; a
     monitored session, which goes on from its ``checkpoint_dir`` by itself; an eager loop whose variables are not found, that is compiled
-    whole, or whose variables a strategy spreads.
+    whole, or whose variables a strategy spreads; and an engine of a library that is not known, which is handed an optimizer.
 
 Source
     CONTRACT: what survives a spot interruption; AWS's "Managed Spot Training" tells that checkpoints are the script's own work.
@@ -38,6 +38,7 @@ from migrate.edits.model import HERE, Edit, Insert, Replace, Wrap
 from migrate.facts.model import Place, Span
 from migrate.facts.program import Module
 from migrate.facts.training.extent import Extent
+from migrate.facts.training.foreign import foreign_training
 from migrate.facts.training.loops import Loop
 from migrate.facts.training.objects import Kinds
 from migrate.facts.training.resume import Resume, find_resumes, not_to_keep
@@ -53,6 +54,12 @@ READERS = ("load", "load_model", "load_weights", "load_npz", "read_csv", "open",
 
 
 def check(context: Context) -> Iterator[Finding]:
+    engine = foreign_training(context.program)
+    if engine is not None:
+        module, call = engine
+        message = f"{ast.unparse(call.func)}() of a library trains from the beginning after an interruption"
+        reason = "its loop is not in the code, and it is no engine that is known: save and load by its own means, below /opt/ml/checkpoints"
+        yield Finding(CODE, NAME, module.place(call), "warning", message, "none", reason, effort=3)
     for resume in find_resumes(context.program):
         loop = resume.loop
         if resume.refused is not None:

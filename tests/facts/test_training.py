@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import pytest
 
+from migrate.facts.training.foreign import foreign_training
 from migrate.facts.training.resume import Resume, find_resumes
 from tests.facts.programs import program_of
 
@@ -802,3 +803,27 @@ def test_beside_a_loop_that_is_kept_already_code_that_nothing_calls_is_no_loop_t
     assert resume.loop.module.path == "train.py" and resume.refused is None
     kept = "from sagemaker_support import keeper\n" + main + loop % "keeper.epochs(range(3))"
     assert resumes_of({"train.py": kept, "other.py": other}) == []
+
+
+@pytest.mark.parametrize("made", ["optim.SGD(model.parameters(), lr=0.1 / (epoch + 1))", "SGD(model.parameters(), 0.1)"])
+def test_of_an_optimizer_that_each_epoch_makes_anew_only_the_epochs_are_kept(made: str) -> None:
+    source = HEAD.replace("optimizer = optim", "first = optim") + "from torch.optim import SGD\n" + (
+        f"def train(epoch):\n    optimizer = {made}\n    total = 0\n    for i, x in enumerate(loader):\n" + body(STEP + "total += 1\n", 8)
+        + "for epoch in range(3):\n    train(epoch)\n"
+    )  # fmt: skip
+    (resume,) = resumes_of(source)
+    assert told(resume) == (("model",), {}, ()) and resume.loop.line == source[: source.index("for epoch")].count("\n") + 1
+
+
+ENGINE = (
+    "import torch\nfrom torchnet.engine import Engine\nnet = torch.nn.Linear(2, 1)\n%s\nengine = Engine()\nengine.train(net, [1], 3, %s)\n"
+)
+
+
+def test_an_engine_of_a_library_that_is_handed_an_optimizer_trains() -> None:
+    made = "best = torch.optim.SGD(net.parameters(), lr=0.1)\nrates = torch.optim.lr_scheduler.StepLR(best, 2)\n"
+    found = foreign_training(program_of({"train.py": ENGINE % (made, "best")}))
+    assert found is not None and found[1].lineno == 8
+    assert foreign_training(program_of({"train.py": ENGINE % (made, "rates")})) is None
+    stepped = ENGINE % (made, "best") + "net(1).backward()\nbest.step()\n"
+    assert foreign_training(program_of({"train.py": stepped})) is None

@@ -86,6 +86,7 @@ class _Found:
     containers: dict[str, None] = field(default_factory=dict)
     attributes: dict[str, set[str]] = field(default_factory=dict)
     trained: set[str] = field(default_factory=set)
+    retrained: set[str] = field(default_factory=set)  # models that each turn gives another optimizer
 
 
 def find_resumes(program: Program) -> list[Resume]:
@@ -167,7 +168,8 @@ def _along(program: Program, kinds: Kinds, chain: tuple[Loop, ...]) -> Iterator[
                 continue
             yield Resume(loop, refused=refused.reason, where=refused.place())
             return
-        if look.found.trained:
+        batches = len(chain) > 1 and loop is chain[1] and _goes_over_batches(kinds, chain[0])
+        if look.found.trained or (look.found.retrained and batches):
             yield from made
             return
     if any(_is_kept(loop) for loop in chain) or not _steps(look):
@@ -261,6 +263,8 @@ class _Look:
 
     def _stateful(self) -> None:
         for module, node in self.extent.nodes():
+            if isinstance(node, ast.Call):
+                self._note_retrained(module, node)
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
                 self._stateful_call(module, node, node.func)
             elif isinstance(node, (ast.Name, ast.Attribute)) and isinstance(node.ctx, ast.Load):
@@ -285,6 +289,12 @@ class _Look:
         for text in self._named_in_methods():
             if self._kind(Root(text)) not in NOT_KEPT - STATEFUL | {"environment", "instance", "container"}:
                 self.found.stateful.setdefault(text)
+
+    def _note_retrained(self, module: Module, call: ast.Call) -> None:
+        """``optim.SGD(net.parameters())`` in a turn: the model goes on, and its optimizer begins anew."""
+        if call.args and _names_class(call) and self.kinds.of(module, call) == "optimizer":
+            over = [n.func.value for n in walk(call) if isinstance(n, ast.Call) and isinstance(n.func, ast.Attribute) and n is not call]
+            self.found.retrained |= {root.text for node in over for root in self.extent.roots(module, node) if root.home is None}
 
     def _stateful_call(self, module: Module, call: ast.Call, target: ast.Attribute) -> None:
         name = target.attr
@@ -597,6 +607,12 @@ class _Look:
         known = self.loop.module.scope(self.loop.node).lookup(name)
         later = [b for b in known[1] if getattr(b.node, "lineno", 0) > line] if known is not None else []
         return all(b.value is not None and any(isinstance(n, ast.Name) and n.id == name for n in walk(b.value)) for b in later)
+
+
+def _goes_over_batches(kinds: Kinds, loop: Loop) -> bool:
+    """Whether a loop's turns are the batches of a data loader."""
+    nodes = walk(loop.node.iter) if not isinstance(loop.node, ast.While) else []
+    return any(isinstance(n, (ast.Name, ast.Attribute)) and kinds.of(loop.module, n) in ("loader", "ordered") for n in nodes)
 
 
 def _steps(look: _Look) -> bool:
