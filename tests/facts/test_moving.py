@@ -65,3 +65,10 @@ def test_a_setting_of_another_module_names_files_where_it_is_used(source: str, f
     program = program_of({"train.py": HEAD + source, "settings.py": CLOCK})
     names = [moving.module.statement(moving.node) for moving in moving_names(program)]
     assert [ast.unparse(name.targets[0]) for name in names if isinstance(name, ast.Assign)] == found
+
+
+def test_what_is_saved_at_a_place_is_no_name_of_it() -> None:
+    source = "import datetime, torch\nheld = {'date': datetime.datetime.now().isoformat()}\ntorch.save(held, 'm.pt')\n"
+    assert moving_names(program_of({"train.py": source})) == []
+    named = "import datetime, torch\nname = datetime.datetime.now().isoformat()\ntorch.save({}, name)\n"
+    assert len(moving_names(program_of({"train.py": named}))) == 1

@@ -105,8 +105,10 @@ def _names_files(program: Program, module: Module, node: ast.expr, outputs: Coll
     if steps > MOST_STEPS:
         return False
     above = list(_above(module, node))
-    if any(isinstance(p, ast.Call) and _last(p) in SINKS and not isinstance(p.func, ast.Subscript) and p.func not in above for p in above):
-        return True
+    for child, call in zip([node, *above], above, strict=False):
+        named = isinstance(call, ast.Call) and _last(call) in SINKS and not isinstance(call.func, ast.Subscript) and call.func not in above
+        if named and isinstance(call, ast.Call) and not (_last(call) == "save" and len(call.args) > 1 and call.args[0] is child):
+            return True  # of torch.save(what, where) the second names it
     if any(path == module.path and _covers(span, Span.of(node)) for path, span in outputs):
         return True
     statement = module.statement(node)
