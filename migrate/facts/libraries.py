@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from migrate.facts.model import Place
 from migrate.facts.program import Module, Program
@@ -28,12 +29,14 @@ _MISSING = frozenset({"ImportError", "ModuleNotFoundError", "Exception", "BaseEx
 
 @dataclass(frozen=True)
 class Library:
-    """An imported library: the first name of the import, all dotted names, and the first place. ``lazy``: only inside functions."""
+    """An imported library: the first name of the import, all dotted names, and the first place. ``lazy``: only inside functions.
+    ``version``: the one that the code insists on, ``assert timm.__version__ == "0.3.2"``."""
 
     name: str
     dotted: tuple[str, ...]
     place: Place
     lazy: bool = False
+    version: str | None = None
 
 
 def libraries(program: Program) -> dict[str, Library]:
@@ -52,7 +55,31 @@ def libraries(program: Program) -> dict[str, Library]:
                 every = (*known.dotted, dotted) if known else (dotted,)
                 lazy = module.scope(node).function() is not None and (known is None or known.lazy)
                 found[first] = Library(first, every, known.place if known else module.place(node), lazy)
+    for name, version in (pair for module in program.modules.values() for pair in _insisted(program, module)):
+        if name in found:
+            found[name] = replace(found[name], version=version)
     return found
+
+
+def _insisted(program: Program, module: Module) -> Iterator[tuple[str, str]]:
+    """The versions of libraries without which a module ends the script."""
+    for node in module.nodes.of(ast.Assert):
+        test = node.test
+        if isinstance(test, ast.Compare) and isinstance(test.ops[0], ast.Eq) and len(test.ops) == 1:
+            pair: tuple[ast.expr, ast.expr] | None = (test.left, test.comparators[0])
+        elif isinstance(test, ast.Call) and isinstance(test.func, ast.Attribute) and test.func.attr == "startswith" and test.args:
+            pair = (test.func.value, test.args[0])
+        else:
+            continue
+        left, right = pair
+        if isinstance(left, ast.Attribute) and left.attr == "__version__" and isinstance(right, ast.Constant) and _is_version(right.value):
+            name = program.qualified(module, left.value)
+            if name is not None and ".py:" not in name and is_alive(program, module, node):
+                yield name_of(name), str(right.value)
+
+
+def _is_version(value: object) -> bool:
+    return isinstance(value, str) and re.fullmatch(r"\d+(\.\d+){1,3}", value) is not None
 
 
 def name_of(dotted: str) -> str:

@@ -40,6 +40,7 @@ class Wanted:
     libraries: dict[str, Library] = field(default_factory=dict)
     requirements: tuple[str, ...] = ()
     versions: tuple[tuple[Use, str], ...] = ()
+    beside: tuple[tuple[Use, str], ...] = ()  # the same of TensorFlow, where that is not the framework
     old_python: bool = False  # the code is read by no Python since 3.7: ``async`` is a name in it
 
     @cached_property
@@ -50,11 +51,17 @@ class Wanted:
             bounds=self._bounds(),
             modules=tuple(sorted(self.libraries)),
             declared=tuple(dict.fromkeys(each.plain for each in around.declared if _is_for_pip(each) and each.path == self.main_file)),
-            others=tuple(dict.fromkeys(each.plain for each in around.declared if each.conda or each.path != self.main_file)),
+            others=tuple(dict.fromkeys([*self._insisted(), *(e.plain for e in around.declared if e.conda or e.path != self.main_file)])),
             python=around.python.value if around.python is not None else "<3.7" if self.old_python else "",
             apt=around.apt,
             extensions=around.extensions,
         )
+
+    def _insisted(self) -> list[str]:
+        """The versions that the code itself insists on, as lines for pip."""
+        from migrate.job.distributions import distributions_of
+
+        return [f"{(distributions_of(each.name) or (each.name,))[0]}=={each.version}" for each in self.libraries.values() if each.version]
 
     @cached_property
     def main_file(self) -> str | None:
@@ -105,8 +112,10 @@ def wanted(tree: Tree, entry: Entry, program: Program) -> Wanted:
     chooses = _CHOOSES.get(entry.framework, entry.framework)
     table = {name: versions for name, (framework, versions) in api().items() if framework == chooses}
     versions = tuple((use, table[use.name]) for use in uses(program, table)) if table else ()
+    other = {name: which for name, (framework, which) in api().items() if framework == "tensorflow" != chooses and "tensorflow" in found}
+    beside = tuple((use, other[use.name]) for use in uses(program, other)) if other else ()
     around = look_around(tree, entry.path)
-    return Wanted(entry.framework, entry.framework_version, around, found, known[folder], versions, _is_old(program))
+    return Wanted(entry.framework, entry.framework_version, around, found, known[folder], versions, beside, _is_old(program))
 
 
 def _is_old(program: Program) -> bool:

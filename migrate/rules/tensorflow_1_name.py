@@ -31,10 +31,13 @@ MOST_LINES = 10
 
 def check(context: Context) -> Iterator[Finding]:
     wanted = context.wanted
-    if wanted is None or not has_version(wanted, "tensorflow", ">=2"):
+    if wanted is None or wanted.image is None:
+        return
+    beside = "tensorflow" in wanted.split.added  # the newest, beside another framework
+    if not beside and not has_version(wanted, "tensorflow", ">=2"):
         return
     by_file: dict[str, list[Use]] = {}
-    for use, versions in wanted.versions:
+    for use, versions in wanted.beside if beside else wanted.versions:
         if versions == "<2" and use.name.startswith("tensorflow."):
             by_file.setdefault(use.module.path, []).append(use)
     for uses in by_file.values():
@@ -42,8 +45,9 @@ def check(context: Context) -> Iterator[Finding]:
         lines = sorted({use.node.lineno for use in uses})
         more = ", ..." if len(lines) > MOST_LINES else ""
         where = f"line{'s' if len(lines) > 1 else ''} {', '.join(map(str, lines[:MOST_LINES]))}{more}"
-        assert wanted.image is not None
-        message = f"{names} of TensorFlow 1 ({where}), and the image has {wanted.image.version}"
+        message = (
+            f"{names} of TensorFlow 1 ({where}), and the {'job installs the newest' if beside else f'image has {wanted.image.version}'}"
+        )
         contrib = any(use.name.startswith("tensorflow.contrib") for use in uses)
         way = "tf.contrib has no successor" if contrib else "tensorflow.compat.v1 runs most of it, but not before 1.13"
         reason = f"{way}; or ask for tensorflow<2 in requirements.txt"

@@ -181,3 +181,22 @@ def test_the_api_that_the_code_uses_tells_the_version(tmp_path: Path, source: st
     [job] = jobs_of(tmp_path, scan(Request(tmp_path)).entry_points)
     assert job.image is not None
     assert job.image.name.startswith(image)
+
+
+def test_a_version_that_the_code_insists_on_is_the_one_that_is_installed(tmp_path: Path) -> None:
+    (tmp_path / "train.py").write_text("import timm\nassert timm.__version__ == '0.3.2'  # checked\n" + TRAIN)
+    found = libraries(program_of({"train.py": (tmp_path / "train.py").read_text()}))
+    assert found["timm"].version == "0.3.2"
+    result = scan(Request(tmp_path))
+    assert not [finding for finding in result.findings if finding.rule == "SM501"]
+    any_of_it = libraries(program_of({"train.py": "import timm\nassert timm.__version__ >= '0.3'\n" + TRAIN}))
+    assert any_of_it["timm"].version is None
+
+
+def test_names_of_tensorflow_1_are_told_beside_another_framework_too(tmp_path: Path) -> None:
+    writer = "import tensorflow as tf\nwriter = tf.summary.FileWriter('logs')\n"
+    (tmp_path / "train.py").write_text(writer + TRAIN)
+    told = [finding for finding in scan(Request(tmp_path)).findings if finding.rule == "SM515"]
+    assert len(told) == 1 and "the job installs the newest" in told[0].message
+    (tmp_path / "train.py").write_text(writer.replace("import tensorflow as", "import tensorflow.compat.v1 as") + TRAIN)
+    assert not [finding for finding in scan(Request(tmp_path)).findings if finding.rule == "SM515"]
