@@ -63,12 +63,12 @@ def _assigned(module: Module, node: ast.expr) -> Iterator[ast.expr]:
             yield from (b.value for b in bindings if b.value is not None)
     elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "self":
         own = module.scope(node).enclosing_class()
-        for target, value in _attributes(module).get(node.attr, ()):
+        for target, value in self_attributes(module).get(node.attr, ()):
             if module.scope(target).enclosing_class() is own:
                 yield value
 
 
-def _attributes(module: Module) -> dict[str, list[tuple[ast.Attribute, ast.expr]]]:
+def self_attributes(module: Module) -> dict[str, list[tuple[ast.Attribute, ast.expr]]]:
     """What the module gives attributes of ``self``, by name."""
     known: dict[str, list[tuple[ast.Attribute, ast.expr]]] | None = module.notes.get("attributes of self")
     if known is None:
@@ -105,4 +105,4 @@ def _leaves(value: ast.expr) -> list[ast.Name | ast.Attribute]:
     return [leaf for part in parts for leaf in _leaves(part)]
 
 
-__all__ = ["choices", "chosen_names", "given"]
+__all__ = ["choices", "chosen_names", "given", "self_attributes"]

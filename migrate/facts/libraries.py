@@ -66,12 +66,11 @@ def _insisted(program: Program, module: Module) -> Iterator[tuple[str, str]]:
     for node in module.nodes.of(ast.Assert):
         test = node.test
         if isinstance(test, ast.Compare) and isinstance(test.ops[0], ast.Eq) and len(test.ops) == 1:
-            pair: tuple[ast.expr, ast.expr] | None = (test.left, test.comparators[0])
+            left, right = test.left, test.comparators[0]
         elif isinstance(test, ast.Call) and isinstance(test.func, ast.Attribute) and test.func.attr == "startswith" and test.args:
-            pair = (test.func.value, test.args[0])
+            left, right = test.func.value, test.args[0]
         else:
             continue
-        left, right = pair
         if isinstance(left, ast.Attribute) and left.attr == "__version__" and isinstance(right, ast.Constant) and _is_version(right.value):
             name = program.qualified(module, left.value)
             if name is not None and ".py:" not in name and is_alive(program, module, node):

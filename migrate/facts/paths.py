@@ -17,6 +17,7 @@ from migrate.facts.fetched import is_fetched
 from migrate.facts.flow import reaching
 from migrate.facts.given import always_read, is_for_the_user
 from migrate.facts.grouping import Group, is_folder, is_itself, takes_file
+from migrate.facts.listed import LISTED, is_listed
 from migrate.facts.locations import (
     DATA_WORDS,
     LOG_WORDS,
@@ -526,7 +527,17 @@ class _Decider:
                 continue
             if any(self._below_default(unknown, use) for use in self.uses.defaulted):
                 continue
-            self._wrap(unknown.use, unknown.value, unknown.reason)
+            if not self._tell_listed(unknown.use, unknown.value):
+                self._wrap(unknown.use, unknown.value, unknown.reason)
+
+    def _tell_listed(self, use: PathUse, value: Value) -> bool:
+        """A file whose path stands in another one that is read."""
+        if use.act != "read" or use.row.kind != "data" or use.argument is None:
+            return False
+        if not is_listed(self.program, use.module, use.argument):
+            return False
+        self.result.left.append(Left(use.module.place(use.call), "read", "data", text_of(value), LISTED, False))
+        return True
 
     def _wrap(self, use: PathUse, value: Value, reason: str) -> None:
         """Put the whole argument below the variable where that cannot change it on EC2: ``os.path.join("", text)`` is ``text``."""

@@ -375,7 +375,7 @@ def test_what_a_library_makes_of_a_folder_starts_where_the_folder_does() -> None
 
 
 def test_a_read_of_which_nothing_is_known_is_told_only_where_no_channel_brings_data() -> None:
-    read = "import cv2\nfor f in open(input()):\n    cv2.imread(f)\n"
+    read = "import cv2\nfor f in input().split():\n    cv2.imread(f)\n"
     assert [x.act for x in paths_of(read).left] == ["read"]
     assert not paths_of("import numpy as np\nnp.load('/mnt/x.npy')\n" + read).left
     assert not paths_of("import os, numpy as np\nnp.load(os.environ.get('SM_CHANNEL_TRAINING', '/mnt/x.npy'))\n" + read).left
@@ -928,3 +928,28 @@ def test_an_index_that_a_data_set_makes_beside_its_data_is_a_cache() -> None:
 def test_a_model_that_is_saved_beside_data_and_loaded_again_is_no_cache() -> None:
     source = INDEX.replace("torch.save(self.ids, index)", "torch.save(self.net.state_dict(), index)")
     assert not any(r.role == "channel" for r in paths_of(source).redirects)
+
+
+LISTS = (
+    "import numpy as np\nfrom PIL import Image\nnp.load('/mnt/d/x.npy')\nwith open('/mnt/d/train.txt') as f:\n    lines = f.readlines()\n"
+)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "for line in lines:\n    Image.open(line.split()[0])\n",
+        "def pick(lines, i):\n    name, label = lines[i].strip().split(' ')\n    return Image.open(name)\npick(lines[:3], 1)\n",
+        "class Faces:\n    def __init__(self, path):\n        self.names = [l.strip() for l in lines]\n"
+        "    def __getitem__(self, i):\n        return Image.open(self.names[i])\nFaces('x')[0]\n",
+        "for line in open('/mnt/d/val.txt'):\n    Image.open(line.rstrip())\n",
+    ],
+)
+def test_files_that_a_list_names_are_told(body: str) -> None:
+    told = [x.reason for x in paths_of(LISTS + body).left]
+    assert len(told) == 1 and "stands in a file that is read" in told[0], told
+
+
+def test_a_name_from_a_list_below_a_known_folder_is_none() -> None:
+    source = LISTS + "import os\nfor line in lines:\n    Image.open(os.path.join('/mnt/d/images', line.strip()))\n"
+    assert not [x for x in paths_of(source).left if "stands in" in x.reason]
