@@ -25,6 +25,10 @@ class Outputs:
     def __init__(self, uses: Uses, origins: list[Origin], migrated: Sequence[Migrated] = ()) -> None:
         self.uses = uses
         self.migrated = migrated
+        self.roles: dict[str, str] = {}  # of the files that are written, by path
+        for origin in origins:
+            if origin.text is not None and origin.acts() & {"write", "make"}:
+                self.roles.setdefault(normal(origin.text), self.role(origin))
         self.bases: dict[int, str] = {}
         self.unplaced: dict[int, str] = {}
         self.groups = self._grouped(origins)
@@ -40,6 +44,8 @@ class Outputs:
     def role(self, origin: Origin) -> str:
         """model, checkpoint, log or data."""
         kinds = [kind_of(self.kind(u), text_of(v), origin.names) for u, v in origin.uses if u.act in ("write", "make")]
+        if not kinds and origin.text is not None and (known := self.roles.get(normal(origin.text))):
+            return known  # what is only read, or looked for, is what was written there
         kinds = kinds or [kind_of("text", origin.text or "", origin.names)]
         for kind in ("checkpoint", "model", "log"):
             if kind in kinds:

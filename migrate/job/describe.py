@@ -140,11 +140,12 @@ def _preferred(option: Option) -> str | None:
 
 
 def _plain(value: object) -> object:
-    """The value if JSON can carry it exactly; else None."""
+    """The value if JSON can carry it exactly, a tuple as a list; else None."""
+    value = list(value) if isinstance(value, tuple) else value
     try:
         return value if json.loads(json.dumps(value, allow_nan=False)) == value else None
     except (TypeError, ValueError):
-        return list(value) if isinstance(value, tuple) and _plain(list(value)) is not None else None
+        return None
 
 
 def _channels(paths: Paths, sources: Mapping[str, str]) -> tuple[Channel, ...]:

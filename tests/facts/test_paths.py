@@ -953,3 +953,11 @@ def test_files_that_a_list_names_are_told(body: str) -> None:
 def test_a_name_from_a_list_below_a_known_folder_is_none() -> None:
     source = LISTS + "import os\nfor line in lines:\n    Image.open(os.path.join('/mnt/d/images', line.strip()))\n"
     assert not [x for x in paths_of(source).left if "stands in" in x.reason]
+
+
+def test_a_file_that_is_looked_for_is_what_is_written_there() -> None:
+    source = (
+        "import os, numpy as np\nif not os.path.isfile('features.npz'):\n    np.savez('features.npz', a=1)\n"
+        "held = np.load('features.npz')\n"
+    )  # fmt: skip
+    assert {r.role for r in paths_of(source).redirects} == {"data"}
