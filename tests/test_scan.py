@@ -171,7 +171,8 @@ def test_what_begins_the_names_of_files_of_the_repository_is_given_as_on_ec2(tmp
 def test_a_default_that_is_a_tuple_is_passed_as_a_list(tmp_path: Path) -> None:
     (tmp_path / "train.py").write_text(
         "import argparse, torch\np = argparse.ArgumentParser()\np.add_argument('--scale', type=float, nargs='+', default=(0.4, 1.))\n"
-        "a = p.parse_args()\nnet = torch.nn.Linear(1, 1)\nloss = net(torch.ones(1)).sum()\nloss.backward()\n"
+        "a = p.parse_args()\nnet = torch.nn.Linear(1, 1)\noptimizer = torch.optim.SGD(net.parameters(), 1)\n"
+        "net(torch.ones(1)).sum().backward()\noptimizer.step()\n"
     )
     (point,) = scan(Request(tmp_path)).entry_points
     assert [setting.default for setting in point.hyperparameters] == [[0.4, 1.0]]
