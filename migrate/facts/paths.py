@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import posixpath
 
+from migrate.facts.addresses import ADDRESSED, in_addresses
 from migrate.facts.caches import CACHE, as_cache
 from migrate.facts.calls import Table
 from migrate.facts.channels import channels
@@ -132,6 +133,10 @@ class _Decider:
         middle = names_in_the_middle(self.program, self.values, self.uses)
         usable = [o for o in origins if self._is_path(o) and id(o) not in inner]
         usable = [o for o in usable if o.option is None or (o.option.place, o.option.dest) not in middle]
+        addressed = in_addresses(self.program, self.values, usable)
+        for origin in [o for o in usable if id(o) in addressed]:
+            self._leave(origin, ADDRESSED, loses=True)
+        usable = [o for o in usable if id(o) not in addressed]
         outputs = [o for o in usable if self._writes(o)]
         written = {normal(prefix) for o in outputs if o.text is not None for prefix in prefixes(o, ("write", "make"))}
         written |= {normal(m.default) for m in self.result.migrated if m.role != "channel" and m.default}
@@ -152,7 +157,7 @@ class _Decider:
                 self._leave(origin, BESIDE_INPUT, loses=True, acts=("write",))
         for origin in [o for o in rest if id(o) in torn]:
             self._leave(origin, torn[id(origin)], loses=True)
-        done = {id(o) for o in [*outputs, *inputs]} | torn.keys()
+        done = {id(o) for o in [*outputs, *inputs]} | torn.keys() | addressed
         self.placed = self.uses.placed | {id(u) for o in [*outputs, *inputs] if self._has_place(o) for u, _ in o.uses}
         for origin in self.uses.origins.values():
             if origin.kind == "anchor":

@@ -961,3 +961,14 @@ def test_a_file_that_is_looked_for_is_what_is_written_there() -> None:
         "held = np.load('features.npz')\n"
     )  # fmt: skip
     assert {r.role for r in paths_of(source).redirects} == {"data"}
+
+
+@pytest.mark.parametrize(
+    "address", ["f'https://host/{root}/x.npy'", "'https://host/' + root + '/x.npy'", "'https://host/{}/x.npy'.format(root)"]
+)
+def test_what_is_a_part_of_an_address_too_stays_and_is_told(address: str) -> None:
+    source = "import os, urllib.request\nimport numpy as np\nroot = 'sets/faces'\n%snp.load(os.path.join(root, 'x.npy'))\n"
+    fetch = f"urllib.request.urlopen({address})\n"
+    paths = paths_of(source % fetch)
+    assert not paths.redirects and ["an address on the network" in x.reason for x in paths.left] == [True]
+    assert paths_of(source % "urllib.request.urlopen('https://host/x.npy')\n").redirects
