@@ -14,7 +14,7 @@ def reaching(module: Module, node: ast.Name, scope: Scope, bindings: list[Bindin
     """The bindings that a read of ``node`` may see: those before it in the same function, from the last one on that always runs."""
     if module.scope(node).function() is not scope.function() or len(bindings) < 2:
         return bindings
-    before = [b for b in bindings if getattr(b.node, "lineno", 0) < node.lineno or b.kind == "param"]
+    before = [b for b in bindings if b.kind == "param" or (getattr(b.node, "lineno", 0) < node.lineno and not _gives(b, node))]
     if not before:
         return bindings
     blocks = _blocks(module, node)
@@ -27,6 +27,11 @@ def reaching(module: Module, node: ast.Name, scope: Scope, bindings: list[Bindin
         ):
             return before[position:]
     return before
+
+
+def _gives(binding: Binding, node: ast.Name) -> bool:
+    """Whether the read stands in the very statement that assigns, which may be written on several lines."""
+    return binding.kind in ("assign", "augmented") and node.lineno <= (getattr(binding.node, "end_lineno", None) or 0)
 
 
 def _blocks(module: Module, node: ast.AST) -> set[int]:

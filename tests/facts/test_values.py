@@ -9,7 +9,7 @@ from migrate.facts.model import Arguments
 from migrate.facts.parts import text_of
 from migrate.facts.program import Program
 from migrate.facts.values import Values
-from tests.facts.programs import program_of
+from tests.facts.programs import paths_of, program_of
 
 CIRCLE = """\
 def first(n):
@@ -72,3 +72,11 @@ def test_what_an_apply_restores_is_what_it_was() -> None:
         program = program_of({"train.py": text})
         values = Values(program, Arguments("none"))
         assert [_texts(program, values, index) for index in range(3)] == [{"a_1"}, {"b_2"}, {"c_3"}]
+
+
+def test_a_name_that_a_statement_of_several_lines_makes_of_itself() -> None:
+    source = (
+        "import torch\ndef made(data, *, path):\n    torch.save({}, path)\n    return path\n"
+        "def make(path):\n    path = made(\n        1,\n        path=path,\n    )\n    return torch.load(path)\nmake('out/m.pt')\n"
+    )  # fmt: skip
+    assert not paths_of(source).left and {r.env for r in paths_of(source).redirects} == {"SM_MODEL_DIR"}

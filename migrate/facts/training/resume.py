@@ -470,7 +470,7 @@ class _Look:
                     self._note_container(module, node, root, sure=True)
 
         for base, name in saved_attributes(self.extent):
-            if self._kind(Root(base)) is None and self._made_by_library(base):
+            if self._kind(Root(base)) is None and f"{base}.{name}" not in self.found.stateful and self._made_by_library(base):
                 self.found.attributes.setdefault(base, set()).add(name)
 
     def _made_by_library(self, name: str) -> bool:
