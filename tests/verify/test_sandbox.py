@@ -119,7 +119,8 @@ def test_a_channel_cannot_be_written(repo: Repo, style: str) -> None:
     assert "Read-only file system" in check(report, "run").message
     found = check(report, "read-only channels")
     assert [(evidence.text, evidence.where) for evidence in found.evidence] == [
-        ("input/data/training/cache.bin: refused, since a channel is read-only", f"train.py:{lines(script, statement)}")
+        ("input/data/training/cache.bin: refused, since a channel is read-only", f"train.py:{lines(script, statement)}"),
+        ("input/data/training: its mode or owner is changed, but a channel is read-only", f"train.py:{lines(script, 'os.chmod')}"),
     ]
 
 
