@@ -114,6 +114,8 @@ def settings_proof(seen: Seen, values: Mapping[str, object], left: Sequence[str]
         text = f"the script ended before it parsed its settings: {failure.message}"
         advice = _without_data(failure.message, channels)
         return Check("settings", style, "not run" if advice else "fail", text, _at(failure), advice=advice)
+    if not found and seen.outcome.out_of_memory:
+        return Check("settings", style, "not run", "the script was killed for want of memory before it parsed its settings")
     if not found:
         why = "time was over" if seen.run.timed_out else f"it ended with exit code {seen.run.exit_code}"
         return Check("settings", style, "fail", f"no argument parser was seen at work before {why}", tuple(faults[:_MOST]))
@@ -229,6 +231,8 @@ def _sent_defaults(seen: Seen, values: Mapping[str, object], entry: EntryPoint, 
         return Check(
             "defaults", seen.run.style, "fail", f"{len(faults)} of the launcher's own values did not arrive", tuple(faults[:_MOST])
         )
+    if faults and not found and seen.run.exit_code != 0:
+        return Check("defaults", seen.run.style, "not run", "the script ended before it parsed its settings")
     if faults:
         return Check("defaults", seen.run.style, "fail", "no argument parser was seen at work", tuple(faults[:_MOST]))
     return Check("defaults", seen.run.style, "pass", f"the launcher's {len(values)} values arrived")

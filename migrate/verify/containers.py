@@ -24,6 +24,7 @@ LABEL = "sagemaker-migrate.verify"  # its value is the folder of the run that a 
 PULLED = ("--pull", "never")  # an image that is not here is asked for before, with better words
 _NOT_INSTALLED = "docker is not installed (https://docs.docker.com/engine/install/; Debian: apt install docker.io)"
 _TIMEOUT = 60.0
+_FIRST_START = 600.0  # of an image: some storage drivers copy all of it
 _BUILT = "migrate-verify"
 _FIRST_PYTHON = (3, 8)  # what looks into a run from inside needs its audit hooks
 
@@ -40,6 +41,8 @@ def docker(*words: str, stdin: bytes | None = None, timeout: float = _TIMEOUT) -
     """What a docker command says. Raises UserError with the last line of its complaint."""
     try:
         done = subprocess.run(["docker", *words], input=stdin, capture_output=True, timeout=timeout)
+    except subprocess.TimeoutExpired as error:
+        raise UserError(f"docker {words[0]} has not come to its end within {timeout:g} s") from error
     except (OSError, subprocess.SubprocessError) as error:
         raise UserError(f"docker {words[0]} does not work: {error}") from error
     if done.returncode:
@@ -47,9 +50,12 @@ def docker(*words: str, stdin: bytes | None = None, timeout: float = _TIMEOUT) -
     return done.stdout.decode("utf-8", "replace")
 
 
-def _last_line(told: bytes) -> str:
-    lines = [line.strip() for line in told.decode("utf-8", "replace").splitlines() if line.strip() and not line.startswith("See 'docker")]
-    return lines[-1][:300] if lines else "it says nothing"
+def _last_line(output: bytes) -> str:
+    lines = [line.strip() for line in output.decode("utf-8", "replace").splitlines() if line.strip() and not line.startswith("See 'docker")]
+    # what the daemon says may be several lines, of which the last means nothing by itself
+    first = next((number for number in range(len(lines)) if "Error response from daemon: " in lines[number]), len(lines) - 1)
+    told = [line for line in lines[first:] if not line.startswith("Run 'docker")]
+    return " ".join(told).removeprefix("docker: ")[:300] if told else "it says nothing"
 
 
 def unavailable() -> str | None:
@@ -84,6 +90,11 @@ def owner() -> list[int] | None:
     own = [os.getuid(), os.getgid()]
     rootless = any(word in str(_information().get("SecurityOptions")) for word in ("name=rootless", "name=userns"))
     return None if own[0] == 0 or rootless else own
+
+
+def counts_memory() -> bool:
+    """Whether the kernel counts and limits a container's memory by itself; not so for rootless Docker without cgroups."""
+    return bool(_information().get("MemoryLimit")) and _information().get("CgroupDriver") != "none"
 
 
 def shared_memory(memory: int | None) -> int:
@@ -153,7 +164,7 @@ def interpreter(image: str) -> Interpreter:
     shell = 'python=$(command -v python3 || command -v python) && exec "$python" -c "$0"'
     words = ("--rm", *PULLED, "--network", "none", "--user", "0:0", "--entrypoint", "sh", image, "-c", shell, ASK)
     try:
-        answer = json.loads(docker("run", *words))
+        answer = json.loads(docker("run", *words, timeout=_FIRST_START))
     except (UserError, ValueError) as error:
         raise UserError(f"the image has no Python that runs: {error}") from error
     found = told_by(answer, answer["executable"], environment)

@@ -102,7 +102,8 @@ class DockerEngine:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-            follower = Follower(child, mark, output, watch, wrapped=True, ended=command.ended)
+            counted = containers.counts_memory()  # else all that there is of it are the numbers of the whole machine
+            follower = Follower(child, mark, output, watch, None if counted else command.memory, wrapped=True, ended=command.ended)
             try:
                 timed_out = follower.follow(started + command.timeout)
                 seconds = time.monotonic() - started
@@ -112,7 +113,11 @@ class DockerEngine:
             if ended.told:
                 fetch_lost(self, command.layout, janitor.container, ended.changed)
             touched, saw_all = watch.touched(), watch.complete
-            killed = bool(ended.killed) or (command.memory is not None and not ended.told and janitor.out_of_memory())
+            killed = (
+                follower.out_of_memory
+                or (counted and bool(ended.killed))
+                or (command.memory is not None and not ended.told and janitor.out_of_memory())
+            )
         tail = output.last_lines(60)
         if not ended.told and child.returncode == _FAILED:
             raise UserError(f"the container did not start: {tail[-1] if tail else 'docker says nothing'}")
@@ -122,7 +127,7 @@ class DockerEngine:
             timed_out=timed_out,
             out_of_memory=killed,
             seconds=seconds,
-            peak_memory=max(follower.peak, ended.peak),
+            peak_memory=max(follower.peak, ended.peak if counted else 0),
             output_bytes=output.total,
             tail=tail,
             survivors=() if timed_out else ended.survivors,
@@ -137,7 +142,7 @@ class DockerEngine:
         out += ["--hostname", command.host, "--network", network, *(("--network-alias", command.host) if command.network else ())]
         out += ["--log-driver", "none", *PULLED, "--user", "0:0", "--security-opt", "no-new-privileges", "--workdir", "/"]
         out += ["--shm-size", str(containers.shared_memory(command.memory))]
-        if command.memory is not None:
+        if command.memory is not None and containers.counts_memory():
             out += ["--memory", str(command.memory), "--memory-swap", str(command.memory)]
         if self.gpus():
             out += ["--gpus", "all"]

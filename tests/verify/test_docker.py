@@ -290,3 +290,42 @@ def test_paths_that_need_quoting(repo: Repo, image: str, tmp_path: Path) -> None
 def test_the_original_runs_in_the_image_too(repo: Repo, image: str) -> None:
     report = compared(repo, BEFORE, AFTER, engine="docker", image=image)
     assert verdicts(report) == {} and check(report, "EC2 parity").verdict == "pass"
+
+
+ROOTLESS = '{"SecurityOptions": ["name=seccomp,profile=default", "name=rootless"], "CgroupDriver": "none", "MemoryLimit": false}'
+
+
+@pytest.fixture
+def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A ``docker`` whose words a test writes."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    containers._information.cache_clear()
+    yield folder / "docker"
+    containers._information.cache_clear()
+
+
+def said(program: Path, text: str) -> None:
+    program.write_text(f"#!/bin/sh\n{text}\n")
+    program.chmod(0o755)
+
+
+def test_rootless_docker(stand_in: Path) -> None:
+    """As Docker 20.10 without cgroups says it: files are the user's own already, and memory is the whole machine's in there."""
+    said(stand_in, f"echo '{ROOTLESS}'")
+    assert containers.owner() is None and not containers.counts_memory()
+
+
+def test_what_the_daemon_says_is_told_in_full(stand_in: Path) -> None:
+    lines = ("docker: Error response from daemon: cannot mount", ": exit status 1.", "See 'docker run --help'.")
+    said(stand_in, "\n".join(f'echo "{line}" >&2' for line in lines) + "\nexit 125")
+    with pytest.raises(UserError) as caught:
+        containers.docker("run", "x")
+    assert str(caught.value) == "docker run: Error response from daemon: cannot mount : exit status 1."
+
+
+def test_a_docker_that_does_not_answer(stand_in: Path) -> None:
+    said(stand_in, "exec cat /dev/zero > /dev/null")
+    with pytest.raises(UserError, match="docker run has not come to its end within 0.2 s"):
+        containers.docker("run", "x", timeout=0.2)
