@@ -164,6 +164,13 @@ def refused(events: Iterable[Mapping[str, Any]]) -> str | None:
     return next((event["message"] for event in reversed(list(events)) if event["kind"] == "refused"), None)
 
 
+def needed(message: str, sent: Mapping[str, object]) -> list[str]:
+    """The settings that a parser asks for and that were not sent, by the names that they would be sent under."""
+    found = re.match(r"the following arguments are required: (.*)", message)
+    names = [option.split("/")[-1].lstrip("-") for option in found[1].split(", ")] if found else []
+    return [] if {_plainly(name) for name in names} & {_plainly(name) for name in sent} else names
+
+
 def culprit(message: str, entry: EntryPoint, values: Mapping[str, object]) -> str | None:
     """The hyperparameter whose made-up value a parser refused, where leaving it at its default is fair.
 

@@ -326,3 +326,16 @@ def test_a_package_that_another_one_asks_for_only_at_times(repo: Repo, message: 
     found = check(repo.verify(GOOD + f"raise ImportError({message!r})\n"), "run")
     assert found.verdict == "fail"
     assert found.advice == "name pyarrow in requirements.txt: another package needs it here, and no import says so"
+
+
+REQUIRED = HEAD.replace("args = parser", 'parser.add_argument("-v", "--vocab_path", required=True)\nargs = parser') + READ + SAVE
+
+
+def test_a_setting_that_only_the_user_knows_is_asked_for(repo: Repo) -> None:
+    entry = entry_point((*SETTINGS, hyperparameter("vocab_path", "str", None, required=True, is_path=True)))
+    report = repo.verify(REQUIRED, entry)
+    found = check(report, "run")
+    assert (found.verdict, found.message) == ("not run", "the script asks for what the job does not give it: vocab_path")
+    assert found.advice == "--hp vocab_path=VALUE, as the launchers are to be given it" and report.exit_code == 2
+    assert "defaults" not in verdicts(report)
+    assert verdicts(repo.verify(REQUIRED, entry, hyperparameters={"vocab_path": "/opt/ml/input/data/training/rows.txt"})) == {}

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from migrate.verify import checks
+from migrate.verify import checks, ending
 from migrate.verify.drill import judge, plan
 from migrate.verify.drill.judge import Plain
 from migrate.verify.drill.model import WAYS, Drill, Drilled, Trial, Wish
@@ -138,7 +138,7 @@ class _Driller:
         return [trial], [""], ""
 
     def _ended(self, trial: Trial) -> Check:
-        return checks.ended(trial.seen, self.verifier.options, self.verifier.declared())
+        return ending.ended(trial.seen, self.verifier.options, self.verifier.declared())
 
     def _no_checkpoint(self) -> Check:
         told = tuple(Evidence(text) for text in self.verifier.options.unresumed)
