@@ -53,10 +53,11 @@ def changed(entry: EntryPoint, overrides: Mapping[str, object]) -> dict[str, obj
     """A value other than the default for every hyperparameter that allows one: what the settings proof sends.
 
     Choices, types and counts are respected; text that looks like a path stays, and so does what only a converter understands.
+    A path that has to be given is made up: nothing is read before the run is stopped.
     """
     out: dict[str, object] = {}
     for item in entry.hyperparameters:
-        if item.is_path:
+        if item.is_path and not item.required:
             continue
         value = _other(item)
         if value is not None:
