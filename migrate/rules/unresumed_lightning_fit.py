@@ -18,8 +18,9 @@ Fix and its safety
     A resumed run ends with the same bits as one that was not interrupted (seen with Lightning 2.6): epochs, optimizers, plateau
     schedules, early stopping, shuffle order, dropout. An epoch that was begun is done again from its start. Under DDP every process goes
     on with the random state of the first.
-    Not done, with the reason: ``LightningCLI``, and strategies that spread the model over processes (FSDP, DeepSpeed): their fit starts
-    from the beginning, and says so.
+    ``LightningCLI`` calls ``fit`` by itself: one line before it, ``resume_cli(LightningCLI)``, lets the trainer that it makes go on.
+    Not done, with the reason: a ``LightningCLI`` that is no plain name. With strategies that spread the model over processes (FSDP,
+    DeepSpeed) fit starts from the beginning, and says so.
 
 Source
     CONTRACT: what survives a spot interruption. Lightning: ``Trainer.fit(ckpt_path=)``, "Save and load training progress"; its checkpoints
@@ -31,8 +32,10 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from migrate.edits.model import Replace
+from migrate.edits.model import Insert, Replace
 from migrate.facts.model import Span
+from migrate.facts.program import Module
+from migrate.facts.training.makers import is_support
 from migrate.facts.training.managed import Managed, cli_calls, imports_of, trained
 from migrate.rules.base import Context, Example
 from migrate.rules.hooks import segment, support_name
@@ -40,6 +43,7 @@ from migrate.rules.model import Finding
 
 CODE = "SM311"
 NAME = "unresumed-lightning-fit"
+RESUMES = "resume_cli"
 HOMES = ("lightning.", "pytorch_lightning.")
 
 
@@ -49,8 +53,8 @@ def check(context: Context) -> Iterator[Finding]:
         return
     message = "this fit starts from the beginning after an interruption"
     for module, call in cli_calls(program, "LightningCLI"):
-        reason = "LightningCLI calls fit by itself: pass it --ckpt_path, or call cli.trainer.fit in the script (run=False)"
-        yield Finding(CODE, NAME, module.place(call), "warning", message, "none", reason, effort=2)
+        if not _only_makes(call) and not _is_resumed(module, call):
+            yield _cli(context, module, call, message)
     for fit in trained(program, frozenset({"fit"})):
         if not _is_lightning(context, fit):
             continue
@@ -58,6 +62,30 @@ def check(context: Context) -> Iterator[Finding]:
         edit = Replace(fit.module.path, Span.of(fit.target), f"{name}({segment(fit.module, fit.target)})")
         told = f"{message}; the checkpoint folder lets it go on"
         yield Finding(CODE, NAME, fit.module.place(fit.call), "warning", told, "safe", None, 1, (*imports, edit))
+
+
+def _only_makes(call: ast.Call) -> bool:
+    """Whether the script calls ``cli.trainer.fit`` itself."""
+    return any(k.arg == "run" and isinstance(k.value, ast.Constant) and k.value.value is False for k in call.keywords)
+
+
+def _is_resumed(module: Module, call: ast.Call) -> bool:
+    name = ast.unparse(call.func)
+    lines = [c for c in module.calls() if is_support(module, c, RESUMES)]
+    scope = module.scope(call).function()
+    return any(module.scope(c).function() is scope and [ast.unparse(a) for a in c.args] == [name] for c in lines)
+
+
+def _cli(context: Context, module: Module, call: ast.Call, message: str) -> Finding:
+    """The line before a LightningCLI."""
+    name = ast.unparse(call.func)
+    if not name.replace(".", "").isidentifier():
+        reason = "LightningCLI calls fit by itself, and its class has no name here: give it one, or call cli.trainer.fit (run=False)"
+        return Finding(CODE, NAME, module.place(call), "warning", message, "none", reason, effort=2)
+    resume, imports = support_name(context, module, RESUMES, Span.of(call))
+    line = Insert(module.path, Span.of(module.statement(call)), f"{resume}({name})")
+    told = f"{message}; the checkpoint folder lets it go on"
+    return Finding(CODE, NAME, module.place(call), "warning", told, "safe", None, 1, (*imports, line))
 
 
 def _is_lightning(context: Context, fit: Managed) -> bool:
@@ -121,9 +149,75 @@ main(ArgumentParser().parse_args())
 """,
         others={"parts.py": "class Net: ...\n"},
     ),
+    Example(
+        before="""\
+from lightning.pytorch.cli import LightningCLI
+from parts import Data, Net
+
+
+class Cli(LightningCLI):
+    def add_arguments_to_parser(self, parser):
+        parser.link_arguments("data.width", "model.width")
+
+
+if __name__ == "__main__":
+    cli = Cli(Net, Data, seed_everything_default=1)
+    print(cli.trainer.callback_metrics)
+""",
+        after="""\
+from lightning.pytorch.cli import LightningCLI
+from parts import Data, Net
+from sagemaker_support import resume_cli
+
+
+class Cli(LightningCLI):
+    def add_arguments_to_parser(self, parser):
+        parser.link_arguments("data.width", "model.width")
+
+
+if __name__ == "__main__":
+    resume_cli(Cli)
+    cli = Cli(Net, Data, seed_everything_default=1)
+    print(cli.trainer.callback_metrics)
+""",
+        others={"parts.py": "class Data: ...\nclass Net: ...\n"},
+    ),
+    Example(
+        before="""\
+from lightning.pytorch.cli import LightningCLI
+from parts import Net
+
+cli = LightningCLI(Net, run=False)
+cli.trainer.fit(cli.model)
+""",
+        after="""\
+from lightning.pytorch.cli import LightningCLI
+from parts import Net
+from sagemaker_support import lightning_fit
+
+cli = LightningCLI(Net, run=False)
+lightning_fit(cli.trainer.fit)(cli.model)
+""",
+        others={"parts.py": "class Net: ...\n"},
+    ),
 )
 
 UNTOUCHED = (
+    """\
+from lightning.pytorch.cli import LightningCLI
+import lightning
+
+cli = LightningCLI(lightning.LightningModule, run=False)
+print(cli.config)
+""",
+    """\
+from lightning.pytorch.cli import LightningCLI
+import lightning
+from sagemaker_support import resume_cli
+
+resume_cli(LightningCLI)
+LightningCLI(lightning.LightningModule)
+""",
     """\
 import pytorch_lightning as pl
 from sklearn.linear_model import LogisticRegression

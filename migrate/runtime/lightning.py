@@ -28,6 +28,20 @@ def lightning_fit(fit: Any) -> Any:
     return fit if not home or checkpoint_folder() is None else functools.partial(_lightning_fit, fit, home.partition(".trainer")[0])
 
 
+def resume_cli(cli: Any) -> None:
+    """Let the trainer that a LightningCLI makes go on: called before the class is, which fits by itself."""
+    make = getattr(cli, "instantiate_trainer", None)
+    if checkpoint_folder() is None or make is None:
+        return
+
+    def instantiate_trainer(self: Any, *args: Any, **kwargs: Any) -> Any:
+        trainer = make(self, *args, **kwargs)
+        trainer.fit = lightning_fit(trainer.fit)
+        return trainer
+
+    cli.instantiate_trainer = instantiate_trainer
+
+
 def _lightning_fit(fit: Any, home: str, *args: Any, **kwargs: Any) -> Any:
     trainer = fit.__self__
     if any(name in type(getattr(trainer, "strategy", None)).__name__ for name in ("FSDP", "DeepSpeed", "ModelParallel")):

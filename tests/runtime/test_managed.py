@@ -14,7 +14,12 @@ from migrate.runtime import support_source
 from tests.environments import python_of
 
 HERE = Path(__file__).parent
-FRAMEWORKS = {"keras": ("keras_fit", "tf"), "lightning": ("lightning_fit", "hf"), "transformers": ("transformers_train", "hf")}
+FRAMEWORKS = {
+    "keras": ("keras_fit", "tf"),
+    "lightning": ("lightning_fit", "hf"),
+    "cli": ("resume_cli", "hf"),
+    "transformers": ("transformers_train", "hf"),
+}
 
 
 class Job:
@@ -64,6 +69,7 @@ class Job:
         ("lightning", "plain", (3,)),
         ("lightning", "plain", (5,)),  # the second fit has begun, and saved nothing
         ("lightning", "early", (7,)),
+        ("cli", "fit", (3,)),
         ("transformers", "plain", (4,)),  # within an epoch
         ("transformers", "best", (18,)),
     ],
@@ -78,7 +84,7 @@ def test_a_run_that_was_interrupted_ends_with_the_same_bits(framework: str, kind
     assert broken.weights() == whole.weights()
 
 
-@pytest.mark.parametrize(("framework", "kind"), [("keras", "dataset"), ("lightning", "plain"), ("transformers", "best")])
+@pytest.mark.parametrize(("framework", "kind"), [("keras", "dataset"), ("lightning", "plain"), ("cli", "fit"), ("transformers", "best")])
 def test_without_a_checkpoint_folder_it_is_the_frameworks_own(framework: str, kind: str, tmp_path: Path) -> None:
     kept, bare = Job(tmp_path / "kept", framework, kind), Job(tmp_path / "bare", framework, kind)
     kept.run()
