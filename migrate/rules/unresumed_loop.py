@@ -41,7 +41,8 @@ from migrate.facts.training.extent import Extent
 from migrate.facts.training.foreign import foreign_training
 from migrate.facts.training.loops import Loop
 from migrate.facts.training.objects import Kinds
-from migrate.facts.training.resume import Resume, find_resumes, not_to_keep
+from migrate.facts.training.resume import MONITORED, Resume, find_resumes, not_to_keep
+from migrate.facts.training.self_resuming import self_resuming
 from migrate.facts.training.turns import Turns
 from migrate.rules.base import Context, Example
 from migrate.rules.hooks import support_name
@@ -62,6 +63,8 @@ def check(context: Context) -> Iterator[Finding]:
         yield Finding(CODE, NAME, module.place(call), "warning", message, "none", reason, effort=3)
     for resume in find_resumes(context.program):
         loop = resume.loop
+        if resume.refused == MONITORED and self_resuming(context.program):
+            continue  # SM314 lets its folder travel, or says why not
         if resume.refused is not None:
             where = f"in {loop.function.node.name}()" if loop.function is not None else "at the top of the module"
             message = f"the training loop {where} starts from the beginning after an interruption"

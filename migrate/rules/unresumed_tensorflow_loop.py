@@ -1,8 +1,9 @@
 """A TensorFlow loop written by hand that starts from the beginning after an interruption.
 
 What it finds
-    Loops around ``apply_gradients`` that have checkpoints of their own, training steps of TensorFlow 1 whose loop is not found, and the
-    training of an ``Estimator``. Loops of sessions, and eager ones without checkpoints, are SM301's.
+    Loops around ``apply_gradients`` that have checkpoints of their own, training steps of TensorFlow 1 whose loop is not found, and what
+    goes on from a folder by itself: ``train`` of an ``Estimator``, ``train_and_evaluate``, a ``MonitoredTrainingSession``,
+    ``slim.learning.train``. Loops of sessions, and eager ones without checkpoints, are SM301's.
 
 Why it matters on SageMaker
     Managed spot stops a job at any moment and starts it again on another machine; a job also ends at its runtime limit. Of the first
@@ -14,8 +15,11 @@ Fix and its safety
     there is carried into the checkpoint folder behind each ``save()``, and is there again before the manager looks for it. Both do
     nothing where no checkpoints are made (on EC2, unless ``SM_CHECKPOINT_DIR`` is set). How exactly such a run goes on is up to what
     the script's checkpoint holds: random state and the place in a data set are not in it by themselves.
+    Safe for what goes on from a folder by itself, where it counts its steps from the first start: one line before it,
+    ``keep_savers()``, carries the folder into the checkpoint folder whenever a Saver has saved there, and puts it back at the next
+    start. Its input begins anew, as it does on EC2.
     Not done, with the reason: loops with a CheckpointManager that does not let them go on, steps of sessions whose loop is not found,
-    Estimators (which go on from ``model_dir`` by themselves).
+    and what has no folder to go on from, or would train as long again (``steps``, ``num_steps``, the turns of a ``for`` loop).
 
 Source
     CONTRACT: what survives a spot interruption. TensorFlow: "Training checkpoints" (``tf.train.CheckpointManager``),
@@ -32,16 +36,16 @@ from migrate.facts.model import Span
 from migrate.facts.program import Module, Program
 from migrate.facts.training.graphs import tensorflow_steps
 from migrate.facts.training.loops import Act, Loop, chains
-from migrate.facts.training.makers import Makers, live_calls
+from migrate.facts.training.makers import live_calls
 from migrate.facts.training.managed import imports_of
 from migrate.facts.training.resume import find_resumes
+from migrate.facts.training.self_resuming import CARRIES, SelfResuming, self_resuming
 from migrate.rules.base import Context, Example
 from migrate.rules.hooks import support_name
 from migrate.rules.model import Finding
 
 CODE = "SM314"
 NAME = "unresumed-tensorflow-loop"
-ESTIMATOR = "an Estimator goes on from its model_dir by itself: give it a folder below the checkpoint folder"
 LOOPLESS = "the loop around it is not found: save the session with a Saver there, restore tf.train.latest_checkpoint before it"
 BARE = "it has no tf.train.CheckpointManager that restores its latest checkpoint and tells the loop where to go on"
 
@@ -50,12 +54,8 @@ def check(context: Context) -> Iterator[Finding]:
     program = context.program
     if not any(name.split(".")[0] == "tensorflow" for name in imports_of(program)):
         return
-    makers = Makers(program)
-    for module, call in live_calls(program):
-        name = program.qualified(module, call.func) or ""
-        if name.endswith("estimator.train_and_evaluate") or _is_estimator(makers, module, call):
-            message = "this training starts from the beginning after an interruption"
-            yield Finding(CODE, NAME, module.place(call), "warning", message, "none", ESTIMATOR, effort=2)
+    for own in (one for one in self_resuming(program) if not one.carried):
+        yield _self_resuming(context, own)
     resumes = find_resumes(program)
     told = {id(resume.loop.node) for resume in resumes}
     for loop in [loop for loop in _loops(program) if id(loop.node) not in told]:  # SM301 keeps the others, or says why it does not
@@ -72,10 +72,16 @@ def check(context: Context) -> Iterator[Finding]:
         yield Finding(CODE, NAME, module.place(call), "warning", message, "none", LOOPLESS, effort=3)
 
 
-def _is_estimator(makers: Makers, module: Module, call: ast.Call) -> bool:
-    if not isinstance(call.func, ast.Attribute) or call.func.attr not in ("train", "fit"):
-        return False
-    return any(".estimator." in made.name or ".learn." in made.name for made in makers.of(module, call.func.value))
+def _self_resuming(context: Context, own: SelfResuming) -> Finding:
+    """What goes on from its folder by itself: the folder has to travel."""
+    module, place = own.module, own.module.place(own.call)
+    if own.refused is not None:
+        message = "this training starts from the beginning after an interruption"
+        return Finding(CODE, NAME, place, "warning", message, "none", own.refused, effort=2)
+    message = "the checkpoints that this training goes on from are lost with the machine; the checkpoint folder lets it go on"
+    name, imports = support_name(context, module, CARRIES, Span.of(own.call))
+    line = Insert(module.path, Span.of(module.statement(own.call)), f"{name}()")
+    return Finding(CODE, NAME, place, "warning", message, "safe", None, 1, (*imports, line))
 
 
 def _loops(program: Program) -> Iterator[Loop]:
@@ -194,9 +200,66 @@ for step in range(int(checkpoint.step), 100):
         carry_outputs(checkpoint_folder("tensorflow"))
 """,
     ),
+    Example(
+        before="""\
+import tensorflow as tf
+from parts import inputs, model_fn
+
+config = tf.estimator.RunConfig(save_checkpoints_steps=100)
+estimator = tf.estimator.Estimator(model_fn, model_dir="model", config=config)
+train_spec = tf.estimator.TrainSpec(inputs, max_steps=1000)
+tf.estimator.train_and_evaluate(estimator, train_spec, tf.estimator.EvalSpec(inputs))
+""",
+        after="""\
+import tensorflow as tf
+from parts import inputs, model_fn
+from sagemaker_support import keep_savers
+
+config = tf.estimator.RunConfig(save_checkpoints_steps=100)
+estimator = tf.estimator.Estimator(model_fn, model_dir="model", config=config)
+train_spec = tf.estimator.TrainSpec(inputs, max_steps=1000)
+keep_savers()
+tf.estimator.train_and_evaluate(estimator, train_spec, tf.estimator.EvalSpec(inputs))
+""",
+        others={"parts.py": "def inputs(): ...\ndef model_fn(): ...\n"},
+    ),
+    Example(
+        before="""\
+import tensorflow as tf
+from parts import build
+
+train_op = build()
+hooks = [tf.train.StopAtStepHook(last_step=1000)]
+with tf.train.MonitoredTrainingSession(checkpoint_dir="logs", hooks=hooks) as session:
+    while not session.should_stop():
+        session.run(train_op)
+""",
+        after="""\
+import tensorflow as tf
+from parts import build
+from sagemaker_support import keep_savers
+
+train_op = build()
+hooks = [tf.train.StopAtStepHook(last_step=1000)]
+keep_savers()
+with tf.train.MonitoredTrainingSession(checkpoint_dir="logs", hooks=hooks) as session:
+    while not session.should_stop():
+        session.run(train_op)
+""",
+        others={"parts.py": "def build(): ...\n"},
+    ),
 )
 
 UNTOUCHED = (
+    """\
+import tensorflow as tf
+from sagemaker_support import keep_savers
+
+estimator = tf.estimator.Estimator(print, model_dir="model")
+keep_savers()
+estimator.train(print, max_steps=10)
+print(estimator.evaluate(print))
+""",
     """\
 import tensorflow as tf
 

@@ -27,6 +27,7 @@ _NEEDS = {  # every other name is of the settings
     "checkpoint_folder": OUTPUTS,
     "carry_outputs": OUTPUTS,
     "put_back_outputs": OUTPUTS,
+    "keep_savers": (*OUTPUTS, "savers.py"),
     "keeper": KEEPER,
     "same_on_restart": ("outputs.py", "first_start.py"),
     "keras_fit": (*MANAGED, "keras.py"),

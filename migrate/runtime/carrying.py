@@ -29,6 +29,7 @@ def put_back_outputs(folder: Optional[str]) -> None:
         except Refused as error:
             sys.exit("keeper: %s" % error)
         if found is not None:
+            print("keeper: puts back the output files of checkpoint %s in %s" % (found[0], folder), flush=True)
             _outputs(folder).put_back(found[1]["files"])
 
 

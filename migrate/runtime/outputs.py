@@ -17,7 +17,7 @@ import time
 from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
 
 _VERSION = 1
-_OUTPUTS = ("SM_MODEL_DIR", "SM_OUTPUT_DATA_DIR")
+_OUTPUTS = ["SM_MODEL_DIR", "SM_OUTPUT_DATA_DIR"]  # the variables that name the folders that travel
 
 
 class Refused(Exception):

@@ -6,6 +6,7 @@ from __future__ import annotations
 import pytest
 
 from migrate.facts.training.resume import Resume, find_resumes
+from migrate.facts.training.self_resuming import self_resuming
 from migrate.facts.training.trainers import trainer_runs
 from tests.facts.programs import program_of
 
@@ -322,3 +323,37 @@ def test_threads_that_train_at_once(target: str) -> None:
         f"threads = [threading.Thread(target={target}) for _ in range(4)]\nwork()\n"
     )
     assert only(source).refused == "several threads run it at once"
+
+
+SELF = "import tensorflow as tf\nimport sagemaker_support\ndef f(): ...\n"
+ESTIMATOR = SELF + "e = tf.estimator.Estimator(f, model_dir='m')\n"
+MONITORED = SELF + "op = tf.train.AdamOptimizer().minimize(f)\n"
+LOOP = "    while not s.should_stop():\n        s.run(op)\n"
+
+
+@pytest.mark.parametrize(
+    ("source", "refused"),
+    [
+        (ESTIMATOR + "e.train(f, max_steps=9)\n", None),
+        (ESTIMATOR + "e.train(f, steps=9)\n", "as many steps as here"),
+        (ESTIMATOR + "for i in range(3):\n    e.train(f)\n    e.evaluate(f)\n", "as many steps as here"),
+        (ESTIMATOR + "tf.estimator.train_and_evaluate(e, tf.estimator.TrainSpec(f), None)\n", "as many epochs"),
+        (SELF + "e = tf.estimator.DNNClassifier([3], [])\ne.train(f, max_steps=9)\n", "no model_dir"),
+        (SELF + "c = tf.estimator.RunConfig('m')\ne = tf.estimator.DNNClassifier([3], [], config=c)\ne.train(f, max_steps=9)\n", None),
+        (SELF + "e = tf.estimator.Estimator(f, None)\ne.train(f, max_steps=9)\n", "no model_dir"),
+        (MONITORED + "with tf.train.MonitoredTrainingSession(checkpoint_dir='m') as s:\n" + LOOP, None),
+        (MONITORED + "with tf.train.MonitoredTrainingSession() as s:\n" + LOOP, "no checkpoint_dir"),
+        (
+            MONITORED + "h = tf.train.StopAtStepHook(9)\nwith tf.train.MonitoredTrainingSession(checkpoint_dir='m') as s:\n" + LOOP,
+            "num_steps",
+        ),
+        (
+            MONITORED + "with tf.train.MonitoredTrainingSession(checkpoint_dir='m') as s:\n    for i in range(9):\n        s.run(op)\n",
+            "all turns of its loop",
+        ),
+        (SELF + "tf.contrib.slim.learning.train(f, 'logs', number_of_steps=9)\n", None),
+    ],
+)
+def test_what_goes_on_from_its_own_folder(source: str, refused: str | None) -> None:
+    (found,) = self_resuming(program_of({"train.py": source}))
+    assert (found.refused is None) if refused is None else refused in (found.refused or ""), found.refused

@@ -43,10 +43,10 @@ class Machine:
     environment: str
 
     @classmethod
-    def make(cls, folder: Path, environment: str, source: str, names: Sequence[str]) -> Machine:
-        """Write ``train.py`` and the support file with these ``names``."""
+    def make(cls, folder: Path, environment: str, source: str, names: Sequence[str], keep: bool = False) -> Machine:
+        """Write ``train.py`` and the support file with these ``names``. ``keep``: another machine, with the checkpoints of the last one."""
         machine = cls(folder, environment)
-        machine.empty("model", "output", "checkpoints", "code")
+        machine.empty("model", "output", "code", *(() if keep else ("checkpoints",)))
         (folder / "code/train.py").write_text(source)
         (folder / "code" / SUPPORT_NAME).write_bytes(support_source(names))
         (folder / "killer.py").write_text(KILLER)

@@ -12,7 +12,7 @@ from tests.rules.harness import apply, context_of
 from tests.runtime.interruption import Machine
 
 FORMS = Path(__file__).parent / "forms"
-ENVIRONMENTS = {"fabric_loop": "hf"}
+ENVIRONMENTS = {"fabric_loop": "hf", "monitored_session": "tf", "supervisor": "tf"}
 
 
 def migrated(source: str) -> tuple[str, list[str]]:
@@ -30,14 +30,13 @@ def migrated(source: str) -> tuple[str, list[str]]:
 def test_it_ends_as_if_nothing_had_happened(form: str, tmp_path: Path) -> None:
     source = (FORMS / f"{form}.py").read_text()
     after, names = migrated(source)
-    before = Machine.make(tmp_path / "before", ENVIRONMENTS[form], source, names)
-    plain = before.run(active=False)
-    machine = Machine.make(tmp_path / "after", ENVIRONMENTS[form], after, names)
-    assert machine.run(active=False).stdout == plain.stdout
-    assert machine.outputs() == before.outputs()
-    assert machine.outputs()
-    machine.empty("model", "output")
-    last = machine.interrupted(kills=(1, 2))
-    assert "keeper: " in last.stdout and plain.stdout.endswith(last.stdout.splitlines()[-1] + "\n")
-    assert len(last.stdout.splitlines()) < len(plain.stdout.splitlines()) + 2, last.stdout
-    assert machine.outputs() == before.outputs()
+    machines = [Machine.make(tmp_path / name, ENVIRONMENTS[form], text, names) for name, text in (("before", source), ("same", after))]
+    plain, same = (machine.run(active=False) for machine in machines)
+    assert same.stdout == plain.stdout
+    assert machines[0].outputs() and machines[1].outputs() == machines[0].outputs()
+    Machine.make(tmp_path / "after", ENVIRONMENTS[form], after, names).run(kill=2)
+    machine = Machine.make(tmp_path / "after", ENVIRONMENTS[form], after, names, keep=True)
+    last = machine.run()
+    lines = [line for line in last.stdout.splitlines(True) if not line.startswith("keeper: ")]
+    assert "keeper: " in last.stdout and plain.stdout.endswith("".join(lines)) and len("".join(lines)) < len(plain.stdout)
+    assert machine.outputs() == machines[0].outputs()

@@ -37,6 +37,7 @@ CHANGES = {
     "append", "extend", "insert", "add", "update", "pop", "popleft", "appendleft", "popitem", "remove", "discard", "clear", "setdefault",
     "sort", "reverse", "push", "copy_", "fill_", "zero_", "add_", "mul_",
 }  # fmt: skip
+MONITORED = "a monitored session goes on from its checkpoint_dir by itself"
 DEEPSPEED = (
     "saves and loads the parts of its processes itself: {0}.save_checkpoint(folder) behind each turn, in all processes, with client_state "
     "for the turn; {0}.load_checkpoint(folder) before the loop tells where to go on; the folder below the checkpoint folder"
@@ -318,7 +319,7 @@ class _Look:
         """``session.run(...)`` changes the session's variables; ``train_op.run()`` those of the only one that there is."""
         kind = self.kinds.of(module, target.value)
         if kind == "monitored":
-            raise Refused("a monitored session goes on from its checkpoint_dir: give it one below the checkpoint folder", module, call)
+            raise Refused(MONITORED, module, call)
         if kind == "session" or ast.unparse(target.value).rsplit(".", 1)[-1] in SESSION_NAMES:
             for root in self.extent.roots(module, target.value):
                 self._note_stateful(module, call, root, True)
