@@ -32,6 +32,7 @@ _NEEDS = {  # every other name is of the settings
     "same_on_restart": ("outputs.py", "first_start.py"),
     "keras_fit": (*MANAGED, "keras.py"),
     "lightning_fit": (*MANAGED, "lightning.py"),
+    "module_fit": (*MANAGED, "mxnet_module.py"),
     "resume_cli": (*MANAGED, "lightning.py"),
     "transformers_train": (*MANAGED, "transformers.py"),
     "resume_trainer": (*KEEPER, "keeper_chainer.py", "chainer_trainer.py"),

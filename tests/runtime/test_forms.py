@@ -12,7 +12,7 @@ from tests.rules.harness import apply, context_of
 from tests.runtime.interruption import Machine
 
 FORMS = Path(__file__).parent / "forms"
-ENVIRONMENTS = {"fabric_loop": "hf", "monitored_session": "tf", "supervisor": "tf"}
+ENVIRONMENTS = {"fabric_loop": "hf", "monitored_session": "tf", "supervisor": "tf", "mxnet_module": "chainer"}
 
 
 def migrated(source: str) -> tuple[str, list[str]]:
