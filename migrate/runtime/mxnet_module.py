@@ -71,6 +71,7 @@ class _KeptModule:
         self.plain = [_Plain(one) for one in [self.data] + own]
         self.epoch = arguments["begin_epoch"] - 1 if saved is None else saved["epoch"]
         self.over = False  # an epoch is, and its data are not set back yet
+        self.order = None if saved is None else saved["order"]  # of the data, by where they lay when fit began
         arguments["epoch_end_callback"] = own + [self.end]
 
     def __enter__(self) -> None:
@@ -85,6 +86,8 @@ class _KeptModule:
         self.init(*args, **kwargs)
         if self.saved is not None:
             _put_updater(_inner(self.module), self.saved["states"].tobytes())
+            if self.order is not None:
+                _sort(self.data, self.order)
             for one, state in zip(self.plain, self.saved["plain"]):
                 one.put_back(state)
             _set_global_random(self.saved["random"])
@@ -94,6 +97,8 @@ class _KeptModule:
 
     def set_back(self) -> None:
         self.reset()
+        if getattr(self.data, "shuffle", False) is True and hasattr(self.data, "_shuffle_data"):
+            self.order = self.data.idx.copy() if self.order is None else self.order[self.data.idx]
         if not self.over:
             return
         self.over = False
@@ -111,10 +116,23 @@ class _KeptModule:
 
         arg_params, aux_params = self.module.get_params()
         values = {"epoch": self.epoch, "done": done, "random": _global_random(), "plain": [one.state() for one in self.plain]}
+        values["order"] = self.order
         values.update(arg_params=_arrays_of(arg_params), aux_params=_arrays_of(aux_params))
         values["states"] = np.frombuffer(_get_updater(_inner(self.module)), dtype=np.uint8)
         with self.cadence.saving():
             self.store.publish({"blobs": [_put_values(self.store, values)], "epoch": self.epoch})
+
+
+def _sort(data: Any, order: Any) -> None:
+    """Lay the data of an NDArrayIter in this order, by what it shuffles them with."""
+    import numpy as np
+
+    shuffle, np.random.shuffle = np.random.shuffle, lambda x: None
+    try:
+        data.idx = order.copy()
+        data._shuffle_data()
+    finally:
+        np.random.shuffle = shuffle
 
 
 def _arrays_of(parameters: Dict[str, Any]) -> Dict[str, Any]:

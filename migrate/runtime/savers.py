@@ -21,7 +21,7 @@ def keep_savers() -> None:
         return
     try:
         with open(os.path.join(folder, "folders.json"), "rb") as file:
-            found = json.loads(file.read().decode())  # type: List[str]
+            found = json.loads(file.read().decode())
     except (OSError, ValueError):
         found = []
     for path in found:
@@ -48,7 +48,7 @@ def _carrying(save: Any, folder: str) -> Any:
     return saving
 
 
-_folders = []  # type: List[str]
+_folders = []  # type: Any
 
 
 def _also(path: str) -> bool:

@@ -22,7 +22,7 @@ def told(epoch, symbol, arguments, auxiliary):
     print(epoch, float(sum(abs(value).sum().asscalar() for value in arguments.values())))
 
 
-schedule = mx.lr_scheduler.FactorScheduler(step=6, factor=0.7)
+schedule = mx.lr_scheduler.FactorScheduler(step=6, factor=0.7, base_lr=0.05)
 mod.fit(
     data,
     eval_data=test,
