@@ -45,7 +45,7 @@ _PACKAGES_OF = {
         lightgbm
     """,
     "sklearn": """
-        catboost sklearn imblearn hmmlearn sklearn_crfsuite lightfm implicit
+        catboost sklearn imblearn hmmlearn sklearn_crfsuite lightfm implicit gensim spacy
     """,
 }
 PACKAGES = {name: framework for framework, names in _PACKAGES_OF.items() for name in names.split()}
@@ -74,6 +74,7 @@ GRADIENTS = frozenset("backward manual_backward".split())
 TENSORFLOW = frozenset("minimize apply_gradients train_and_evaluate".split())
 TENSORFLOW_KIN = frozenset({"tensorflow", "keras", "jax"})
 GRAPH_STEP = re.compile(r"train(?:ing)?_?(?:op|step)|\btrain\b|optimi[sz]er?|apply_grad|minimi[sz]e", re.IGNORECASE)
+TRAINED_WHEN_MADE = frozenset("Word2Vec FastText Doc2Vec LdaModel LdaMulticore".split())  # of gensim
 TRAIN_CALLS = frozenset("train learn run_training train_detector train_model train_segmentor".split())
 
 
@@ -148,7 +149,11 @@ def _framework(act: Act, made: Made, known: set[str], present: set[str], librari
             return "tensorflow"
         return "pytorch" if made.libraries & {"ignite", "mmengine"} or ("ignite" in libraries and "train" in last) else None
     if act.method == "update":
+        if "spacy" in libraries and (last.startswith("nlp") or "spacy" in made.libraries):
+            return "sklearn"
         return "chainer" if "chainer" in present and "optim" in last else None
+    if act.method in TRAINED_WHEN_MADE:
+        return "sklearn" if "gensim" in libraries and act.arguments else None
     if act.method in {"grad", "value_and_grad"}:
         return "jax" if (act.receiver == "jax" or "jax" in known) and "jax" in present else None
     return None
@@ -173,7 +178,7 @@ def _gradient(act: Act, known: set[str], present: set[str], last: str) -> str | 
 
 
 def _fit(made: Made, known: set[str], present: set[str], last: str) -> str | None:
-    if any(name.endswith(tail) for name in [*made.names, last] for tail in [*PREPARES, *map(str.lower, PREPARES)]):
+    if "transformers" not in known and any(name.endswith(tail) for name in [*made.names, last] for tail in [*PREPARES, *map(str.lower, PREPARES)]):
         return None
     if any(
         part in name
@@ -201,6 +206,8 @@ def _train(act: Act, made: Made, known: set[str], present: set[str], last: str) 
         return None  # a function of the repository, followed by its name
     if known and not made.local:
         found = _first(known, [])
+        if "gensim" in made.libraries:
+            return found
         if found in {"xgboost", "lightgbm", "chainer", "mxnet", "sklearn"}:
             return found if found in {"xgboost", "lightgbm"} else None
         plain = act.arguments == 0 or act.only_flag

@@ -15,7 +15,7 @@ ACTS = frozenset(
     """
     backward manual_backward step fit fit_generator fit_one_cycle fine_tune train_on_batch partial_fit minimize
     apply_gradients train train_and_evaluate learn run update cv value_and_grad grad LightningCLI train_detector
-    train_model train_segmentor train_unsuper fit_transform run_training
+    train_model train_segmentor train_unsuper fit_transform run_training Word2Vec FastText Doc2Vec LdaModel LdaMulticore
     """.split()
 )
 
