@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-NAMES = ("main", "sdk3", "sdk2", "tf", "chainer", "hf", "boost")
+NAMES = ("main", "sdk3", "sdk2", "tf", "chainer", "hf", "boost", "jax")
 
 
 class MissingEnvironment(RuntimeError):

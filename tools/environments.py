@@ -58,7 +58,8 @@ CHAINER = Environment(
 )
 HF = Environment("hf", (requirement_file("hf"),))
 BOOST = Environment("boost", (requirement_file("boost"),))
-FOR_TESTS = (MAIN, SDK3, SDK2, TF, CHAINER, HF, BOOST)
+JAX = Environment("jax", (requirement_file("jax"),), pythons=((3, 11), (3, 13)))
+FOR_TESTS = (MAIN, SDK3, SDK2, TF, CHAINER, HF, BOOST, JAX)
 
 
 def make(environment: Environment, folder: Path) -> Path:

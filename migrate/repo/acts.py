@@ -178,7 +178,9 @@ def _gradient(act: Act, known: set[str], present: set[str], last: str) -> str | 
 
 
 def _fit(made: Made, known: set[str], present: set[str], last: str) -> str | None:
-    if "transformers" not in known and any(name.endswith(tail) for name in [*made.names, last] for tail in [*PREPARES, *map(str.lower, PREPARES)]):
+    if "transformers" not in known and any(
+        name.endswith(tail) for name in [*made.names, last] for tail in [*PREPARES, *map(str.lower, PREPARES)]
+    ):
         return None
     if any(
         part in name

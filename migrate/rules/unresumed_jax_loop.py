@@ -1,67 +1,64 @@
-"""A JAX loop written by hand that starts from the beginning after an interruption.
+"""Training with JAX that is one compiled call, and starts from the beginning after an interruption.
 
 What it finds
-    Loops around ``optax.apply_updates``, or around ``apply_gradients`` of a Flax ``TrainState``.
+    A loop of JAX's own (``jax.lax.scan``, ``fori_loop``, ``while_loop``) that trains and stands in no loop of Python; a step of training
+    whose loop is not found. Loops of Python around steps of JAX are SM301's.
 
 Why it matters on SageMaker
     Managed spot stops a job at any moment and starts it again on another machine; of the first machine's disk nothing is left but the
     checkpoint folder.
 
 Fix and its safety
-    None yet. By hand: save parameters, the optimizer's state, the random key and the place in the training behind each turn, with
-    ``orbax.checkpoint.CheckpointManager`` or ``flax.serialization.to_bytes``, into the checkpoint folder; before the loop, look there
-    for the newest ones.
+    None. While a compiled call runs, nobody can look at what it holds. Let a loop of Python run it in parts, each over some of the steps,
+    and hand the carry from one to the next: SM301 keeps such a loop.
 
 Source
-    Flax: "Save and load checkpoints"; Orbax: ``CheckpointManager``.
+    JAX: ``jax.lax.scan``, "Control flow and logical operators with JIT".
 """
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterator
 
-from migrate.facts.training.loops import Act, Loop, chains
-from migrate.facts.training.makers import live_calls
-from migrate.facts.training.managed import imports_of
+from migrate.facts.training.jax_steps import jax_steps
+from migrate.facts.training.loops import Act, chains
+from migrate.facts.training.resume import find_resumes
 from migrate.rules.base import Context, Example
 from migrate.rules.model import Finding
 
 CODE = "SM315"
 NAME = "unresumed-jax-loop"
-REASON = "not built yet: save parameters, optimizer state and random key in the checkpoint folder; `migrate rules SM315` tells how"
+MESSAGE = "this training starts from the beginning after an interruption"
+REASON = "no loop of Python is found around it, at whose turns it could be saved: run it in parts, and hand on what each gives"
 
 
 def check(context: Context) -> Iterator[Finding]:
     program = context.program
-    if not {"jax", "flax", "optax"} & {name.split(".")[0] for name in imports_of(program)}:
+    steps = list(jax_steps(program).values())
+    if not steps or find_resumes(program) or any(any(chains(program, Act(module, call))) for module, call in steps):
         return
-    loops: dict[int, Loop] = {}
-    for module, call in live_calls(program):
-        name = program.qualified(module, call.func) or ""
-        flax = isinstance(call.func, ast.Attribute) and call.func.attr == "apply_gradients" and any(k.arg == "grads" for k in call.keywords)
-        if flax or (name.startswith("optax.") and name.endswith(".apply_updates")):
-            for chain in chains(program, Act(module, call)):
-                loops.update((id(loop.node), loop) for loop in chain[-1:])
-    for loop in loops.values():
-        message = "this loop starts from the beginning after an interruption"
-        yield Finding(CODE, NAME, loop.module.place(loop.node), "warning", message, "none", REASON, effort=3)
+    module, call = steps[-1]
+    yield Finding(CODE, NAME, module.place(call), "warning", MESSAGE, "none", REASON, effort=3)
 
 
-_LOOP = """\
+_SCAN = """\
 import jax
 import optax
 
-parameters = {"w": jax.numpy.ones(3)}
 optimizer = optax.adam(0.1)
-state = optimizer.init(parameters)
-for step in range(10):
-    gradients = jax.grad(lambda p: (p["w"] ** 2).sum())(parameters)
+
+
+def step(carry, batch):
+    parameters, state = carry
+    gradients = jax.grad(loss)(parameters, batch)
     updates, state = optimizer.update(gradients, state)
-    parameters = optax.apply_updates(parameters, updates)
+    return (optax.apply_updates(parameters, updates), state), None
+
+
+carry, _ = jax.lax.scan(step, start(), batches)
 """
 
-EXAMPLES = (Example(before=_LOOP, after=_LOOP),)
+EXAMPLES = (Example(before=_SCAN, after=_SCAN),)
 
 UNTOUCHED = (
     """\
@@ -69,5 +66,16 @@ import jax
 
 for step in range(3):
     print(jax.grad(lambda x: x**2)(float(step)))
+""",
+    """\
+import jax
+import optax
+
+optimizer = optax.adam(0.1)
+state = optimizer.init(parameters)
+for step in range(3):
+    gradients = jax.grad(loss)(parameters, step)
+    updates, state = optimizer.update(gradients, state)
+    parameters = optax.apply_updates(parameters, updates)
 """,
 )

@@ -1,8 +1,8 @@
 """A training loop that starts from the beginning after an interruption.
 
 What it finds
-    A loop written by hand around a backward pass, or around a training step of TensorFlow (of a session, or eager), that nothing lets
-    go on where an interrupted run stopped: on another machine, with only the checkpoint folder left.
+    A loop written by hand around a backward pass, or around a training step of TensorFlow (of a session, or eager) or JAX, that nothing
+    lets go on where an interrupted run stopped: on another machine, with only the checkpoint folder left.
 
 Why it matters on SageMaker
     Managed spot stops a job at any moment and starts it again on another machine; a job also ends at its runtime limit. Of the first
@@ -17,6 +17,8 @@ Fix and its safety
     So are a session's queues and iterators. Of a session the keeper saves all variables; the random state of its operations
     (dropout, shuffling within the graph) is in no variable, and begins anew. So do TensorFlow's random operations and the order of
     ``tf.data`` in eager loops; of these, models, optimizers, variables and metrics are saved.
+    Of JAX the values are saved that the turns give anew: parameters, optax's state, a ``TrainState``, random keys; of flax.nnx its
+    objects. What is one compiled call (``jax.lax.scan``) is SM315's.
     A model that is spread over processes by FSDP (``FullyShardedDataParallel``, ``fully_shard``) or as ``DTensor`` is saved in parts:
     each process keeps the one that it holds, so the same number of processes has to go on.
     Not done, with the reason: a loop that steps an environment, or whose model is DeepSpeed's or shared by processes; a

@@ -35,6 +35,7 @@ from migrate.edits.model import Edit, Insert
 from migrate.facts.model import Span
 from migrate.facts.program import Module, Program
 from migrate.facts.training.graphs import tensorflow_steps
+from migrate.facts.training.jax_steps import jax_steps
 from migrate.facts.training.loops import Act, Loop, chains
 from migrate.facts.training.makers import live_calls
 from migrate.facts.training.managed import imports_of
@@ -88,7 +89,7 @@ def _loops(program: Program) -> Iterator[Loop]:
     """The outermost loops around ``apply_gradients``."""
     found: dict[int, Loop] = {}
     for module, call in live_calls(program):
-        if isinstance(call.func, ast.Attribute) and call.func.attr == "apply_gradients":
+        if isinstance(call.func, ast.Attribute) and call.func.attr == "apply_gradients" and id(call) not in jax_steps(program):
             for chain in chains(program, Act(module, call)):
                 found.update((id(loop.node), loop) for loop in chain[-1:])
     yield from found.values()

@@ -60,4 +60,4 @@ _OTHERS += [
     (lambda v: hasattr(v, "assign") and hasattr(v, "numpy"), lambda v: v.numpy(), lambda v, state: v.assign(state)),
     (lambda v: _variables(v) is not None, _get_variables, _put_variables),
 ]
-_ARRAYS.update(EagerTensor=(lambda v: v.numpy(), lambda state: sys.modules["tensorflow"].constant(state)))
+_ARRAYS.update(EagerTensor=(lambda v: v.numpy(), lambda state, given: sys.modules["tensorflow"].constant(state)))

@@ -123,7 +123,7 @@ def _put_items(value: Any, state: Any) -> None:
 
 def _put(given: Any, held: Any) -> Any:
     """What a list or a dict holds: in place where it can be, since an optimizer or another list may hold it too."""
-    held = _on_device(held)
+    held = _on_device(held, given)
     if type(given) is type(held) and type(given) in (list, dict) and not (type(held) is dict and _CLASS in held):
         _put_items(given, held)
         return given
@@ -166,7 +166,9 @@ _KINDS = [
     (lambda v: hasattr(v, "batch_sampler") or _is(v, "torch.utils.data.Sampler"), lambda v: [], lambda v, state: None),  # see _generators
 ]  # type: List[Any]
 _OTHERS = []  # type: List[Any]  # the same of other frameworks
-_ARRAYS = {}  # type: Dict[str, Any]  # arrays of other frameworks, by the names of their types: how they become plain, and are made of it
+# Arrays of other frameworks, by the names of their types: how they become plain, and are made of it and of what is there.
+_ARRAYS = {}  # type: Dict[str, Any]
+_TREES = []  # type: List[Any]  # values that another framework takes apart: which ones, how, and how they are made again
 
 
 def _kind(value: Any) -> Any:
@@ -212,6 +214,9 @@ def _held(value: Any, parameters: Sequence[Any] = ()) -> Any:
         return collections.deque((_held(item, parameters) for item in value), value.maxlen)
     if type(value).__name__ in _ARRAYS:
         return {_CLASS: type(value).__name__, "state": _ARRAYS[type(value).__name__][0](value)}
+    for is_one, get, _ in _TREES:
+        if is_one(value):
+            return {_CLASS: "tree", "state": get(value)}
     if _is(value, "torch.Tensor"):
         value = value.detach()
         return value if value.device.type == "cpu" else {_CLASS: "tensor", "state": value, "device": str(value.device)}
@@ -220,7 +225,9 @@ def _held(value: Any, parameters: Sequence[Any] = ()) -> Any:
 
 def _restored(value: Any, held: Any, parameters: Sequence[Any] = ()) -> Any:
     """What ``held`` stands for; an object with a state of its own is ``value``, or of it. An optimizer may be over other ``parameters``."""
-    held = _on_device(held)
+    held = _on_device(held, value)
+    if type(held) is dict and held.get(_CLASS) == "tree":
+        return _TREES[0][2](held["state"], value)
     if type(held) is dict and _CLASS in held:
         if held["over"] and _held(value, parameters).get("over") != held["over"] or _class(value) != held[_CLASS]:
             value = _made_anew(held, parameters)
@@ -238,10 +245,10 @@ def _restored(value: Any, held: Any, parameters: Sequence[Any] = ()) -> Any:
     return held
 
 
-def _on_device(held: Any) -> Any:
+def _on_device(held: Any, given: Any = None) -> Any:
     """A tensor that was not on the CPU: on its device, or, in one of several processes, on this process's own; others' arrays."""
     if type(held) is dict and held.get(_CLASS) in _ARRAYS:
-        return _ARRAYS[held[_CLASS]][1](held["state"])
+        return _ARRAYS[held[_CLASS]][1](held["state"], given)
     if type(held) is not dict or held.get(_CLASS) != "tensor":
         return held
     kind, tensor = held["device"].partition(":")[0], held["state"]

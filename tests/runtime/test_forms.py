@@ -12,7 +12,15 @@ from tests.rules.harness import apply, context_of
 from tests.runtime.interruption import Machine
 
 FORMS = Path(__file__).parent / "forms"
-ENVIRONMENTS = {"fabric_loop": "hf", "monitored_session": "tf", "supervisor": "tf", "mxnet_module": "chainer"}
+ENVIRONMENTS = {
+    "fabric_loop": "hf",
+    "monitored_session": "tf",
+    "supervisor": "tf",
+    "mxnet_module": "chainer",
+    "jax_train_state": "jax",
+    "jax_plain": "jax",
+    "jax_nnx": "jax",
+}
 
 
 def migrated(source: str) -> tuple[str, list[str]]:

@@ -10,6 +10,7 @@ from weakref import WeakKeyDictionary
 from migrate.facts.program import Function, Module, Program
 from migrate.facts.reach import dormant, is_alive, reached, started_outside
 from migrate.facts.training.graphs import tensorflow_steps
+from migrate.facts.training.jax_steps import jax_steps
 from migrate.facts.training.objects import Kinds
 
 LoopNode = ast.For | ast.AsyncFor | ast.While
@@ -43,14 +44,14 @@ def acts(program: Program) -> list[Act]:
     found = _calls_of(program, ("backward", "manual_backward")) or [
         act for act in _calls_of(program, ("step",)) if isinstance(act.module.parent(act.call), ast.Expr)
     ]
-    if any("chainer" in module.text or "sklearn" in module.text for module in program.modules.values()):
+    if any("chainer" in module.text or "sklearn" in module.text or "nnx" in module.text for module in program.modules.values()):
         kinds = Kinds(program)
         wanted = {"update": "optimizer", "partial_fit": "estimator"}
         for act in _calls_of(program, tuple(wanted)):
             assert isinstance(act.call.func, ast.Attribute)
             if kinds.of(act.module, act.call.func.value) == wanted[act.call.func.attr]:
                 found.append(act)
-    found += [Act(module, call) for module, call in tensorflow_steps(program).values()]
+    found += [Act(module, call) for module, call in (tensorflow_steps(program) | jax_steps(program)).values()]
     return [act for act in found if not _trainer_calls(program, act)]
 
 

@@ -34,6 +34,7 @@ SESSIONS = ("Session", "InteractiveSession", "get_session")  # of TensorFlow 1
 MONITORED = ("MonitoredSession", "MonitoredTrainingSession", "SingularMonitoredSession")
 GENERATORS = {"numpy.random.RandomState", "numpy.random.default_rng", "random.Random"}
 ENVIRONMENTS = ("gym.", "gymnasium.", "envpool.", "procgen.", "dm_control.", "pettingzoo.", "stable_baselines3.common.vec_env")
+VALUES = ("flax.linen.", "equinox.")  # modules of these hold no state, or are values themselves: names carry them
 BASES = {
     "model": ("Module", "LightningModule", "Chain", "ChainList", "Link", "Block", "HybridBlock"),
     "optimizer": ("Optimizer",),
@@ -350,12 +351,14 @@ class Kinds:
         for relative in [cls, *self._all_bases(cls)]:
             for base in relative.node.bases:
                 last = ast.unparse(base).rsplit(".", 1)[-1]
+                name = self.program.qualified(relative.module, base) or ""
+                if name.startswith(VALUES):
+                    return "quiet"
                 for kind, names in BASES.items():
                     if last in names:
                         return kind
                 if last.endswith("Iterator") and (self.program.qualified(relative.module, base) or "").startswith("chainer."):
                     return "reader" if self.program.method(cls, "serialize") is not None or last != "Iterator" else "iterator"
-                name = self.program.qualified(relative.module, base) or ""
                 if name.startswith("torch.nn.") or (name.startswith(KERAS) and last in ("Model", "Layer", "Sequential")):
                     return "model"
         return "instance"
@@ -389,6 +392,10 @@ class Kinds:
         last = name.rsplit(".", 1)[-1]
         if name.startswith("deepspeed."):
             return "engine"
+        if name.startswith("flax.nnx."):
+            return _of_nnx(name, last)
+        if name.startswith("optax."):
+            return "quiet"  # how to update, without a state
         if ".lr_scheduler." in name or last.startswith("get_") and last.endswith(("_schedule", "_scheduler", "with_warmup")):
             return "scheduler"
         if name.startswith("chainer.iterators."):
@@ -449,6 +456,17 @@ class Kinds:
         if name.startswith(ARRAYS):
             return "array"
         return "quiet" if last in NO_STATE or name.startswith(("wandb.", "logging.", "mlflow.", "neptune.", "comet_ml.")) else None
+
+
+def _of_nnx(name: str, last: str) -> str | None:
+    """What flax.nnx makes: objects that are changed in place."""
+    if last in ("Optimizer", "ModelAndOptimizer"):
+        return "optimizer"
+    if last == "Rngs":
+        return "reader"
+    if ".metrics." in name or last.endswith("Metric"):
+        return "variable"
+    return "model" if last[:1].isupper() and last not in ("Param", "Variable", "GraphDef", "State") else None
 
 
 def _of_tensorflow(name: str, last: str) -> str | None:

@@ -24,6 +24,7 @@ from migrate.facts.training.graphs import (
     spread_variables,
     tensorflow_steps,
 )
+from migrate.facts.training.jax_steps import jax_steps
 from migrate.facts.training.loops import Loop, acts, chains, unfollowed
 from migrate.facts.training.makers import imports_library
 from migrate.facts.training.names import Names
@@ -618,7 +619,8 @@ def _goes_over_batches(kinds: Kinds, loop: Loop) -> bool:
 
 def _steps(look: _Look) -> bool:
     """Whether a turn changes what is trained; a gradient may be wanted for itself."""
-    return any(id(n) in tensorflow_steps(look.program) for _, n in look.extent.nodes()) or any(
+    known = tensorflow_steps(look.program) | jax_steps(look.program)
+    return any(id(n) in known for _, n in look.extent.nodes()) or any(
         isinstance(n, ast.Call) and isinstance(n.func, ast.Attribute) and n.func.attr == "step" and isinstance(m.parent(n), ast.Expr)
         for m, n in look.extent.nodes()
     )

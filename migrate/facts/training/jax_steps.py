@@ -1,0 +1,91 @@
+"""The steps of JAX: the calls that turn what is trained into what it is afterwards.
+
+JAX trains by values: ``params, state = step(params, state, batch)``. So a step is a call that is given a name and gives it anew, where a
+gradient is taken behind it; or an update of a library: ``optax.apply_updates(params, updates)``, ``state.apply_gradients(grads=grads)``.
+Of what flax.nnx changes in place, a step is ``optimizer.update(...)``.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from weakref import WeakKeyDictionary
+
+from migrate.facts.nodes import walk
+from migrate.facts.program import Function, Module, Program
+from migrate.facts.reach import dormant, reached
+
+UPDATES = {"apply_updates", "apply_gradients"}
+LOOPS = {"scan", "fori_loop", "while_loop"}  # of jax.lax: they run a step in turns of their own
+GRADIENTS = {"grad", "value_and_grad", "filter_grad", "filter_value_and_grad", "jacrev", "jacfwd"}
+HOMES = ("jax", "flax", "optax", "equinox")
+MOST_CALLS = 6
+
+
+def jax_steps(program: Program) -> dict[int, tuple[Module, ast.Call]]:
+    """The calls, by id, that make a step of training with JAX, in code that may run."""
+    known = _KNOWN.get(program)
+    if known is None:
+        known = _KNOWN[program] = {id(call): (module, call) for module, call in _steps(program)} if uses_jax(program) else {}
+    return known
+
+
+_KNOWN: WeakKeyDictionary[Program, dict[int, tuple[Module, ast.Call]]] = WeakKeyDictionary()
+
+
+def uses_jax(program: Program) -> bool:
+    return any(home in module.text for module in program.modules.values() for home in ("jax", "optax"))
+
+
+def _steps(program: Program) -> Iterator[tuple[Module, ast.Call]]:
+    if not any(_takes_gradient(module.tree) for module in program.modules.values() if "grad" in module.text):
+        return
+    alive = reached(program)
+    for module in program.modules.values():
+        asleep = dormant(module, program)
+        for call in module.calls():
+            function = module.scope(call).function()
+            if id(call) not in asleep and (function is None or id(function.node) in alive) and _is_step(program, module, call):
+                yield module, call
+
+
+def _is_step(program: Program, module: Module, call: ast.Call) -> bool:
+    last, name = _last(call.func), program.qualified(module, call.func) or ""
+    if last in UPDATES:
+        return name.startswith(HOMES) or any(k.arg == "grads" for k in call.keywords)
+    if not _gives_anew(module, call):
+        return False
+    if name and ".py:" not in name and "." in name:
+        return name.startswith("jax.lax.") and last in LOOPS
+    functions = program.callees(module, call)
+    return not isinstance(call.func, ast.Call) and (not functions or any(_trains(program, f, 0) for f in functions))
+
+
+def _gives_anew(module: Module, call: ast.Call) -> bool:
+    """Whether a name, or an attribute, that the call is given gets a new value by it: ``params = step(params)``."""
+    assigned = module.parent(call)
+    if not isinstance(assigned, ast.Assign):
+        return False
+    targets = {ast.unparse(t) for one in assigned.targets for t in (one.elts if isinstance(one, (ast.Tuple, ast.List)) else [one])}
+    given = [*call.args, *(k.value for k in call.keywords)]
+    return any(isinstance(value, (ast.Name, ast.Attribute)) and ast.unparse(value) in targets for value in given)
+
+
+def _trains(program: Program, function: Function, steps: int) -> bool:
+    """Whether a gradient is taken in a function, or in what it calls."""
+    if _takes_gradient(function.node):
+        return True
+    calls = (n for n in walk(function.node) if isinstance(n, ast.Call)) if steps < MOST_CALLS else ()
+    return any(
+        _last(call.func) in UPDATES
+        or any(_trains(program, f, steps + 1) for f in program.callees(function.module, call) if f is not function)
+        for call in calls
+    )
+
+
+def _takes_gradient(node: ast.AST) -> bool:
+    return any(isinstance(n, ast.Call) and (_last(n.func) in GRADIENTS) for n in walk(node))
+
+
+def _last(node: ast.expr) -> str:
+    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
