@@ -357,3 +357,78 @@ LOOP = "    while not s.should_stop():\n        s.run(op)\n"
 def test_what_goes_on_from_its_own_folder(source: str, refused: str | None) -> None:
     (found,) = self_resuming(program_of({"train.py": source}))
     assert (found.refused is None) if refused is None else refused in (found.refused or ""), found.refused
+
+
+JAX = """\
+import jax
+import optax
+from functools import partial
+tx = optax.adam(0.1)
+def loss(p, x): ...
+def update(p, s, x):
+    u, s = tx.update(jax.grad(loss)(p, x), s)
+    return optax.apply_updates(p, u), s
+p = load()
+s = tx.init(p)
+key = jax.random.key(0)
+"""
+SPLIT = "    key, own = jax.random.split(key)\n"
+
+
+@pytest.mark.parametrize(
+    ("source", "values"),
+    [
+        ("for i in range(9):\n    p, s = update(p, s, i)\n", ("p", "s")),
+        ("step = jax.jit(update)\nfor i in range(9):\n" + SPLIT + "    p, s = step(p, s, own)\n", ("p", "s", "key")),
+        ("step = partial(jax.jit, static_argnums=2)(update)\nfor i in range(9):\n    p, s = step(p, s, i)\n", ("p", "s")),
+        ("a = p\nfor i in range(9):\n    p, s = update(p, s, i)\n    a = optax.incremental_update(p, a, 0.1)\n", ("p", "s", "a")),
+        (
+            "def epoch(p, s):\n    for i in range(3):\n        p, s = update(p, s, i)\n    return p, s\n"
+            "for e in range(3):\n    p, s = epoch(p, s)\n",
+            ("p", "s"),
+        ),
+        ("for e in range(3):\n    (p, s), _ = jax.lax.scan(f, (p, s), data)\n    p = jax.lax.fori_loop(0, 3, f, p)\n", ("p", "s")),
+    ],
+)
+def test_what_the_turns_of_jax_give_anew_is_restored(source: str, values: tuple[str, ...]) -> None:
+    found = only(JAX + source)
+    assert (found.refused, found.caution, found.objects) == (None, None, ())
+    assert sorted(found.values) == sorted(values)
+
+
+@pytest.mark.parametrize(
+    "source", ["for i in range(9):\n    key, own = jax.random.split(key)\n    print(loss(p, own))\n", "print(update(p, s, 1))\n"]
+)
+def test_a_loop_of_jax_that_trains_nothing(source: str) -> None:
+    assert find_resumes(program_of({"train.py": JAX + source})) == []
+
+
+def test_each_fold_of_jax_has_values_of_its_own() -> None:
+    source = (
+        "for fold in range(3):\n    p = load()\n    s = tx.init(p)\n    for i in range(9):\n        p, s = update(p, s, i)\n    print(p)\n"
+    )
+    outer, inner = find_resumes(program_of({"train.py": JAX + source}))
+    assert "p" in inner.values and "s" in inner.values
+
+
+def test_objects_of_nnx_are_restored_in_place_and_modules_of_linen_are_none() -> None:
+    source = """\
+import optax
+from flax import linen, nnx
+class Net(nnx.Module):
+    def __init__(self, rngs): self.first = nnx.Linear(1, 1, rngs=rngs)
+class Old(linen.Module):
+    width: int = 3
+@nnx.jit
+def step(model, optimizer, metrics, x):
+    metrics.update(loss=1)
+    optimizer.update(model, nnx.grad(loss)(model, old.apply(x)))
+old = Old()
+model = Net(nnx.Rngs(0))
+optimizer = nnx.Optimizer(model, optax.adam(0.1), wrt=nnx.Param)
+metrics = nnx.MultiMetric(loss=nnx.metrics.Average())
+for i in range(9):
+    model.train()
+    step(model, optimizer, metrics, i)
+"""
+    assert only(source).objects == ("model", "optimizer", "metrics")

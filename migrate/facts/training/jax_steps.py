@@ -14,6 +14,7 @@ from weakref import WeakKeyDictionary
 from migrate.facts.nodes import walk
 from migrate.facts.program import Function, Module, Program
 from migrate.facts.reach import dormant, reached
+from migrate.facts.training.objects import Kinds
 
 UPDATES = {"apply_updates", "apply_gradients"}
 LOOPS = {"scan", "fori_loop", "while_loop"}  # of jax.lax: they run a step in turns of their own
@@ -34,7 +35,8 @@ _KNOWN: WeakKeyDictionary[Program, dict[int, tuple[Module, ast.Call]]] = WeakKey
 
 
 def uses_jax(program: Program) -> bool:
-    return any(home in module.text for module in program.modules.values() for home in ("jax", "optax"))
+    named = (name for module in program.modules.values() for name, level in module.imported() if name and not level)
+    return any(name.split(".")[0] in HOMES for name in named)
 
 
 def _steps(program: Program) -> Iterator[tuple[Module, ast.Call]]:
@@ -58,7 +60,25 @@ def _is_step(program: Program, module: Module, call: ast.Call) -> bool:
     if name and ".py:" not in name and "." in name:
         return name.startswith("jax.lax.") and last in LOOPS
     functions = program.callees(module, call)
-    return not isinstance(call.func, ast.Call) and (not functions or any(_trains(program, f, 0) for f in functions))
+    return any(_trains(program, f, 0) for f in functions) if functions else _is_made_step(program, module, call.func)
+
+
+def _is_made_step(program: Program, module: Module, function: ast.expr) -> bool:
+    """Whether a call made a function that trains, ``jax.jit(update)``; one whose parts are not seen may."""
+    kinds = Kinds(program)
+    made: list[tuple[Module, ast.expr]] = []
+    if isinstance(function, ast.Name):
+        found = module.scope(function).lookup(function.id)
+        made = [(module, b.value) for b in found[1] if b.kind == "assign" and b.value is not None] if found is not None else []
+        made += kinds.arguments(found[0], function.id) if found is not None and any(b.kind == "param" for b in found[1]) else []
+    elif isinstance(function, ast.Attribute):
+        made = [pair for cls in kinds.classes(module, function.value) for pair in kinds.assigned(cls, function.attr)]
+    for home, value in made:
+        if isinstance(value, ast.Call):
+            given = [d for a in value.args for d in program.definitions(home, a) if isinstance(d, Function)]
+            if not given or any(_trains(program, one, 0) for one in given):
+                return True
+    return False
 
 
 def _gives_anew(module: Module, call: ast.Call) -> bool:

@@ -394,8 +394,6 @@ class Kinds:
             return "engine"
         if name.startswith("flax.nnx."):
             return _of_nnx(name, last)
-        if name.startswith("optax."):
-            return "quiet"  # how to update, without a state
         if ".lr_scheduler." in name or last.startswith("get_") and last.endswith(("_schedule", "_scheduler", "with_warmup")):
             return "scheduler"
         if name.startswith("chainer.iterators."):
