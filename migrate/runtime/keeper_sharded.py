@@ -23,7 +23,7 @@ class _Sharded(_Together):
     """Where a model is spread, every process saves as the first one does elsewhere, and reads its own."""
 
     def _restore(self, frame: Any, objects: Any, values: Dict[str, Any]) -> List[Any]:
-        _found.extend(1 for thing in list(objects) + list(values.values()) if not _found and _is_spread(thing))
+        _found.extend(1 for thing in list(objects) + list(values.values()) if _is_spread(thing) or _is_over_parts(thing))
         return super()._restore(frame, objects, values)
 
     def _newest(self) -> Any:
@@ -97,6 +97,11 @@ def _is_spread(value: Any) -> bool:
     return bool(kinds & {"FullyShardedDataParallel", "FSDPModule"}) or any(hasattr(p, "to_local") for p in value.parameters())
 
 
+def _is_over_parts(value: Any) -> bool:
+    """Whether an optimizer trains tensors of which each process holds a part."""
+    return any(hasattr(p, "to_local") for group in getattr(value, "param_groups", []) for p in group["params"])
+
+
 def _local(tensor: Any) -> Any:
     return (tensor.to_local() if hasattr(tensor, "to_local") else tensor).detach()
 
@@ -153,7 +158,8 @@ def _put_sharded(module: Any, state: Dict[str, Any]) -> None:
 def _get_optimizer_part(optimizer: Any) -> Dict[str, Any]:
     state = optimizer.state_dict()
     held = {place: {name: _mark(item) for name, item in own.items()} for place, own in state["state"].items()}
-    return dict(state, state=held)
+    trained = [_local(p) if hasattr(p, "to_local") else None for group in optimizer.param_groups for p in group["params"]]
+    return {"state": dict(state, state=held), "trained": trained}
 
 
 def _mark(item: Any) -> Any:
@@ -161,12 +167,15 @@ def _mark(item: Any) -> Any:
 
 
 def _put_optimizer_part(optimizer: Any, state: Dict[str, Any]) -> None:
-    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    parameters, trained, state = [p for group in optimizer.param_groups for p in group["params"]], state["trained"], state["state"]
     whole = {
         place: {n: _whole(i["state"], parameters[place]) if type(i) is dict and i.get(_CLASS) == _PART else i for n, i in own.items()}
         for place, own in state["state"].items()
     }
     optimizer.load_state_dict(dict(state, state=whole))
+    for parameter, part in zip(parameters, trained):
+        if part is not None:
+            _local(parameter).copy_(part)
 
 
 _KINDS.insert(0, (_is_spread, _get_sharded, _put_sharded))

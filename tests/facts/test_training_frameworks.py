@@ -432,3 +432,9 @@ for i in range(9):
     step(model, optimizer, metrics, i)
 """
     assert only(source).objects == ("model", "optimizer", "metrics")
+
+
+def test_what_an_environment_gave_before_the_loop_means_nothing_to_another_one() -> None:
+    source = "import envpool\nenvs = envpool.make('Pong-v5')\nhandle, step_env = envs.xla()\nfor i in range(9):\n"
+    source += "    handle, x = step_env(handle)\n    p, s = update(p, s, x)\n"
+    assert "the state of the environment envs cannot be saved" in (only(JAX + source).refused or "")

@@ -85,6 +85,19 @@ def test_another_number_of_processes_cannot_hold_the_same_parts(job: Job) -> Non
     assert life.code == 1 and "of 2 processes that hold a part each, here are 1" in life.printed, life.printed
 
 
+def test_an_optimizer_alone_keeps_what_it_trains(job: Job) -> None:
+    job.write(
+        HEAD + "model = nn.Sequential(nn.Linear(4, 6), nn.Linear(6, 1))\n" + SPREAD["fully_shard"] + GATHERED.replace("(model, ", "(")
+    )
+    job.active = False
+    plain = _ranks(job, 2, ["", ""])
+    job.active = True
+    _ranks(job, 2, ["kill 5", "kill 5"])
+    for life, expected in zip(_ranks(job, 2, ["", ""]), plain, strict=True):
+        assert life.turns and len(life.turns) < len(expected.turns), life.printed
+        assert life.state == expected.state
+
+
 def test_every_process_removes_what_is_no_longer_named(job: Job) -> None:
     job.write(HEAD + "model = nn.Sequential(nn.Linear(4, 6), nn.Linear(6, 1))\n" + SPREAD["fully_shard"] + LOOP)
     assert [life.code for life in _ranks(job, 2, ["", ""])] == [0, 0]

@@ -390,7 +390,7 @@ class Kinds:
 
     def _of_library(self, module: Module, node: ast.Call, name: str, steps: int) -> str | None:
         last = name.rsplit(".", 1)[-1]
-        if name.startswith("deepspeed."):
+        if name.startswith("deepspeed.") or ".deepspeed." in name:
             return "engine"
         if name.startswith("flax.nnx."):
             return _of_nnx(name, last)

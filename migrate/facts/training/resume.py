@@ -235,6 +235,17 @@ class _Look:
             for text in [text for text in texts if text.split(".")[0] in names]:
                 del texts[text]
 
+    def _refuse_what_an_environment_gave(self, values: list[str]) -> None:
+        """``state = env.reset()`` before the loop, and what the turns make of it: it means nothing to another environment."""
+        module = self.loop.module
+        for name in values:
+            found = module.scope(self.loop.node).lookup(name)
+            for binding in found[1] if found is not None else []:
+                call = binding.value if binding.kind == "assign" else None
+                if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and not self.extent._inside(binding):
+                    if self.kinds.of(module, call.func.value) == "environment":
+                        raise Refused(f"the state of the environment {ast.unparse(call.func.value)} cannot be saved", module, call)
+
     def _targets(self, objects: list[str]) -> Iterator[str]:
         """The models of Chainer optimizers, which have no name of their own beside the loop: ``optimizer.target``."""
         named = set(objects)
