@@ -387,7 +387,7 @@ SPLIT = "    key, own = jax.random.split(key)\n"
             "for e in range(3):\n    p, s = epoch(p, s)\n",
             ("p", "s"),
         ),
-        ("for e in range(3):\n    (p, s), _ = jax.lax.scan(f, (p, s), data)\n    p = jax.lax.fori_loop(0, 3, f, p)\n", ("p", "s")),
+        ("for e in range(3):\n    p = jax.lax.fori_loop(0, 3, lambda i, p: p, p)\n    p, _ = jax.lax.scan(update, p, data)\n", ("p",)),
     ],
 )
 def test_what_the_turns_of_jax_give_anew_is_restored(source: str, values: tuple[str, ...]) -> None:
@@ -397,7 +397,13 @@ def test_what_the_turns_of_jax_give_anew_is_restored(source: str, values: tuple[
 
 
 @pytest.mark.parametrize(
-    "source", ["for i in range(9):\n    key, own = jax.random.split(key)\n    print(loss(p, own))\n", "print(update(p, s, 1))\n"]
+    "source",
+    [
+        "for i in range(9):\n    key, own = jax.random.split(key)\n    print(loss(p, own))\n",
+        "net = build()\nfor i in range(9):\n    p = net(p)\nprint(p)\n",
+        "for i in range(9):\n    p = jax.lax.scan(apply, p, s)\nprint(p)\n",
+        "print(update(p, s, 1))\n",
+    ],
 )
 def test_a_loop_of_jax_that_trains_nothing(source: str) -> None:
     assert find_resumes(program_of({"train.py": JAX + source})) == []
@@ -435,6 +441,6 @@ for i in range(9):
 
 
 def test_what_an_environment_gave_before_the_loop_means_nothing_to_another_one() -> None:
-    source = "import envpool\nenvs = envpool.make('Pong-v5')\nhandle, step_env = envs.xla()\nfor i in range(9):\n"
+    source = "import envpool\ndef make():\n    def thunk():\n        return envpool.make('Pong-v5')\n    return thunk\nenvs = make()()\nhandle, step_env = envs.xla()\nfor i in range(9):\n"
     source += "    handle, x = step_env(handle)\n    p, s = update(p, s, x)\n"
     assert "the state of the environment envs cannot be saved" in (only(JAX + source).refused or "")

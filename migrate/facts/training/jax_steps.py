@@ -18,6 +18,7 @@ from migrate.facts.training.objects import Kinds
 
 UPDATES = {"apply_updates", "apply_gradients"}
 LOOPS = {"scan", "fori_loop", "while_loop"}  # of jax.lax: they run a step in turns of their own
+COMPILE = {"jit", "pmap", "filter_jit", "filter_pmap", "partial", "shard_map", "checkify", "cached_partial", "vmap"}
 GRADIENTS = {"grad", "value_and_grad", "filter_grad", "filter_value_and_grad", "jacrev", "jacfwd"}
 HOMES = ("jax", "flax", "optax", "equinox")
 MOST_CALLS = 6
@@ -58,13 +59,13 @@ def _is_step(program: Program, module: Module, call: ast.Call) -> bool:
     if not _gives_anew(module, call):
         return False
     if name and ".py:" not in name and "." in name:
-        return name.startswith("jax.lax.") and last in LOOPS
+        return name.startswith("jax.lax.") and last in LOOPS and any(_trains(program, f, 0) for f in _given(program, module, call))
     functions = program.callees(module, call)
     return any(_trains(program, f, 0) for f in functions) if functions else _is_made_step(program, module, call.func)
 
 
 def _is_made_step(program: Program, module: Module, function: ast.expr) -> bool:
-    """Whether a call made a function that trains, ``jax.jit(update)``; one whose parts are not seen may."""
+    """Whether a call made a function that trains."""
     kinds = Kinds(program)
     made: list[tuple[Module, ast.expr]] = []
     if isinstance(function, ast.Name):
@@ -73,12 +74,21 @@ def _is_made_step(program: Program, module: Module, function: ast.expr) -> bool:
         made += kinds.arguments(found[0], function.id) if found is not None and any(b.kind == "param" for b in found[1]) else []
     elif isinstance(function, ast.Attribute):
         made = [pair for cls in kinds.classes(module, function.value) for pair in kinds.assigned(cls, function.attr)]
-    for home, value in made:
-        if isinstance(value, ast.Call):
-            given = [d for a in value.args for d in program.definitions(home, a) if isinstance(d, Function)]
-            if not given or any(_trains(program, one, 0) for one in given):
-                return True
-    return False
+    return any(isinstance(value, ast.Call) and _makes_step(program, home, value) for home, value in made)
+
+
+def _makes_step(program: Program, module: Module, call: ast.Call) -> bool:
+    """``jax.jit(update)``, ``partial(jax.jit, ...)(update)``, ``make_step(model)``: what the made function does takes a gradient."""
+    if isinstance(call.func, ast.Call) or _last(call.func) in COMPILE:
+        given = _given(program, module, call)
+        return any(_trains(program, one, 0) for one in given) or (not given and any(isinstance(a, ast.Attribute) for a in call.args))
+    return any(_trains(program, one, 0) for one in program.callees(module, call))
+
+
+def _given(program: Program, module: Module, call: ast.Call) -> list[Function]:
+    """The functions of the program that a call is given, those inside a ``partial`` too."""
+    inner = [a for one in call.args if isinstance(one, ast.Call) for a in one.args]
+    return [d for a in [*call.args, *inner] for d in program.definitions(module, a) if isinstance(d, Function)]
 
 
 def _gives_anew(module: Module, call: ast.Call) -> bool:

@@ -315,6 +315,12 @@ class Kinds:
             return "model"  # models.__dict__[arch]()
         return None
 
+    def _made_functions(self, module: Module, called: ast.expr) -> Iterator[Function]:
+        """What ``make_env(name)()`` runs: the function that the first call returns."""
+        for maker in self.program.callees(module, called) if isinstance(called, ast.Call) else ():
+            for returned in returns_of(maker):
+                yield from (d for d in self.program.definitions(maker.module, returned) if isinstance(d, Function))
+
     def _of_class(self, cls: Class) -> str:
         kind = self._base_kind(cls)
         return "quiet" if kind == "model" and self._has_no_state(cls) else kind
