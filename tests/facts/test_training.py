@@ -261,6 +261,7 @@ def test_two_phases_are_two_loops() -> None:
     [
         ("import gym\nenv = gym.make('x')\nfor step in range(5):\n    o, r, d, i = env.step(1)\n" + body(STEP), "the state of the environment env"),
         ("import deepspeed\nmodel, optimizer, _, _ = deepspeed.initialize(model=model)\nfor epoch in range(5):\n" + body("model.backward(model(1))\nmodel.step()\n"), "model.load_checkpoint(folder) before the loop"),
+        ("import multiprocessing as mp\ndef work(pipe):\n    while True:\n        o, r, d, i = env.step(pipe.recv())\nworkers = [mp.Process(target=work, args=(p,)) for p in pipes]\nfor step in range(5):\n" + body(STEP), "environments are stepped in other processes"),
         ("optimizer = ZeroRedundancyOptimizer(model.parameters(), optim.SGD)\nfor epoch in range(5):\n" + body(STEP), "ZeroRedundancyOptimizer spreads"),
         ("import torch.multiprocessing as mp\ndef run(model):\n    for epoch in range(5):\n" + body(STEP, 8) + "mp.Process(target=run, args=(model,)).start()\n", "several processes run it at once"),
     ],

@@ -48,6 +48,7 @@ def refuse(program: Program, extent: Extent, kind_of: KindOf) -> Refused | None:
     if isinstance(loop.node, ast.AsyncFor):
         raise Refused("it is an asynchronous loop", loop.module, loop.node)
     _refuse_spread(program)
+    _refuse_environments_elsewhere(program)
     _refuse_shared(program, [f for f in (loop.function, *extent.functions.values()) if f is not None])
     caution = _unknown_turns(program, extent) or _tried_again(program, loop)
     for module, node in extent.nodes():
@@ -111,6 +112,17 @@ def _refuse_spread(program: Program) -> None:
         raise Refused(f"{name} spreads the state of what is trained over the processes", module, call)
 
 
+def _refuse_environments_elsewhere(program: Program) -> None:
+    """Processes of the script's own that each step an environment: what they stand at is nowhere here."""
+    for module, call, _ in _named_calls(program, {"Process"}):
+        for target in (k.value for k in call.keywords if k.arg == "target"):
+            for function in (d for d in program.definitions(module, target) if isinstance(d, Function)):
+                for node in ast.walk(function.node):
+                    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "step":
+                        if _gives_transition(function.module, node):
+                            raise Refused("environments are stepped in other processes, whose state cannot be saved", module, call)
+
+
 def _refuse_shared(program: Program, functions: list[Function]) -> None:
     """Processes that train one model between them, each in a loop of its own, unless they are told from each other by rank."""
     if any(True for _ in _named_calls(program, {"init_process_group", "init_distributed"})):
@@ -150,11 +162,15 @@ def _named_calls(program: Program, names: set[str]) -> Iterator[tuple[Module, as
 
 
 def _refuse_environment(extent: Extent, module: Module, call: ast.Call) -> None:
-    parent = module.parent(call)
-    several = isinstance(parent, ast.Assign) and any(isinstance(t, ast.Tuple) and len(t.elts) >= 4 for t in parent.targets)
     assert isinstance(call.func, ast.Attribute)
-    if several and extent.roots(module, call.func.value):
+    if _gives_transition(module, call) and extent.roots(module, call.func.value):
         raise Refused(f"the state of the environment {ast.unparse(call.func.value)} cannot be saved", module, call)
+
+
+def _gives_transition(module: Module, call: ast.Call) -> bool:
+    """``observation, reward, done, info = env.step(action)``."""
+    parent = module.parent(call)
+    return isinstance(parent, ast.Assign) and any(isinstance(t, ast.Tuple) and len(t.elts) >= 4 for t in parent.targets)
 
 
 def _drawn_from(call: ast.Call) -> ast.expr | None:
