@@ -340,6 +340,10 @@ LOOP = "    while not s.should_stop():\n        s.run(op)\n"
         (ESTIMATOR + "tf.estimator.train_and_evaluate(e, tf.estimator.TrainSpec(f), None)\n", "as many epochs"),
         (SELF + "e = tf.estimator.DNNClassifier([3], [])\ne.train(f, max_steps=9)\n", "no model_dir"),
         (SELF + "c = tf.estimator.RunConfig('m')\ne = tf.estimator.DNNClassifier([3], [], config=c)\ne.train(f, max_steps=9)\n", None),
+        (
+            SELF + "c = tf.contrib.tpu.RunConfig(model_dir='m')\ne = tf.contrib.tpu.TPUEstimator(f, config=c)\ne.train(f, max_steps=9)\n",
+            None,
+        ),
         (SELF + "e = tf.estimator.Estimator(f, None)\ne.train(f, max_steps=9)\n", "no model_dir"),
         (MONITORED + "with tf.train.MonitoredTrainingSession(checkpoint_dir='m') as s:\n" + LOOP, None),
         (MONITORED + "with tf.train.MonitoredTrainingSession() as s:\n" + LOOP, "no checkpoint_dir"),

@@ -56,7 +56,8 @@ def self_resuming(program: Program) -> list[SelfResuming]:
 def _is_estimator(makers: Makers, module: Module, call: ast.Call) -> bool:
     if not isinstance(call.func, ast.Attribute) or call.func.attr not in ("train", "fit"):
         return False
-    return any(".estimator." in made.name or ".learn." in made.name for made in makers.of(module, call.func.value))
+    names = [made.name for made in makers.of(module, call.func.value) if made.name.startswith("tensorflow.")]
+    return any(".estimator." in name or ".learn." in name or name.endswith("Estimator") for name in names)
 
 
 def _names_folder(call: ast.Call) -> bool:
