@@ -2,7 +2,8 @@
 
 What it finds
     The call that trains with fastai, pytorch-ignite, Stable-Baselines3, detectron2, Ultralytics, MMEngine, Composer, skorch, CatBoost,
-    ``SentenceTransformer.fit``, spaCy or gensim; and a ``fit`` of scikit-learn where nothing else trains.
+    ``SentenceTransformer.fit``, TFLearn, AutoKeras, GluonTS, Simple Transformers, spaCy or gensim; and a ``fit`` of scikit-learn where
+    nothing else trains.
 
 Why it matters on SageMaker
     Managed spot stops a job at any moment and starts it again on another machine; a job also ends at its runtime limit. Of the first
@@ -128,6 +129,30 @@ WAYS = (
         "nlp.to_disk(folder below the checkpoint folder) behind each turn keeps the pipeline; where it is there, spacy.load(folder) and "
         "nlp.resume_training() go on with the turns that are left, and with an optimizer that begins anew",
         named="nlp",
+    ),
+    Way(
+        "tflearn",
+        ("fit",),
+        "give DNN checkpoint_path= below the checkpoint folder; where a checkpoint is there, model.load(newest), and fit the epochs that "
+        "are left",
+        made=("DNN", "SequenceGenerator"),
+    ),
+    Way(
+        "autokeras",
+        ("fit",),
+        "it goes on by itself: give it directory= below the checkpoint folder and project_name=, and leave overwrite=False",
+    ),
+    Way(
+        "gluonts",
+        ("train",),
+        "its trainer hands nothing out while it runs: give it a callback that saves the network into the checkpoint folder, and train the "
+        "epochs that are left from it",
+    ),
+    Way(
+        "simpletransformers",
+        ("train_model",),
+        "it saves into output_dir: let that be a folder below the checkpoint folder, with overwrite_output_dir=True; where a checkpoint is "
+        "there, make the model of its path: it goes on at its step",
     ),
     Way(
         "gensim",
