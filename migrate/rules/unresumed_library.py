@@ -36,7 +36,6 @@ from migrate.rules.model import Finding
 CODE = "SM316"
 NAME = "unresumed-library"
 MESSAGE = "this training starts from the beginning after an interruption"
-OTHERS = {"torch", "tensorflow", "keras", "jax", "mxnet", "chainer", "xgboost", "lightgbm", "catboost", "tf_keras"}
 AT_ONCE = "it fits in one call, which hands nothing out while it runs: a job that is started again fits anew, and loses its time alone"
 
 
@@ -176,7 +175,7 @@ def check(context: Context) -> Iterator[Finding]:
         told.update((id(call), (module, call, _reason("gensim"))) for module, call in _trained_when_made(context))
     for module, call, reason in told.values():
         yield Finding(CODE, NAME, module.place(call), "warning", MESSAGE, "none", reason, effort=3)
-    if "sklearn" in present and not present & OTHERS and not told:
+    if "sklearn" in present and context.wanted is not None and context.wanted.framework == "sklearn" and not told:
         yield from _at_once(context)
 
 
