@@ -21,8 +21,8 @@ Fix and its safety
     objects. What is one compiled call (``jax.lax.scan``) is SM315's.
     A model that is spread over processes by FSDP (``FullyShardedDataParallel``, ``fully_shard``) or as ``DTensor`` is saved in parts:
     each process keeps the one that it holds, so the same number of processes has to go on.
-    Not done, with the reason: a loop that steps an environment, or whose model is DeepSpeed's or shared by processes; a
-    monitored session, which goes on from its ``checkpoint_dir`` by itself; an eager loop whose variables are not found, that is compiled
+    Not done, with the reason: a loop that steps an environment, or whose model is DeepSpeed's or shared by processes; an
+    eager loop whose variables are not found, that is compiled
     whole, or whose variables a strategy spreads; and an engine of a library that is not known, which is handed an optimizer.
 
 Source

@@ -303,6 +303,8 @@ class Kinds:
             kind = self._of_function(definition, index, steps)
             if kind is not None:
                 return kind
+        for made in self._made_functions(module, node.func):
+            return self._of_function(made, index, steps + 1)
         if name is not None and ".py:" not in name:
             return self._of_library(module, node, name, steps)
         if isinstance(node.func, ast.Attribute) and node.func.attr in SAME_OBJECT:

@@ -201,6 +201,8 @@ class _Look:
         names = Names(self.program, self.kinds, self.extent, bound)
         values = names.carried()
         self._refuse_graph_parts(values)
+        self._note_values(values)
+        self._refuse_what_an_environment_gave(values)
         self._forget(names.anew)
         caution = caution or self.caution or names.caution
         objects = [o for o in self._outermost(self.found.stateful) if o not in values and o not in self._aliases()]
@@ -234,6 +236,18 @@ class _Look:
         for texts in (self.found.stateful, self.found.containers, self.found.attributes):
             for text in [text for text in texts if text.split(".")[0] in names]:
                 del texts[text]
+
+    def _note_values(self, values: list[str]) -> None:
+        """What JAX trains has no state of its own: it is among the values that the turns give anew, names or attributes."""
+        steps = [(module, node) for module, node in self.extent.nodes() if id(node) in jax_steps(self.program)]
+        for module, call in steps:
+            assert isinstance(call, ast.Call)
+            of = [call.func.value] if isinstance(call.func, ast.Attribute) else []
+            for argument in [*of, *call.args, *(k.value for k in call.keywords)]:
+                for root in self.extent.roots(module, argument):
+                    base, _, name = root.text.rpartition(".")
+                    if root.text in values or name in self.found.attributes.get(base, ()):
+                        self.found.trained.add(root.text)
 
     def _refuse_what_an_environment_gave(self, values: list[str]) -> None:
         """``state = env.reset()`` before the loop, and what the turns make of it: it means nothing to another environment."""
