@@ -16,10 +16,12 @@ from migrate.verify.proofs import network
 if TYPE_CHECKING:
     from migrate.verify.stage import Seen
 
+_OTHER_VERSION = "where that is a package's: the version here is not the one that the code was written for; name it in requirements.txt"
 # Failures that the framework's version explains, not the migration: text of the exception -> what to do.
 _HINTS = {
     "Weights only load failed": "torch.load reads weights alone since torch 2.6: give it weights_only=False for a checkpoint of your own",
     "can't decode byte": "read and print text in the encoding that it has: the SDK v3 drivers end a job that prints anything but UTF-8",
+    "got an unexpected keyword argument|module '[^']*' has no attribute": _OTHER_VERSION,
     "CUDA": "no GPU is used here: choose the device by torch.cuda.is_available() or SM_NUM_GPUS, or give --hp",
 }
 _OTHER_PYTHON = "--install makes an environment of the job's packages for it; --python FILE takes another one"
@@ -65,7 +67,7 @@ def _advice(seen: Seen, failure: trace.Failure | None, message: str, refused: bo
         return (
             f"{failure.missing} lies in the repo, but not where this convention looks for modules: set PYTHONPATH in the job's environment"
         )
-    known = without_data(message, channels) or next((hint for text, hint in _HINTS.items() if text in message), None)
+    known = without_data(message, channels) or next((hint for text, hint in _HINTS.items() if re.search(text, message)), None)
     if known is not None:
         return known
     if failure and failure.optional:

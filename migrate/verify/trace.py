@@ -31,10 +31,15 @@ def read(tail: Sequence[str], code: Path) -> Failure | None:
     if start is None:
         return _bare(tail, code)
     where, message, code_line = None, tail[-1].strip(), False
+    support: str | None = None  # the line of ours, where there is none of the repo's
     for line in tail[start + 1 :]:
         frame = _FRAME.match(line)
         if frame:
-            where = _own(frame["path"], int(frame["line"]), code) or where
+            own = _own(frame["path"], int(frame["line"]), code)
+            if own is not None and "sagemaker_support.py:" in own:
+                support = own
+            else:
+                where = own or where
             code_line = not line[0].isspace()  # the SDK's drivers take away what a line begins with: its source could be an exception
         elif code_line:
             code_line = False
@@ -42,7 +47,7 @@ def read(tail: Sequence[str], code: Path) -> Failure | None:
             message = line.strip()
             break
     missing, optional = _MISSING.match(message), _OPTIONAL.match(message)
-    return Failure(message, where, missing["module"] if missing else None, optional["module"] if optional else None)
+    return Failure(message, where or support, missing["module"] if missing else None, optional["module"] if optional else None)
 
 
 def _bare(tail: Sequence[str], code: Path) -> Failure | None:

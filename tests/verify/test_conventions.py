@@ -339,3 +339,13 @@ def test_a_setting_that_only_the_user_knows_is_asked_for(repo: Repo) -> None:
     assert found.advice == "--hp vocab_path=VALUE, as the launchers are to be given it" and report.exit_code == 2
     assert "defaults" not in verdicts(report)
     assert verdicts(repo.verify(REQUIRED, entry, hyperparameters={"vocab_path": "/opt/ml/input/data/training/rows.txt"})) == {}
+
+
+@pytest.mark.parametrize("statement", ["call(json.dumps, {}, categorical_feature=1)", "json.no_such_thing"])
+def test_a_package_of_another_version(repo: Repo, statement: str) -> None:
+    """Told from the script's own line, also where it goes through the support module."""
+    repo.write({"sagemaker_support.py": "def call(function, *given, **more):\n    return function(*given, **more)\n"})
+    script = GOOD + f"from sagemaker_support import call\n{statement}\n"
+    found = check(repo.verify(script), "run")
+    assert found.advice is not None and "not the one that the code was written for" in found.advice
+    assert [item.where for item in found.evidence] == [f"train.py:{script.count(chr(10))}"]
