@@ -179,6 +179,7 @@ FRESH = (
         _GANS,
         python="chainer",
         extra=True,
+        offline="a package that it imports is a repository of its own, which is not here",
         environment=KEPT,
     ),
     Recipe("ghmagazine/kagglebook", "ch04", "ch04-03-run_lgb.py", "", nothing, {}, "../input/sample-data", "boost", True, NO_MODEL),
