@@ -146,6 +146,27 @@ def test_files_that_are_not_there(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("names", "others", "missing"),
+    [
+        (["run-2021/e1.pt", "run-2021/e2.pt"], ["run-2140/e1.pt", "run-2140/e2.pt"], []),
+        (["run-2021/e9.pt", "run-2021/e10.pt"], ["run-2140/e9.pt", "run-2140/e10.pt"], []),
+        (["run-2021/e1.pt", "run-2021/e2.pt"], ["run-2140/e2.pt", "run-2140/e3.pt"], ["run-2021/e1.pt", "run-2021/e2.pt"]),
+        (["run-2021/e1.pt", "run-2022/e2.pt"], ["run-2140/e1.pt", "run-2140/e2.pt"], ["run-2021/e1.pt", "run-2022/e2.pt"]),
+        (["run-2021/e1.pt", "run-2021/e2.pt"], ["run-2140/e1.pt"], ["run-2021/e1.pt", "run-2021/e2.pt"]),
+        (["e1.pt", "e2.pt"], ["e3.pt", "e4.pt"], ["e1.pt", "e2.pt"]),
+    ],
+)
+def test_several_files_in_a_folder_named_by_the_time(tmp_path: Path, names: list[str], others: list[str], missing: list[str]) -> None:
+    for side, files in (("one", names), ("two", others)):
+        for name in files:
+            (tmp_path / side / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / side / name).write_text(name.rpartition("e")[2])
+    found = results.compare(tmp_path / "one", tmp_path / "two", interpreter.find(None))
+    assert [name for name, faults in found.differ.items() if faults[0].words == "is not there"] == missing
+    assert bool(found.differ) is bool(missing)
+
+
 def test_files_named_by_the_time(tmp_path: Path) -> None:
     for folder, names in (("one", ("run-17/a.txt", "best-3.txt")), ("two", ("run-99/a.txt", "best-3.txt", "best-4.txt"))):
         for name in names:

@@ -72,13 +72,33 @@ def plain_name(name: str) -> str:
 
 
 def _pairs(ours: set[str], theirs: set[str]) -> dict[str, str]:
-    """Which file of the one belongs to which of the other: the same name, or else the only one that differs in numbers alone."""
+    """Which file of the one belongs to which of the other: the same name, or else one that differs in numbers alone. Of several such
+    files those numbers have to be the same in all of a run: of the folder that it is named by, not of the epochs in it."""
     out = {name: name for name in sorted(ours & theirs)}
-    for name in sorted(ours - theirs):
-        alike = [[other for other in side if plain_name(other) == plain_name(name)] for side in (ours - theirs, theirs - ours)]
-        if len(alike[0]) == len(alike[1]) == 1:
-            out[name] = alike[1][0]
+    others = _grouped(theirs - ours)
+    for plain, names in _grouped(ours - theirs).items():
+        found = list(zip(names, others.get(plain, []), strict=False))
+        if len(names) == len(others.get(plain, [])) and _of_the_run(found):
+            out |= dict(found)
     return out
+
+
+def _grouped(names: set[str]) -> dict[str, list[str]]:
+    """The names that are alike but for numbers, in the order of these."""
+    found: dict[str, list[str]] = {}
+    for name in sorted(names, key=_numbers):
+        found.setdefault(plain_name(name), []).append(name)
+    return found
+
+
+def _numbers(name: str) -> list[int]:
+    return [int(number) for number in re.findall(r"\d+", name)]
+
+
+def _of_the_run(pairs: list[tuple[str, str]]) -> bool:
+    """Whether each number that is not the same in a pair is one and the same in all files of a side."""
+    places = zip(*(zip(_numbers(name), _numbers(other), strict=True) for name, other in pairs), strict=True)
+    return all(all(one == other for one, other in place) or len(set(place)) == 1 for place in places)
 
 
 def _judged(told: Mapping[str, Any]) -> tuple[tuple[Fault, ...], float]:
