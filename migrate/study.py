@@ -6,13 +6,14 @@ import gc
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from migrate.facts.arguments import find_arguments
 from migrate.facts.calls import table
 from migrate.facts.model import Place
 from migrate.facts.paths import find_paths
-from migrate.facts.program import Module, Program, load_program
+from migrate.facts.program import Module, Program, Resolver, load_program
 from migrate.facts.secrets import Secret, secrets_of
 from migrate.job.describe import describe
 from migrate.job.model import EntryPoint
@@ -63,11 +64,7 @@ def study(
     few = sum(len(entry.closure) for entry in entries) < ALONE
 
     def some(number: int) -> list[Look]:
-        looks = []
-        for entry, following in zip(parts[number], [*parts[number][1:], None], strict=True):
-            looks.append(student.look(entry, commands.get(entry.path, ())))
-            student.forget(following.closure if following is not None else ())
-        return looks
+        return [student.look(entry, commands.get(entry.path, ())) for entry in parts[number]]
 
     return [look for part in spread(some, len(parts), 1 if few else processes) for look in part]
 
@@ -77,10 +74,12 @@ class _Student:
 
     def __init__(self, tree: Tree, rules: Sequence[Rule], calls: tuple[str, ...], beside: tuple[Secret, ...]) -> None:
         self.tree, self.rules, self.calls, self.beside = tree, rules, calls, beside
-        self.parsed: dict[str, Module] = {}
+        self.parsed: dict[str, Module] = {}  # what was needed last stands last
+        self.resolver: tuple[tuple[str, ...], Resolver] | None = None  # of the last entry, with its folders
         self.dropped = 0  # bytes of source since garbage was last collected
 
     def look(self, entry: Entry, commands: tuple[Command, ...]) -> Look:
+        self._forget(entry.closure)
         try:
             program = self._program(entry)
         except (SyntaxError, ValueError) as error:  # entries are found by a shallower look than facts need
@@ -92,6 +91,8 @@ class _Student:
         except Exception as error:  # the one boundary: a fault of ours in one entry point leaves the others whole
             where = traceback.extract_tb(error.__traceback__)[-1]
             return Look(entry, reason=f"a fault of migrate itself, {type(error).__name__} at {Path(where.filename).name}:{where.lineno}")
+        finally:
+            program.forget()
 
     def _look(self, entry: Entry, program: Program, commands: tuple[Command, ...]) -> Look:
         arguments = find_arguments(program)
@@ -106,13 +107,24 @@ class _Student:
         return Look(entry, point, findings, objections, lines, secrets=secrets)
 
     def _program(self, entry: Entry) -> Program:
-        def resolver(from_path: str, module: str | None, level: int) -> str | None:
-            return resolve(self.tree, from_path, module, level, entry.search_dirs)
+        program = load_program(entry.path, entry.closure, self.tree.read, self._resolver(entry.search_dirs), self.parsed, entry.function)
+        for path in program.modules:
+            self.parsed[path] = self.parsed.pop(path)
+        return program
 
-        return load_program(entry.path, entry.closure, self.tree.read, resolver, self.parsed, entry.function)
+    def _resolver(self, dirs: tuple[str, ...]) -> Resolver:
+        """What the imports mean of a script that searches these folders. Scripts of one folder mostly share them."""
+        if self.resolver is None or self.resolver[0] != dirs:
 
-    def forget(self, needed: Sequence[str]) -> None:
-        """Drops modules, those that were parsed first before others, down to what is kept; not those that are needed next."""
+            @cache
+            def resolver(from_path: str, module: str | None, level: int) -> str | None:
+                return resolve(self.tree, from_path, module, level, dirs)
+
+            self.resolver = dirs, resolver
+        return self.resolver[1]
+
+    def _forget(self, needed: Sequence[str]) -> None:
+        """Drops modules, those that were not needed for the longest time before others, down to what is kept; not those needed now."""
         spared = set(needed)
         size = sum(len(module.source) for module in self.parsed.values())
         for path in [path for path in self.parsed if path not in spared]:

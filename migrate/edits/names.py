@@ -11,6 +11,12 @@ from migrate.facts.nodes import children
 
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+_KINDS = [kind for kind in vars(ast).values() if isinstance(kind, type) and issubclass(kind, ast.AST)]
+_BINDS = (  # nodes that bind a name, or make a scope
+    *(kind for kind in _KINDS if "name" in kind._fields and kind is not ast.alias),
+    *(ast.Import, ast.ImportFrom, ast.NamedExpr, ast.arg, ast.Global, ast.Nonlocal, ast.MatchMapping, ast.Lambda),
+    *_COMPREHENSIONS,
+)
 
 
 @dataclass(frozen=True)
@@ -108,13 +114,17 @@ class Names:
 
     def _bind(self, node: ast.AST, scope: Scope) -> Scope:
         """Note what ``node`` binds; the scope of its children."""
-        other = Binding(None)
         if isinstance(node, ast.Name):
             if isinstance(node.ctx, ast.Load):
                 self.loads.add(node.id)
             else:
-                scope.bind(node.id, other)
-        elif isinstance(node, (ast.Import, ast.ImportFrom)):
+                scope.bind(node.id, Binding(None))
+            return scope
+        return self._bind_other(node, scope) if isinstance(node, _BINDS) else scope
+
+    def _bind_other(self, node: ast.AST, scope: Scope) -> Scope:
+        other = Binding(None)
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
             _bind_import(node, scope)
         elif isinstance(node, ast.NamedExpr):
             scope.function.bind(node.target.id, other)

@@ -10,7 +10,8 @@ from importlib import resources
 from pathlib import Path
 
 from migrate.errors import UserError
-from migrate.facts.choices import choices, given
+from migrate.facts.choices import MAY_CHOOSE, choices, given, self_attributes
+from migrate.facts.notes import once
 from migrate.facts.program import Class, Module, Program
 from migrate.facts.training.graphs import is_session
 
@@ -85,6 +86,25 @@ def table(more: tuple[str, ...] = ()) -> Table:
         for row in read_rows(text, path):
             result.add(row)
     return result
+
+
+def candidates(calls: Table, program: Program, module: Module) -> list[ast.Call]:
+    """The calls of a module that may be rows of the table, by the names that they are written with."""
+    return module.calls_among(calls.names, program.defined, _aliases(module), ("",))
+
+
+@once
+def _aliases(module: Module) -> frozenset[str]:
+    """The names, and attributes of ``self``, that are assigned what may be a function, by its form alone: ``opener = gzip.open if packed
+    else open``, ``make = getattr(datasets, name)``."""
+    names = (
+        name
+        for scope in module.names.scopes.values()
+        for name, bindings in scope.bindings.items()
+        if any(b.kind == "assign" and isinstance(b.value, MAY_CHOOSE) for b in bindings)
+    )
+    own = self_attributes(module).items()
+    return frozenset((*names, *(name for name, several in own if any(isinstance(value, MAY_CHOOSE) for _, value in several))))
 
 
 def rows_of(calls: Table, program: Program, module: Module, call: ast.Call) -> list[Row]:

@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from migrate.facts.program import Module
 
 MOST_STEPS = 5  # names followed in a row
-_MAY_CHOOSE = (ast.Name, ast.Attribute, ast.IfExp, ast.BoolOp, ast.Subscript, ast.Call)
+MAY_CHOOSE = (ast.Name, ast.Attribute, ast.IfExp, ast.BoolOp, ast.Subscript, ast.Call)
 
 
 def choices(module: Module, called: ast.expr, steps: int = 0) -> list[ast.expr]:
     """The names (``A``, ``library.B``) that ``called`` may stand for; empty where it is no choice, or not all of it is known."""
     found: list[ast.expr] = []
     for one in given(module, called):
-        if not isinstance(one, _MAY_CHOOSE) or steps > MOST_STEPS:
+        if not isinstance(one, MAY_CHOOSE) or steps > MOST_STEPS:
             return []
         deeper = choices(module, one, steps + 1)
         if deeper:

@@ -9,9 +9,9 @@ import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from weakref import WeakKeyDictionary
 
 from migrate.facts.model import Option, Place, Span
+from migrate.facts.notes import once
 from migrate.facts.program import Module, Program
 
 CONFIG_FILE = re.compile(
@@ -67,14 +67,10 @@ class Constant:
         return kind if kind in ("int", "float", "bool") else None
 
 
-_KNOWN: WeakKeyDictionary[Program, tuple[Constant, ...]] = WeakKeyDictionary()  # the path rules ask for each literal
-
-
+@once  # the path rules ask for each literal
 def find_constants(program: Program) -> tuple[Constant, ...]:
     """The setting-like constants of the entry and of the configuration modules that it loads, in the order of the files and lines."""
-    if program not in _KNOWN:
-        _KNOWN[program] = tuple(_find(program))
-    return _KNOWN[program]
+    return tuple(_find(program))
 
 
 def _find(program: Program) -> Iterator[Constant]:

@@ -45,7 +45,7 @@ def find_named(program: Program) -> list[Named]:
 def uses_first_gpu(program: Program) -> bool:
     """Whether some code takes the GPU that comes first, with no number."""
     for module in program.modules.values():
-        calls = (call for call in module.calls() if last_name(call.func) == "cuda" and isinstance(call.func, ast.Attribute))
+        calls = (call for call in module.calls_named("cuda") if isinstance(call.func, ast.Attribute))
         bare = any(not call.args and is_alive(program, module, call) for call in calls)
         texts = (node for node in module.nodes.of(ast.Constant) if node.value in ("cuda", "cuda:0", "gpu", "/gpu:0"))
         if bare or any(is_alive(program, module, node) and not _is_type(module, node) for node in texts):
@@ -137,8 +137,8 @@ def _visible(module: Module) -> Iterator[Named]:
     for node in module.nodes.of(ast.Assign):
         if any(_is_visible(target) for target in node.targets):
             yield from _listed(module, node.value)
-    for call in module.calls():
-        if last_name(call.func) in ("setdefault", "putenv") and len(call.args) == 2 and _text(call.args[0]) == VISIBLE:
+    for call in module.calls_named("setdefault", "putenv"):
+        if len(call.args) == 2 and _text(call.args[0]) == VISIBLE:
             yield from _listed(module, call.args[1])
 
 

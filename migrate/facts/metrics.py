@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from migrate.facts.model import Place
+from migrate.facts.notes import once
 from migrate.facts.prints import Line, Part, Value, find_prints, split_words
 from migrate.facts.program import Program
 
@@ -71,6 +72,7 @@ class _Candidate:
     words: tuple[str, ...]  # that name the metric
 
 
+@once
 def find_metrics(program: Program) -> tuple[Metric, ...]:
     """The metrics that the program prints, in the order of its prints; at most 40."""
     lines = [_metered(line) for line in find_prints(program)]

@@ -6,6 +6,7 @@ import ast
 import itertools
 
 from migrate.facts.model import Place, Span
+from migrate.facts.notes import once
 from migrate.facts.parts import Value, text_of
 from migrate.facts.program import Module, Program
 from migrate.facts.reach import is_alive
@@ -28,8 +29,8 @@ def names_in_the_middle(program: Program, values: Values, uses: Uses) -> set[tup
     assigned = [
         value
         for module in program.modules.values()
-        for node in module.nodes.of(ast.Assign)
-        if any(isinstance(t, ast.Attribute) and t.attr in options for t in node.targets) and is_alive(program, module, node)
+        for names, node in _stored(module)
+        if not options.isdisjoint(names) and is_alive(program, module, node)
         for value in values.of(module, node.value)
     ]
     found: set[tuple[Place, str]] = set()
@@ -39,6 +40,13 @@ def names_in_the_middle(program: Program, values: Values, uses: Uses) -> set[tup
         if option is not None and any(part.text for part in value[:first]):
             found.add((option.place, option.dest))
     return found
+
+
+@once
+def _stored(module: Module) -> list[tuple[list[str], ast.Assign]]:
+    """The assignments to attributes, each with their names."""
+    found = (([t.attr for t in node.targets if isinstance(t, ast.Attribute)], node) for node in module.nodes.of(ast.Assign))
+    return [(names, node) for names, node in found if names]
 
 
 def starts_join(program: Program, origin: Origin) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from dataclasses import dataclass
+from functools import cached_property
 
 from migrate.facts.ec2_literal import ec2_literal
 from migrate.facts.model import Option, Span
@@ -34,7 +35,7 @@ class Part:
     option: Option | None = None
     joined: ast.Call | ast.BinOp | None = None  # of an anchor: the ``os.path.join``, or ``/`` of paths, that it starts
 
-    @property
+    @cached_property
     def key(self) -> tuple[str, str, object]:
         if self.kind in ("literal", "anchor") and self.module is not None and self.node is not None:
             return self.kind, self.module.path, (Span.of(self.node), self.text)
@@ -83,10 +84,12 @@ def is_none(value: Value) -> bool:
 
 
 def distinct(values: list[Value]) -> list[Value]:
+    told = [tuple([p for p in value if p.kind != "literal" or p.text or p.node is not None]) or value for value in values]
+    if len(told) < 2:
+        return told
     seen: dict[tuple[object, ...], Value] = {}
-    for value in values:
-        kept = tuple(p for p in value if p.kind != "literal" or p.text or p.node is not None)
-        seen.setdefault(tuple(p.key for p in kept), kept or value)
+    for value in told:
+        seen.setdefault(tuple([p.key for p in value]), value)
     return list(seen.values())[:MOST_VALUES]
 
 

@@ -7,18 +7,20 @@
 from __future__ import annotations
 
 import ast
-import functools
 import re
 import string
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from migrate.facts.model import Place
-from migrate.facts.program import Module, Program
+from migrate.facts.notes import once
+from migrate.facts.program import Module, Program, last_name
 from migrate.facts.reach import dormant, reached
 from migrate.facts.scopes import Binding
 
 LOG_METHODS = {"info": 0, "warning": 0, "warn": 0, "error": 0, "critical": 0, "log": 1}  # to the argument that is the format
+TEXT_METHODS = frozenset({"write", "set_description", "set_description_str", "set_postfix_str"})
+PRINTERS = frozenset({"print", "set_postfix", *LOG_METHODS, *TEXT_METHODS})
 MOST_NAMES = 3  # followed from a printed name to the text that it holds
 TEXTS = {"os.path.join", "os.path.abspath", "os.path.basename", "os.path.dirname", "pathlib.Path", "str", "bool"}  # what they give is one
 PERCENT = re.compile(r"%(?:\((?P<key>[^)]*)\))?(?P<spec>[#0\- +]*(?:\d+)?(?:\.\d+)?)[hlL]?(?P<kind>[diouxXeEfFgGcrsa%])")
@@ -64,7 +66,7 @@ def find_prints(program: Program) -> tuple[Line, ...]:
         if module.path.endswith("sagemaker_support.py"):
             continue
         asleep = dormant(module, program)
-        for call in module.calls():
+        for call in _printing(module):
             scope = module.scope(call).function()
             if id(call) in asleep or (scope is not None and id(scope.node) not in alive):
                 continue
@@ -73,6 +75,12 @@ def find_prints(program: Program) -> tuple[Line, ...]:
             handed = _handed_on(program, module, call) if parts else []
             found += handed or [Line(line, module.place(call), name) for line in _lines(parts)]
     return tuple(found)
+
+
+@once
+def _printing(module: Module) -> list[ast.Call]:
+    """The calls of a module that may print something, by their last names alone."""
+    return [call for call in module.calls() if (name := last_name(call.func)) in PRINTERS or name.endswith("_print")]
 
 
 def _handed_on(program: Program, module: Module, call: ast.Call) -> list[Line]:
@@ -134,20 +142,18 @@ def _format_number(value: object) -> str:
     return min(short, str(value), key=len)
 
 
-@functools.lru_cache(maxsize=8)
-def _bars(tree: ast.Module) -> frozenset[str]:
+@once
+def _bars(module: Module) -> frozenset[str]:
     """The names that a module gives to progress bars of tqdm's, and to the standard streams it imports."""
     found = set()
-    for node in ast.walk(tree):
+    for node in module.nodes.among(ast.ImportFrom, ast.withitem, ast.Assign, ast.NamedExpr):
         if isinstance(node, ast.ImportFrom) and node.module == "sys":
             found |= {alias.asname or alias.name for alias in node.names if alias.name in ("stdout", "stderr")}
         pairs = [(node.optional_vars, node.context_expr)] if isinstance(node, ast.withitem) else []
         pairs += [(target, node.value) for target in node.targets] if isinstance(node, ast.Assign) else []
         pairs += [(node.target, node.value)] if isinstance(node, ast.NamedExpr) else []
         for target, value in pairs:
-            called = value.func if isinstance(value, ast.Call) else None
-            name = called.attr if isinstance(called, ast.Attribute) else called.id if isinstance(called, ast.Name) else ""
-            if isinstance(target, ast.Name) and name in ("tqdm", "trange"):
+            if isinstance(target, ast.Name) and isinstance(value, ast.Call) and last_name(value.func) in ("tqdm", "trange"):
                 found.add(target.id)
     return frozenset(found)
 
@@ -162,7 +168,7 @@ class _Reader:
         """What ``call`` prints; empty where it prints nothing, or nothing known."""
         if any(isinstance(argument, ast.Starred) for argument in call.args):
             return []
-        name = call.func.attr if isinstance(call.func, ast.Attribute) else call.func.id if isinstance(call.func, ast.Name) else ""
+        name = last_name(call.func)
         if name == "write" and not self.on_screen(call.func.value if isinstance(call.func, ast.Attribute) else None):
             return []
         if any(keyword.arg == "file" and not self.on_screen(keyword.value) for keyword in call.keywords):
@@ -172,7 +178,7 @@ class _Reader:
         if isinstance(call.func, ast.Attribute):
             if name in LOG_METHODS and len(call.args) > LOG_METHODS[name]:
                 return self.logged(call.args[LOG_METHODS[name] :])
-            if name in ("write", "set_description", "set_description_str", "set_postfix_str") and len(call.args) == 1:
+            if name in TEXT_METHODS and len(call.args) == 1:
                 return self.text(call.args[0])
             if name == "set_postfix":
                 return self.postfix(call)
@@ -182,7 +188,7 @@ class _Reader:
         """Whether what is written to ``node`` is printed: the standard streams, tqdm, and bars that it has made; no file is."""
         if isinstance(node, ast.Attribute):
             return node.attr in ("stdout", "stderr", "__stdout__", "__stderr__", "tqdm")
-        return isinstance(node, ast.Name) and (node.id == "tqdm" or node.id in _bars(self.module.tree))
+        return isinstance(node, ast.Name) and (node.id == "tqdm" or node.id in _bars(self.module))
 
     def separator(self, call: ast.Call) -> str:
         given = next((keyword.value for keyword in call.keywords if keyword.arg == "sep"), None)

@@ -6,6 +6,7 @@ import ast
 from dataclasses import dataclass
 
 from migrate.facts.model import Place
+from migrate.facts.notes import once
 from migrate.facts.program import Module, Program
 from migrate.facts.reach import is_alive
 
@@ -39,14 +40,14 @@ class Processes:
     always: bool
 
 
+@once
 def find_processes(program: Program) -> Processes | None:
     """The call that tells how the program's processes come to be: one that starts them before one that waits for them."""
     names = {name.rpartition(".")[2] for name in _KINDS}
     found: list[Processes] = []
     for module in program.modules.values():
-        for call in module.calls():
-            name = call.func.attr if isinstance(call.func, ast.Attribute) else call.func.id if isinstance(call.func, ast.Name) else ""
-            if name not in names or not is_alive(program, module, call):
+        for call in module.calls_named(*names):
+            if not is_alive(program, module, call):
                 continue
             qualified = program.qualified(module, call.func) or ""
             if qualified in _KINDS:

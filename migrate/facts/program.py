@@ -6,9 +6,8 @@ import ast
 import io
 import re
 import tokenize
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import cache
 from operator import itemgetter
 from typing import Any
 
@@ -88,13 +87,45 @@ class Module:
 
     def calls_named(self, *names: str) -> list[ast.Call]:
         """The calls whose function is written with one of these last names, in order: ``step`` for ``step()`` and ``x.y.step()``."""
+        return self.calls_among(names)
+
+    def calls_among(self, *groups: Collection[str]) -> list[ast.Call]:
+        """The calls whose function is written with a last name of one of these groups, in order."""
         by_name: dict[str, list[tuple[int, ast.Call]]] | None = self.notes.get("calls by name")
         if by_name is None:
             by_name = self.notes["calls by name"] = {}
             for number, call in enumerate(self.calls()):
                 by_name.setdefault(last_name(call.func), []).append((number, call))
-        found = [numbered for name in by_name.keys() & set(names) for numbered in by_name[name]]
+            self.notes["call names"] = frozenset(by_name)
+        known = self.notes["call names"]
+        wanted = set[str]().union(*(known.intersection(group) for group in groups))
+        found = [numbered for name in wanted for numbered in by_name[name]]
         return [call for _, call in sorted(found, key=itemgetter(0))]
+
+    def attributes_named(self, names: Collection[str]) -> list[ast.Attribute]:
+        """The attributes with one of these names: ``x.save`` for ``save``, whether it is read, written or called."""
+        by_name: dict[str, list[tuple[int, ast.Attribute]]] | None = self.notes.get("attributes by name")
+        if by_name is None:
+            by_name = self.notes["attributes by name"] = {}
+            for number, node in enumerate(self.nodes.of(ast.Attribute)):
+                by_name.setdefault(node.attr, []).append((number, node))
+            self.notes["attribute names"] = frozenset(by_name)
+        found = [numbered for name in self.notes["attribute names"].intersection(names) for numbered in by_name[name]]
+        return [node for _, node in sorted(found, key=itemgetter(0))]
+
+    def definitions(self) -> tuple[list[Function], list[Class]]:
+        """The functions and classes that the module defines, at any depth."""
+        known: tuple[list[Function], list[Class]] | None = self.notes.get("definitions")
+        if known is None:
+            functions, classes = list[Function](), list[Class]()
+            for node in self.nodes.among(ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef):
+                if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                    owner = self.parent(node)
+                    functions.append(Function(self, node, owner if isinstance(owner, ast.ClassDef) else None))
+                elif isinstance(node, ast.ClassDef):
+                    classes.append(Class(self, node))
+            known = self.notes["definitions"] = functions, classes
+        return known
 
     def imported(self) -> list[tuple[str | None, int]]:
         """(module, level) of all that the import statements may load: each module, and each name that may be one."""
@@ -221,6 +252,8 @@ class Program:
     _bases: dict[int, list[Class]] = field(default_factory=dict)
     _subclasses: dict[int, list[Class]] | None = None
     _callees: dict[int, list[Function]] = field(default_factory=dict)
+    _qualified: dict[ast.expr, str | None] = field(default_factory=dict)
+    _definitions: dict[ast.expr, list[Function | Class]] = field(default_factory=dict)
     _defined_names: set[str] = field(default_factory=set)  # what the functions and classes of the program can be called by
     _chosen: set[str] = field(default_factory=set)  # names that are given one of several of them
     _renamed: frozenset[str] = frozenset()  # what imports call by another name
@@ -229,24 +262,20 @@ class Program:
     def __post_init__(self) -> None:
         for module in self.modules.values():  # what another program that shares it has bound
             bindings = module.names.root.bindings
-            for name in [name for name, known in bindings.items() if any(is_starred(b) for b in known)]:
+            for name in [name for name, known in bindings.items() if any(is_starred(b) for b in known)] if "*" in bindings else []:
                 del bindings[name]
         starred: set[str] = set()
         for module in self.modules.values():
             self._bind_starred(module, starred)
         for module in self.modules.values():
-            for node in module.nodes.among(ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef):
-                if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-                    owner = module.parent(node)
-                    function = Function(module, node, owner if isinstance(owner, ast.ClassDef) else None)
-                    self.functions.append(function)
-                    self._functions_by_node[id(node)] = function
-                    if function.owner is not None:
-                        self._methods.setdefault(node.name, []).append(function)
-                elif isinstance(node, ast.ClassDef):
-                    known = Class(module, node)
-                    self.classes.append(known)
-                    self._classes_by_node[id(node)] = known
+            functions, classes = module.definitions()
+            self.functions += functions
+            self.classes += classes
+        self._functions_by_node = {id(function.node): function for function in self.functions}
+        self._classes_by_node = {id(known.node): known for known in self.classes}
+        for function in self.functions:
+            if function.owner is not None:
+                self._methods.setdefault(function.node.name, []).append(function)
         self._defined_names = {f.node.name for f in self.functions} | {c.node.name for c in self.classes}
         self._renamed = frozenset().union(*(module.renamed() for module in self.modules.values()))
         self._defined_names |= self._renamed
@@ -256,8 +285,8 @@ class Program:
             self._defined_names |= self._chosen
         for module in self.modules.values():
             asleep = set() if module.path == self.entry else module.guarded()
-            for call in module.calls():
-                if not self.may_define(call.func) or id(call) in asleep:  # the tests of an imported module do not run
+            for call in module.calls_among(self._defined_names):
+                if id(call) in asleep:  # the tests of an imported module do not run
                     continue
                 for function in self.callees(module, call):
                     self.calls_of.setdefault(id(function.node), []).append(CallSite(module, call))
@@ -268,8 +297,10 @@ class Program:
             return
         done.add(module.path)
         bindings = module.names.root.bindings
+        if "*" not in bindings:
+            return
         own = set(bindings)
-        for star in bindings.get("*", ()):
+        for star in bindings["*"]:
             home = self.modules.get(self.resolver(module.path, star.module, star.level) or "")
             if home is None:
                 continue
@@ -277,6 +308,10 @@ class Program:
             for name in home.names.root.bindings:
                 if not name.startswith(("_", "*")) and name not in own:
                     bindings[name] = [Binding("import", star.node, module=star.module, name=name, level=star.level)]
+
+    def forget(self) -> None:
+        """Let go of all that was found out, which may hold the program itself."""
+        self.notes.clear()
 
     @property
     def main(self) -> Module:
@@ -287,13 +322,18 @@ class Program:
 
         A name bound to something of this program comes back as ``path.py:name``. A builtin comes back bare: ``open``.
         """
+        if not isinstance(expression, (ast.Attribute, ast.Name)):
+            return None
+        if expression not in self._qualified:
+            self._qualified[expression] = self._find_qualified(module, expression)
+        return self._qualified[expression]
+
+    def _find_qualified(self, module: Module, expression: ast.Attribute | ast.Name) -> str | None:
         if isinstance(expression, ast.Attribute):
             base = self.qualified(module, expression.value)
             if base is None:
                 return None
             return self._in_module(base, expression.attr) if base.endswith(".py:") else f"{base}.{expression.attr}"
-        if not isinstance(expression, ast.Name):
-            return None
         found = module.scope(expression).lookup(expression.id)
         if found is None:
             return expression.id
@@ -337,11 +377,16 @@ class Program:
 
     def calls_of_library(self, module: Module, names: Iterable[str]) -> list[ast.Call]:
         """The calls of a module that may be of one of these dotted names of a library, by their last name alone: ask ``qualified``."""
-        return module.calls_named(*(name.rpartition(".")[2] for name in names), *self._renamed)
+        return module.calls_named(*self.written(*names))
 
-    def may_rename(self, called: ast.expr) -> bool:
-        """Whether an import calls something by this name that is called otherwise where it is made."""
-        return last_name(called) in self._renamed
+    def written(self, *names: str) -> tuple[str, ...]:
+        """The last names that a call of what has one of these (dotted) names may be written with: those, and what imports rename."""
+        return *(name.rpartition(".")[2] for name in names), *self._renamed
+
+    @property
+    def defined(self) -> Collection[str]:
+        """The names of what the program defines, and those that imports rename."""
+        return self._defined_names
 
     def may_define(self, called: ast.expr) -> bool:
         """Whether what is called may be defined in this program, by its last name alone."""
@@ -352,7 +397,12 @@ class Program:
         return isinstance(called, ast.Attribute) and called.attr in self._defined_names
 
     def definitions(self, module: Module, expression: ast.expr) -> list[Function | Class]:
-        """The functions and classes of this program that ``expression`` names."""
+        """The functions and classes of this program that ``expression`` names; not to be changed."""
+        if expression not in self._definitions:
+            self._definitions[expression] = self._find_definitions(module, expression)
+        return self._definitions[expression]
+
+    def _find_definitions(self, module: Module, expression: ast.expr) -> list[Function | Class]:
         if isinstance(expression, ast.Name):
             found = module.scope(expression).lookup(expression.id)
             if found is not None:
@@ -540,8 +590,8 @@ def load_program(
 ) -> Program:
     """Parse the entry and its closure. A closure file that cannot be parsed is left out: its names stay unknown.
 
-    ``parsed`` keeps modules between the entry points of one repository. ``function`` is called at the end of the entry. Raises
-    SyntaxError, ValueError or OSError for the entry itself.
+    ``parsed`` keeps modules between the entry points of one repository; ``resolver`` is asked the same again and again. ``function`` is
+    called at the end of the entry. Raises SyntaxError, ValueError or OSError for the entry itself.
     """
     known = {} if parsed is None else parsed
     modules: dict[str, Module] = {}
@@ -555,7 +605,7 @@ def load_program(
                 raise
     if function is not None:
         modules[entry] = _calling(modules[entry], function)
-    return Program(entry, modules, cache(resolver))
+    return Program(entry, modules, resolver)
 
 
 def _calling(module: Module, function: str) -> Module:

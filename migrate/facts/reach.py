@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator
-from weakref import WeakKeyDictionary
 
 from migrate.facts.nodes import children
+from migrate.facts.notes import once
 from migrate.facts.program import Function, Module, Program, is_main_guard
 
 PLAIN_DECORATORS = {
@@ -30,9 +30,8 @@ PLAIN_DECORATORS = {
 Said = tuple[frozenset[str], frozenset[str]]
 """Attributes, texts, and names that are imported under another name; and names that stand bare."""
 
-_KNOWN: WeakKeyDictionary[Program, set[int]] = WeakKeyDictionary()
 
-
+@once
 def reached(program: Program) -> set[int]:
     """The ids of the nodes of all functions that may run, and of nothing else.
 
@@ -40,13 +39,6 @@ def reached(program: Program) -> set[int]:
     that may run names it;
     a method also when its class is named and it is special, or when the class has a base from a library, which may call it.
     """
-    found = _KNOWN.get(program)
-    if found is None:
-        found = _KNOWN[program] = _reached(program)
-    return found
-
-
-def _reached(program: Program) -> set[int]:
     found: set[int] = set()
     named = _Named()
     for module in program.modules.values():

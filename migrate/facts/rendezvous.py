@@ -99,8 +99,8 @@ def process_counts(program: Program) -> list[ProcessCount]:
     """``nprocs`` of ``torch.multiprocessing.spawn`` and ``world_size`` of ``init_process_group``, where they are literals above one."""
     found: dict[int, ProcessCount] = {}
     for module in program.modules.values():
-        for call in module.calls():
-            if last_name(call.func) not in ("spawn", "start_processes", "init_process_group") or not is_alive(program, module, call):
+        for call in module.calls_named("spawn", "start_processes", "init_process_group"):
+            if not is_alive(program, module, call):
                 continue
             name = program.qualified(module, call.func)
             wanted = "nprocs" if name in STARTERS else "world_size" if name in JOINERS else None

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from migrate.facts.notes import once
 from migrate.facts.program import Module, Program
 from migrate.facts.reach import is_alive
 
@@ -27,28 +28,30 @@ def uses(program: Program, wanted: Mapping[str, object]) -> Iterator[Use]:
     for module in program.modules.values():
         if not any(root in module.source for root in roots):
             continue
-        for node in _attributes(module):
-            if node.attr in last and isinstance(node.ctx, ast.Load):
+        for node in module.attributes_named(last):
+            if isinstance(node.ctx, ast.Load):
                 name = plain.get(program.qualified(module, node) or "")
                 if name is not None and is_alive(program, module, node):
                     yield Use(module, node, name)
         yield from _imported(program, module, plain)
 
 
-def _attributes(module: Module) -> list[ast.Attribute]:
-    return module.nodes.of(ast.Attribute)
+@once
+def _imports(module: Module) -> list[tuple[ast.stmt, list[str]]]:
+    """The absolute imports of a module, each with the dotted names of what it may load."""
+    found: list[tuple[ast.stmt, list[str]]] = []
+    for node in module.nodes.among(ast.Import, ast.ImportFrom):
+        if isinstance(node, ast.Import):
+            found.append((node, [alias.name for alias in node.names]))
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            found.append((node, [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]))
+    return found
 
 
 def _imported(program: Program, module: Module, plain: Mapping[str, str]) -> Iterator[Use]:
-    for node in module.nodes.among(ast.Import, ast.ImportFrom):
-        if isinstance(node, ast.Import):
-            dotted = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
-            dotted = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-        else:
-            continue
-        assert isinstance(node, ast.stmt)
-        for name in dotted:
+    roots = {name.partition(".")[0] for name in plain}
+    for node, dotted in _imports(module):
+        for name in dotted if dotted[0].partition(".")[0] in roots or isinstance(node, ast.Import) else ():
             found = _named(name, plain)
             if found is not None and is_alive(program, module, node) and program.resolver(module.path, name.partition(".")[0], 0) is None:
                 yield Use(module, node, found)

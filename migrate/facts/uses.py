@@ -6,7 +6,7 @@ import ast
 import itertools
 from dataclasses import dataclass, field
 
-from migrate.facts.calls import Row, Table, act_of, path_argument, rows_of
+from migrate.facts.calls import Row, Table, act_of, candidates, path_argument, rows_of
 from migrate.facts.locations import REMOTE, is_file_like, words
 from migrate.facts.model import Option, Span
 from migrate.facts.parts import IN_MEMORY, Part, Value
@@ -86,7 +86,7 @@ def find_uses(program: Program, values: Values, calls: Table) -> Uses:
     alive = reached(program)
     for module in program.modules.values():
         asleep = dormant(module, program)
-        for call in module.calls():
+        for call in candidates(calls, program, module):
             rows = rows_of(calls, program, module, call)
             function = module.scope(call).function() if rows else None
             if id(call) in asleep or (function is not None and id(function.node) not in alive):

@@ -34,7 +34,7 @@ from migrate.facts.parts import (
     is_none,
     joined,
 )
-from migrate.facts.program import Class, Module, Program
+from migrate.facts.program import CallSite, Class, Function, Module, Program
 from migrate.facts.reach import is_alive
 from migrate.facts.scopes import Binding, Scope
 
@@ -80,6 +80,9 @@ class Values:
         for option in arguments.options if arguments.cli == "sys.argv" else ():
             self._positions.setdefault(index_of(program.modules[option.place.path], option), option)
         self._known: dict[int, list[Value]] = {}
+        self._holes: dict[ast.expr, Value] = {}  # what is not followed, as it is told
+        self._reaching: dict[ast.Name, tuple[Scope, list[Binding]] | None] = {}
+        self._given: dict[tuple[int, str], list[tuple[CallSite, ast.expr | None]]] = {}
         self._active: set[int] = set()
         self._cut = False  # whether something was cut short in what is being followed
         self._steps = 0  # of the question that is being answered
@@ -112,12 +115,17 @@ class Values:
         finally:
             self._active.discard(id(node))
         if not found:
-            found = [hole(f"`{ast.unparse(node)[:60]}`, which is not followed", node)]
+            found = [self._unfollowed(node)]
         result = distinct(found)
         if not self._active or not self._cut:  # what was cut short by a cycle is true only for the one who asked
             self._known[id(node)] = result
         self._cut = bool(self._active) and (self._cut or outer)
         return result
+
+    def _unfollowed(self, node: ast.expr) -> Value:
+        if node not in self._holes:
+            self._holes[node] = hole(f"`{ast.unparse(node)[:60]}`, which is not followed", node)
+        return self._holes[node]
 
     def _is_cut(self, node: ast.expr) -> bool:
         """Whether following ``node`` would go in a circle, too deep, or on and on."""
@@ -181,14 +189,21 @@ class Values:
     def _of_Name(self, module: Module, node: ast.Name) -> list[Value]:
         if node.id == "__file__":
             return [hole(CODE, node)]
-        found = module.scope(node).lookup(node.id)
+        found = self._bound(module, node)
         if found is None:
             return [hole(f"the unknown name {node.id}", node)]
         scope, bindings = found
         values: list[Value] = []
-        for binding in reaching(module, node, scope, bindings):
+        for binding in bindings:
             values += self._of_binding(module, scope, binding, node.id)
         return values
+
+    def _bound(self, module: Module, node: ast.Name) -> tuple[Scope, list[Binding]] | None:
+        """The scope that binds a name, with the bindings that this read of it may see."""
+        if node not in self._reaching:
+            found = module.scope(node).lookup(node.id)
+            self._reaching[node] = (found[0], reaching(module, node, *found)) if found is not None else None
+        return self._reaching[node]
 
     def _of_binding(self, module: Module, scope: Scope, binding: Binding, name: str) -> list[Value]:
         if binding.kind == "assign" and binding.value is not None:
@@ -253,12 +268,12 @@ class Values:
 
     def _elements_of_name(self, module: Module, node: ast.Name, index: tuple[int, ...]) -> list[Value]:
         """``files = sorted(folder.glob("*"))``, looked into by ``for f in files`` or ``files[0]``."""
-        found = module.scope(node).lookup(node.id)
+        found = self._bound(module, node)
         if found is None or (id(node) in self._active and self._is_cut(node)):
             return []
         self._active.add(id(node))
         try:
-            made = [b.value for b in reaching(module, node, *found) if b.kind == "assign" and not b.index and isinstance(b.value, ast.Call)]
+            made = [b.value for b in found[1] if b.kind == "assign" and not b.index and isinstance(b.value, ast.Call)]
             return [v for call in made for v in self._elements(module, call, index)]
         finally:
             self._active.discard(id(node))
@@ -268,8 +283,8 @@ class Values:
         if isinstance(node, (ast.List, ast.Tuple, ast.Set, ast.Dict)):
             return node
         if isinstance(node, ast.Name):
-            found = module.scope(node).lookup(node.id)
-            for binding in reaching(module, node, *found) if found else []:
+            found = self._bound(module, node)
+            for binding in found[1] if found else []:
                 if binding.kind == "assign" and isinstance(binding.value, (ast.List, ast.Tuple, ast.Set, ast.Dict)) and not binding.index:
                     return binding.value
         return None
@@ -280,9 +295,7 @@ class Values:
         if function is None:
             return [hole(f"the argument {name}")]
         values: list[Value] = []
-        sites = [site for site in self.program.calls_of.get(id(node), []) if is_alive(self.program, site.module, site.call)]
-        sites = [given for site in sites for given in self.program.handed_on(site)]
-        passed = [(site, self.program.argument(function, site.call, name)) for site in sites]
+        passed = self._sites(function, name)
         for site, argument in passed:
             if argument is not None:
                 values += self.of(site.module, argument)
@@ -291,6 +304,16 @@ class Values:
             if not (values and isinstance(default, ast.Constant) and default.value is None):
                 values += self.of(function.module, default)
         return values or [hole(f"the argument {name} of {function.node.name}, which no call here passes")]
+
+    def _sites(self, function: Function, name: str) -> list[tuple[CallSite, ast.expr | None]]:
+        """The calls of a function in code that may run, each with what it passes for a parameter; None where it leaves the default."""
+        key = id(function.node), name
+        if key not in self._given:
+            calls = self.program.calls_of.get(id(function.node), [])
+            sites = [site for site in calls if is_alive(self.program, site.module, site.call)]
+            sites = [given for site in sites for given in self.program.handed_on(site)]
+            self._given[key] = [(site, self.program.argument(function, site.call, name)) for site in sites]
+        return self._given[key]
 
     def _of_import(self, module: Module, binding: Binding) -> list[Value]:
         path = self.program.resolver(module.path, binding.module, binding.level)

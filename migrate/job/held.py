@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
@@ -36,8 +37,13 @@ def held(wanted: Wanted, package: str) -> str | None:
 def has_version(wanted: Wanted, package: str, versions: str) -> bool:
     """Whether the job may have ``package`` in one of ``versions`` (``>=1.24,<2``)."""
     number = held(wanted, package)
+    return number is not None and _is_within(number, versions)
+
+
+@lru_cache(maxsize=1 << 12)
+def _is_within(number: str, versions: str) -> bool:
     try:
-        return number is not None and SpecifierSet(versions).contains(Version(number))
+        return SpecifierSet(versions).contains(Version(number))
     except (InvalidVersion, InvalidSpecifier):
         return False
 

@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 from migrate.job.distributions import distributions_of
@@ -196,6 +197,7 @@ def _other_names(package: str | None) -> set[str | None]:
     return {package, "pytorch-lightning"} if package == "lightning" else {package}
 
 
+@lru_cache(maxsize=1 << 12)
 def package_of(line: str) -> str | None:
     """The normalised name of the package that a requirement line names; None for an option, a URL or a path."""
     found = _NAME.match(line)

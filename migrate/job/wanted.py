@@ -132,8 +132,8 @@ def _may_be_local(tree: Tree, library: Library) -> bool:
         return False
     paths = [dotted.split(".") for dotted in library.dotted]
     inner = {"/".join(parts[:end]) for parts in paths for end in range(2, len(parts) + 1)}
-    ends = tuple(f"/{path}{end}" for path in inner for end in (".py", "/__init__.py"))
-    return not distributions_of(library.name) or any(f"/{path}".endswith(ends) for path in tree.python_files)
+    ends = {f"/{path}{end}" for path in inner for end in (".py", "/__init__.py")}
+    return not distributions_of(library.name) or not tree.endings.isdisjoint(ends)
 
 
 @functools.cache

@@ -26,6 +26,7 @@ LIBRARIES = frozenset(
     """.split()
 )
 _START = re.compile(rb"^[ \t]*(?:(?:from|import)[ \t.(\\]|.*\bimport_module[ \t]*\(|.*[:;][ \t]*(?:from|import)[ \t])", re.MULTILINE)
+_IMPORT, _FROM = re.compile(rb"import"), re.compile(rb"from")
 _LATER = re.compile(rb"[:;][ \t]*((?:from|import)[ \t][^\n]*)")
 _BY_NAME = re.compile(rb"import_module[ \t]*\([ \t]*f?[\"']([\w.]+)([^\n)]*)")
 _NAME_END = re.compile(rb"(\w+)[\"'][ \t]*(?:,|$)")
@@ -114,8 +115,8 @@ def read_imports(source: bytes) -> tuple[Import, ...]:
     Text in a docstring that looks like an import is taken for one; it seldom means a local file, and a file too many does no harm.
     """
     found: list[Import] = []
-    for start in _START.finditer(source):
-        text = _statement(source, start.start())
+    for start in _starts(source):
+        text = _statement(source, start)
         by_name = _BY_NAME.search(text)
         if by_name is not None:
             found.append(_by_name(by_name))
@@ -123,6 +124,12 @@ def read_imports(source: bytes) -> tuple[Import, ...]:
         for piece in texts:
             found += _parse_statement(piece)
     return tuple(dict.fromkeys(found))
+
+
+def _starts(source: bytes) -> list[int]:
+    """Where the lines begin that may hold an import: of all lines, those with one of its words, which are found faster than a pattern."""
+    lines = {source.rfind(b"\n", 0, word.start()) + 1 for words in (_IMPORT, _FROM) for word in words.finditer(source)}
+    return sorted(line for line in lines if _START.match(source, line))
 
 
 def _by_name(match: re.Match[bytes]) -> Import:

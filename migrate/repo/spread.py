@@ -9,11 +9,11 @@ import pickle
 import signal
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar, cast
 
 R = TypeVar("R")
-MOST_TASKS = 2000  # their numbers wait in a pipe, two bytes each
+MOST_TASKS = 4000  # a byte of each waits in a pipe
 
 
 def processors() -> int:
@@ -24,24 +24,25 @@ def processors() -> int:
 def spread(work: Callable[[int], R], count: int, processes: int) -> list[R]:
     """``[work(0), ..., work(count - 1)]``, with ``processes`` of 2 by this process and one more. ``work`` gives what pickle takes.
 
-    Each takes the next number from a pipe when it is done with the last, so that both end together. What the other process cannot do, for
-    whatever reason, this one does again: it raises here what it raised there.
+    This process begins at the first number and the other one at the last, so that what one keeps in memory of a number helps it with the
+    next. A pipe holds as many bytes as there are numbers, and each takes one before it goes on, so that both end together. What the other
+    process cannot do, for whatever reason, this one does again: it raises here what it raised there.
     """
     if processes < 2 or not 1 < count <= MOST_TASKS or not hasattr(os, "fork"):
         return [work(number) for number in range(count)]
-    waiting, numbers = os.pipe()
-    os.write(numbers, b"".join(number.to_bytes(2, "big") for number in range(count)))
-    os.close(numbers)
+    waiting, leave = os.pipe()
+    os.write(leave, bytes(count))
+    os.close(leave)
     results, answer = os.pipe()
     sys.stdout.flush()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # the thread of a progress bar holds no lock that the work asks for
         child = os.fork()
     if child == 0:
-        _serve(work, waiting, results, answer)
+        _serve(work, reversed(range(count)), waiting, results, answer)
     os.close(answer)
     try:
-        done = _take(work, waiting)
+        done = _take(work, range(count), waiting)
         done.update(cast("dict[int, R]", _received(results)))
     except BaseException:
         os.kill(child, signal.SIGKILL)
@@ -53,18 +54,21 @@ def spread(work: Callable[[int], R], count: int, processes: int) -> list[R]:
     return [done[number] if number in done else work(number) for number in range(count)]
 
 
-def _take(work: Callable[[int], R], waiting: int) -> dict[int, R]:
+def _take(work: Callable[[int], R], numbers: Iterable[int], waiting: int) -> dict[int, R]:
+    """The work on the next of ``numbers`` for each byte that is waiting."""
     done: dict[int, R] = {}
-    while number := os.read(waiting, 2):
-        done[int.from_bytes(number, "big")] = work(int.from_bytes(number, "big"))
+    for number in numbers:
+        if not os.read(waiting, 1):
+            break
+        done[number] = work(number)
     return done
 
 
-def _serve(work: Callable[[int], object], waiting: int, results: int, answer: int) -> None:
+def _serve(work: Callable[[int], object], numbers: Iterable[int], waiting: int, results: int, answer: int) -> None:
     """The other process: never returns."""
     try:
         os.close(results)
-        done = _take(work, waiting)
+        done = _take(work, numbers, waiting)
         with os.fdopen(answer, "wb") as file:
             pickle.dump(done, file, pickle.HIGHEST_PROTOCOL)
     finally:

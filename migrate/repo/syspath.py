@@ -45,7 +45,8 @@ def added(module: ast.Module, path: str) -> tuple[str, ...]:
 
 
 def _on_sys_path(function: ast.expr) -> bool:
-    return ast.unparse(function) in {
+    named = isinstance(function, ast.Attribute) and function.attr in {"append", "insert", "extend", "addsitedir"}
+    return named and ast.unparse(function) in {
         "sys.path.append",
         "sys.path.insert",
         "sys.path.extend",

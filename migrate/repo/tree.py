@@ -71,6 +71,17 @@ class Tree:
         return frozenset(found)
 
     @cached_property
+    def endings(self) -> frozenset[str]:
+        """What the paths of the Python files end with, from any of their slashes on: ``/b/c.py`` and ``/c.py`` of ``b/c.py``."""
+        found: set[str] = set()
+        for path in self.python_files:
+            rest = f"/{path}"
+            while rest and rest not in found:
+                found.add(rest)
+                rest = rest[rest.find("/", 1) :] if "/" in rest[1:] else ""
+        return frozenset(found)
+
+    @cached_property
     def memory(self) -> dict[str, dict[str, object]]:
         """What the room has read of the files, by kind and path, so that each is read once."""
         return {}

@@ -20,7 +20,6 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from migrate.facts.habits.calls import last_name
 from migrate.facts.program import Module, Program
 from migrate.facts.reach import is_alive
 from migrate.rules.base import Context, Example
@@ -41,8 +40,8 @@ def check(context: Context) -> Iterator[Finding]:
 
 def _first(program: Program) -> tuple[Module, ast.Call] | None:
     for module in program.modules.values():
-        for call in module.calls():
-            if last_name(call.func) != "DataParallel" or len(call.args) != 1 or any(k.arg == "device_ids" for k in call.keywords):
+        for call in module.calls_named("DataParallel"):
+            if len(call.args) != 1 or any(k.arg == "device_ids" for k in call.keywords):
                 continue
             if program.qualified(module, call.func) in PARALLEL and is_alive(program, module, call):
                 return module, call

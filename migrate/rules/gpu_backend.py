@@ -18,7 +18,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from migrate.facts.habits.calls import is_conditional, last_name
+from migrate.facts.habits.calls import is_conditional
 from migrate.facts.reach import is_alive
 from migrate.rules.base import Context, Example
 from migrate.rules.model import Finding
@@ -29,8 +29,8 @@ CODE = "SM606"
 def check(context: Context) -> Iterator[Finding]:
     program = context.program
     for module in program.modules.values():
-        for call in module.calls() if "nccl" in module.text else []:
-            if last_name(call.func) != "init_process_group" or not _is_nccl(call) or is_conditional(module, call):
+        for call in module.calls_named("init_process_group") if "nccl" in module.text else []:
+            if not _is_nccl(call) or is_conditional(module, call):
                 continue
             if program.qualified(module, call.func) == "torch.distributed.init_process_group" and is_alive(program, module, call):
                 message = "the backend nccl needs a GPU for each process: the job cannot run on an instance without"

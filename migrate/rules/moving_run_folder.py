@@ -24,9 +24,8 @@ from collections.abc import Iterator
 
 from migrate.edits.model import Replace
 from migrate.facts.model import Span
-from migrate.facts.training.extent import Extent
+from migrate.facts.training.extent import extent_of
 from migrate.facts.training.moving import moving_names
-from migrate.facts.training.objects import Kinds
 from migrate.facts.training.resume import find_resumes, innermost_loops, kept_loops
 from migrate.rules.base import Context, Example
 from migrate.rules.hooks import segment, support_name
@@ -39,13 +38,15 @@ NAME = "moving-run-folder"
 def check(context: Context) -> Iterator[Finding]:
     if not any(resume.refused is None for resume in find_resumes(context.program)) and "keeper" not in context.program.main.text:
         return
-    kinds = Kinds(context.program)
+    outputs = [(r.place.path, r.span) for r in context.paths.redirects if r.span is not None and r.role != "channel"]
+    found = moving_names(context.program, outputs)
+    if not found:
+        return
     inner, outer = (
-        {id(node) for loop in loops for _, node in Extent(context.program, kinds, loop).nodes()}
+        {id(node) for loop in loops for _, node in extent_of(context.program, loop).nodes()}
         for loops in (innermost_loops(context.program), kept_loops(context.program))
     )
-    outputs = [(r.place.path, r.span) for r in context.paths.redirects if r.span is not None and r.role != "channel"]
-    for moving in moving_names(context.program, outputs):
+    for moving in found:
         if id(moving.node) in inner:
             continue  # each turn has a name of its own, and those that are done are not run again
         module, span = moving.module, Span.of(moving.node)

@@ -57,8 +57,7 @@ def check(context: Context) -> Iterator[Finding]:
 def _calls(program: Program, module: Module, name: str) -> list[ast.Call]:
     if b"torch" not in module.source:
         return []
-    last = name.rpartition(".")[2]
-    named = (call for call in module.calls() if (call.func.attr if isinstance(call.func, ast.Attribute) else _id(call.func)) == last)
+    named = module.calls_named(name.rpartition(".")[2])
     return [call for call in named if program.qualified(module, call.func) == name and is_alive(program, module, call)]
 
 

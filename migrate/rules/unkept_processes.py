@@ -54,7 +54,8 @@ def check(context: Context) -> Iterator[Finding]:
 
 
 def _checkpointers(context: Context) -> list[tuple[Module, ast.Call]]:
-    return [(m, c) for m, c in live_calls(context.program) if (context.program.qualified(m, c.func) or "").endswith(MAKER)]
+    program = context.program
+    return [(m, c) for m, c in live_calls(program, *program.written(MAKER)) if (program.qualified(m, c.func) or "").endswith(MAKER)]
 
 
 def _finding(context: Context, module: Module, call: ast.Call, path: ast.expr | None) -> Finding:

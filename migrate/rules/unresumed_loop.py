@@ -39,10 +39,9 @@ from collections.abc import Iterator
 from migrate.edits.model import HERE, Edit, Insert, Replace, Wrap
 from migrate.facts.model import Place, Span
 from migrate.facts.program import Module
-from migrate.facts.training.extent import Extent
+from migrate.facts.training.extent import extent_of
 from migrate.facts.training.foreign import foreign_training
 from migrate.facts.training.loops import Loop
-from migrate.facts.training.objects import Kinds
 from migrate.facts.training.resume import MONITORED, Resume, find_resumes, not_to_keep
 from migrate.facts.training.self_resuming import self_resuming
 from migrate.facts.training.turns import Turns
@@ -85,7 +84,7 @@ def _reads_what_is_lost(context: Context, loop: Loop) -> str | None:
     places = {(left.place.path, left.place.span) for left in context.paths.left if left.loses and left.act == "write"}
     if not places:
         return None
-    extent = Extent(context.program, Kinds(context.program), loop)
+    extent = extent_of(context.program, loop)
     lost = [n for module, n in extent.nodes() if isinstance(n, ast.Call) and (module.path, Span.of(n)) in places]
     scope = loop.module.scope(loop.node).function()
     behind = [

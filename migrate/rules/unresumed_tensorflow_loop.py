@@ -88,8 +88,8 @@ def _self_resuming(context: Context, own: SelfResuming) -> Finding:
 def _loops(program: Program) -> Iterator[Loop]:
     """The outermost loops around ``apply_gradients``."""
     found: dict[int, Loop] = {}
-    for module, call in live_calls(program):
-        if isinstance(call.func, ast.Attribute) and call.func.attr == "apply_gradients" and id(call) not in jax_steps(program):
+    for module, call in live_calls(program, "apply_gradients"):
+        if isinstance(call.func, ast.Attribute) and id(call) not in jax_steps(program):
             for chain in chains(program, Act(module, call)):
                 found.update((id(loop.node), loop) for loop in chain[-1:])
     yield from found.values()
@@ -105,8 +105,8 @@ def _steps_without_loop(program: Program) -> Iterator[tuple[Module, ast.Call]]:
 def _edits(context: Context, loop: Loop) -> tuple[Edit, ...] | None:
     """The lines that carry the script's own checkpoints; none where it has none that lets it go on, None where they are there already."""
     program, module = context.program, loop.module
-    names = ((home, call, program.qualified(home, call.func) or "") for home, call in live_calls(program))
-    managers = [(home, call) for home, call, name in names if name.endswith(".train.CheckpointManager")]
+    calls = live_calls(program, *program.written("CheckpointManager"))
+    managers = [(m, c) for m, c in calls if (program.qualified(m, c.func) or "").endswith(".train.CheckpointManager")]
     if len(managers) != 1 or managers[0][0] is not module:
         return ()
     made = module.statement(managers[0][1])

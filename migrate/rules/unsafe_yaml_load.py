@@ -37,7 +37,7 @@ def check(context: Context) -> Iterator[Finding]:
     for module in program.modules.values():
         if b"yaml" not in module.source:
             continue
-        for call in module.calls():
+        for call in program.calls_of_library(module, FUNCTIONS):
             if len(call.args) != 1 or call.keywords or isinstance(call.args[0], ast.Starred):
                 continue
             if program.qualified(module, call.func) in FUNCTIONS and is_alive(program, module, call):

@@ -22,8 +22,7 @@ from collections.abc import Iterator
 
 from migrate.facts.program import Module, Program
 from migrate.facts.reach import is_alive
-from migrate.facts.training.extent import Extent
-from migrate.facts.training.objects import Kinds
+from migrate.facts.training.extent import extent_of
 from migrate.facts.training.resume import kept_loops
 from migrate.rules.base import Context, Example
 from migrate.rules.model import Finding
@@ -55,8 +54,7 @@ def check(context: Context) -> Iterator[Finding]:
     if not draws or any(module.calls_named(*SEEDS) for module in program.modules.values()):
         return
     loops = kept_loops(program)
-    kinds = Kinds(program)
-    inside = {id(node) for loop in loops for _, node in Extent(program, kinds, loop).nodes()}
+    inside = {id(node) for loop in loops for _, node in extent_of(program, loop).nodes()}
     for module, call in draws if loops else ():
         if id(call) not in inside:
             name = ast.unparse(call.func)

@@ -24,6 +24,13 @@ def test_results_come_in_order_from_both_processes() -> None:
     assert len({process for _, process in found}) == 2
 
 
+def test_each_process_has_neighbours() -> None:
+    """What one keeps in memory of a number helps it with the next: this process begins at the first, the other one at the last."""
+    found = spread(_slow, 40, 2)
+    here = [number for number, process in found if process == os.getpid()]
+    assert here == list(range(len(here))) and 0 < len(here) < 40
+
+
 def test_one_process_forks_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(os, "fork", raising=False)
     assert {process for _, process in spread(_slow, 3, 2)} == {os.getpid()}

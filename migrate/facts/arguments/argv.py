@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 
 from migrate.facts.model import Option, Place, Span
+from migrate.facts.notes import once
 from migrate.facts.program import Module, Program, last_name
 from migrate.facts.reach import is_alive
 
@@ -111,18 +112,26 @@ READERS = re.compile(
     r"|(simple_parsing|configargparse|jsonargparse|datargs|dargparser)\..*|chz\..*|gin\.parse_config.*|defopt\.run|cyclopts\..*|clize\.run"
     r"|optparse\.OptionParser|baker\.run|pydantic_settings\..*|argh\..*|fairseq\.options\..*"
 )
+# The first names of these; what is read by another module's import of one is found too.
+_FIRST = frozenset(
+    """
+    getopt omegaconf tap plac sacred simple_parsing configargparse jsonargparse datargs dargparser chz gin defopt cyclopts clize optparse
+    baker pydantic_settings argh fairseq
+    """.split()
+)
 HARMLESS = {"len", "print", "str", "repr", "basename"}  # what may be done with all of sys.argv that takes no setting from it
 
 
 def own_reader(program: Program, folder: str) -> Place | None:
     """Where a script reads its command line in a way of its own, or by a library that is no argparse: what follows a slice of sys.argv, or
     a look at all of it, is not known. ``folder`` holds the files that count as the script's own."""
+    imported = any(_may_read(module) for module in program.modules.values())
     for module in program.modules.values():
         if module.path.rpartition("/")[0] == folder and "argv" in module.text:
             for node in module.nodes.among(ast.Attribute, ast.Name):
                 if isinstance(node, (ast.Attribute, ast.Name)) and _is_taken(program, module, node):
                     return module.place(node)
-        for call in module.calls():
+        for call in module.calls() if imported else []:
             name = program.qualified(module, call.func)
             if name is not None and ".py:" not in name and READERS.fullmatch(name) and is_alive(program, module, call):
                 return module.place(call)
@@ -130,6 +139,12 @@ def own_reader(program: Program, folder: str) -> Place | None:
             if any(READERS.fullmatch(program.qualified(cls.module, base) or "") for base in cls.node.bases):
                 return cls.module.place(cls.node)
     return None
+
+
+@once
+def _may_read(module: Module) -> bool:
+    """Whether a module imports one of the libraries, as far as names tell."""
+    return "OmegaConf" in module.text or any((name or "").partition(".")[0] in _FIRST for name, level in module.imported() if not level)
 
 
 def _is_taken(program: Program, module: Module, node: ast.Attribute | ast.Name) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from migrate.facts.arguments import operations
 from migrate.facts.arguments.objects import (
+    MISSING,
     UNKNOWN,
     Bound,
     ClassValue,
@@ -26,6 +27,8 @@ from migrate.facts.arguments.objects import (
     is_plain,
 )
 from migrate.facts.program import Module, Program
+
+_METHODS = {kind: f"eval_{kind.__name__}" for kind in vars(ast).values() if isinstance(kind, type) and issubclass(kind, ast.AST)}
 
 
 class Expressions(ABC):
@@ -48,7 +51,7 @@ class Expressions(ABC):
         """The value of ``node``, UNKNOWN when the source does not tell it."""
         if node is None:
             return None
-        method = getattr(self, "eval_" + type(node).__name__, None)
+        method = getattr(self, _METHODS[node.__class__], None)
         if method is None:
             for child in ast.iter_child_nodes(node):  # a call inside still happens
                 if isinstance(child, ast.expr):
@@ -61,9 +64,9 @@ class Expressions(ABC):
         return node.value if is_plain(node.value) else UNKNOWN
 
     def eval_Name(self, node: ast.Name, env: Env) -> object:
-        box = env.get(node.id)
-        if box is not None:
-            return getattr(box, "value", UNKNOWN)
+        value = env.get(node.id)
+        if value is not MISSING:
+            return value
         return External(node.id) if hasattr(builtins, node.id) else UNKNOWN
 
     def eval_NamedExpr(self, node: ast.NamedExpr, env: Env) -> object:

@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from migrate.facts.arguments.flags import flag_default, is_written_out
 from migrate.facts.arguments.objects import ClassValue, External, FunctionValue, is_plain
@@ -42,8 +43,9 @@ class Found:
 
 def find_kind(calls: list[tuple[str, Call]], entry: str) -> Found | None:
     """The kind that these library calls show; None when they show none. What the entry itself calls counts before what its modules call."""
-    for pattern, cli in MARKS:
-        found = [(name, call) for name, call in calls if re.fullmatch(pattern, name)]
+    marked = [(marks, name, call) for name, call in calls if (marks := _marks(name))]
+    for number, (_, cli) in enumerate(MARKS if marked else ()):
+        found = [(name, call) for marks, name, call in marked if number in marks]
         found = [(name, call) for name, call in found if call.module.path == entry] or found
         if found:
             reader = READERS.get(cli)
@@ -53,6 +55,12 @@ def find_kind(calls: list[tuple[str, Call]], entry: str) -> Found | None:
         if name == "exec" and "open(" in ast.unparse(call.node):
             return Found("exec", call.place, tuple(_globals(call.module, call.node)))
     return None
+
+
+@lru_cache(maxsize=1 << 14)
+def _marks(name: str) -> frozenset[int]:
+    """The numbers of the MARKS that a name is one of."""
+    return frozenset(number for number, (pattern, _) in enumerate(MARKS) if re.fullmatch(pattern, name))
 
 
 def _unique(options: list[Option]) -> Iterator[Option]:

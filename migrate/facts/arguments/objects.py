@@ -18,6 +18,7 @@ class Unknown:
 
 
 UNKNOWN = Unknown()
+MISSING = object()  # no value at all
 
 
 @dataclass(eq=False)
@@ -29,13 +30,14 @@ class Env:
     module: Module
     outer: set[str] = field(default_factory=set)  # declared global or nonlocal
 
-    def get(self, name: str) -> object | None:
+    def get(self, name: str) -> object:
+        """What the name holds; MISSING where nothing is known under it."""
         env: Env | None = self
         while env is not None:
             if name in env.names:
-                return _Box(env.names[name])
+                return env.names[name]
             env = env.parent
-        return None
+        return MISSING
 
     def set(self, name: str, value: object) -> None:
         if name in self.outer:
@@ -46,13 +48,6 @@ class Env:
                 env.names[name] = value
                 return
         self.names[name] = value
-
-
-@dataclass(frozen=True, eq=False)
-class _Box:
-    """A found value: tells a found None from nothing."""
-
-    value: object
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,6 +14,9 @@ STEPS = 150_000  # statements followed in all
 TURNS = 300  # of one loop
 
 
+_METHODS = {kind: f"exec_{kind.__name__}" for kind in vars(ast).values() if isinstance(kind, type) and issubclass(kind, ast.stmt)}
+
+
 @dataclass(frozen=True)
 class Return:
     """The end of a block by ``return``."""
@@ -60,7 +63,7 @@ class Statements(Expressions):
             self.steps += 1
             if self.steps > STEPS:
                 return STOP
-            method = getattr(self, "exec_" + type(statement).__name__, None)
+            method = getattr(self, _METHODS[statement.__class__], None)
             signal = method(statement, env) if method is not None else None
             if signal is not None:
                 return signal

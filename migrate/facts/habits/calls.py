@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from typing import cast
-from weakref import WeakKeyDictionary
 
+from migrate.facts.notes import once
 from migrate.facts.program import Module, Program, is_main_guard
 from migrate.facts.reach import is_alive
 
@@ -44,23 +43,20 @@ def _last_names() -> frozenset[str]:
     return frozenset(name.rpartition(".")[2] for name in table())
 
 
-_KNOWN: WeakKeyDictionary[Program, list[HabitCall]] = WeakKeyDictionary()  # every rule of the habits asks
-
-
 def habit_calls(program: Program, *habits: str) -> list[HabitCall]:
     """The calls of these habits, in the order of the files and lines."""
-    found = _KNOWN.get(program)
-    if found is None:
-        found = _KNOWN[program] = list(_find(program))
-    return [call for call in found if call.habit in habits]
+    return [call for call in _find(program) if call.habit in habits]
 
 
-def _find(program: Program) -> Iterator[HabitCall]:
+@once  # every rule of the habits asks
+def _find(program: Program) -> list[HabitCall]:
+    found: list[HabitCall] = []
     for module in program.modules.values():
         for call in sorted(_candidates(module), key=lambda c: (c.lineno, c.col_offset)):
             name = _name(program, module, call)
             if name is not None and is_alive(program, module, call):
-                yield HabitCall(module, call, name, table()[name])
+                found.append(HabitCall(module, call, name, table()[name]))
+    return found
 
 
 def _candidates(module: Module) -> list[ast.Call]:
@@ -68,7 +64,7 @@ def _candidates(module: Module) -> list[ast.Call]:
     found: list[ast.Call] | None = module.notes.get("habits")
     if found is None:
         last = _last_names() | module.renamed()
-        found = [call for call in module.calls() if last_name(call.func) in last]
+        found = module.calls_among(last)
         module.notes["habits"] = found
     return found
 

@@ -7,12 +7,12 @@ import re
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
-from weakref import WeakKeyDictionary
 
 from migrate.facts.flow import reaching
 from migrate.facts.habits.calls import HabitCall, habit_calls
 from migrate.facts.habits.followed import values_of
 from migrate.facts.model import Arguments
+from migrate.facts.notes import once
 from migrate.facts.parts import text_of
 from migrate.facts.program import Module, Program
 from migrate.facts.values import Values
@@ -36,15 +36,10 @@ class Command:
         return self.words[0].rpartition("/")[2]
 
 
-_KNOWN: WeakKeyDictionary[Program, list[Command]] = WeakKeyDictionary()  # every rule of the habits asks
-
-
+@once  # every rule of the habits asks
 def find_commands(program: Program, arguments: Arguments) -> list[Command]:
     """Every command that the program runs in a shell."""
-    found = _KNOWN.get(program)
-    if found is None:
-        found = _KNOWN[program] = list(_find(program, arguments))
-    return found
+    return list(_find(program, arguments))
 
 
 def _find(program: Program, arguments: Arguments) -> Iterator[Command]:

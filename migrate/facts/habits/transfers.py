@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
-from weakref import WeakKeyDictionary
 
 from migrate.facts.habits.calls import HabitCall, habit_calls
 from migrate.facts.habits.commands import Command, find_commands
@@ -13,6 +12,7 @@ from migrate.facts.habits.followed import values_of
 from migrate.facts.locations import is_below, normal
 from migrate.facts.migrated import Migrated
 from migrate.facts.model import Arguments
+from migrate.facts.notes import once
 from migrate.facts.parts import text_of
 from migrate.facts.program import Module, Program
 from migrate.facts.reach import is_alive
@@ -65,18 +65,12 @@ class Transfer:
         return f"'{known}{'...' if unknown else ''}'" if known else "something"
 
 
-_KNOWN: WeakKeyDictionary[Program, list[Transfer]] = WeakKeyDictionary()  # two rules and the job ask
-
-
+@once  # two rules and the job ask
 def find_transfers(program: Program, arguments: Arguments) -> list[Transfer]:
     """Every copy of the program from or to S3, in the order of the files and lines."""
-    found = _KNOWN.get(program)
-    if found is None:
-        found = [*_by_boto3(program, arguments), *_by_command(program, arguments), *_by_file_system(program, arguments)]
-        order = {path: number for number, path in enumerate(program.modules)}
-        found.sort(key=lambda t: (order[t.run.module.path], t.run.call.lineno, t.run.call.col_offset))
-        _KNOWN[program] = found
-    return found
+    found = [*_by_boto3(program, arguments), *_by_command(program, arguments), *_by_file_system(program, arguments)]
+    order = {path: number for number, path in enumerate(program.modules)}
+    return sorted(found, key=lambda t: (order[t.run.module.path], t.run.call.lineno, t.run.call.col_offset))
 
 
 def _by_command(program: Program, arguments: Arguments) -> Iterator[Transfer]:

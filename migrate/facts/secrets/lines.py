@@ -26,8 +26,8 @@ def secrets_in_lines(path: str, text: str) -> tuple[Secret, ...]:
     for number, line in enumerate(text.split("\n"), 1):
         if len(line) > 10_000:
             continue  # data, and slow to match
-        place = Place(path, Span(number, 0, number, len(line.encode("utf-8", "replace"))))
         for kind, name, value in _in_line(line.replace('\\"', '"'), prose):
+            place = Place(path, Span(number, 0, number, len(line.encode("utf-8", "replace"))))
             found.setdefault((number, value), Secret(kind, name, place, False, value))
     return tuple(found.values())
 

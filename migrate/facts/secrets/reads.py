@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Iterator
 
+from migrate.facts.notes import once
 from migrate.facts.program import Module, Program
 from migrate.facts.secrets.code import secrets_of
 from migrate.facts.secrets.texts import names_a_secret
@@ -20,17 +21,30 @@ def variable_of(name: str) -> str:
 
 def reads_of_secrets(program: Program, module: Module) -> Iterator[tuple[ast.Call | ast.Subscript, str]]:
     """Each place where a module asks its environment for a secret, with the variable."""
-    for call in module.calls_named("get", "getenv"):
-        if 0 < len(call.args) < 3 and not call.keywords and program.qualified(module, call.func) in ENVIRONMENT:
-            name = _secret_name(call.args[0])
-            if name:
-                yield call, name
-    for node in module.nodes.of(ast.Subscript):
-        name = _secret_name(node.slice)
-        if name and isinstance(node.ctx, ast.Load) and program.qualified(module, node.value) == "os.environ":
+    for node, name in _asked_for(module):
+        if isinstance(node, ast.Call):
+            if program.qualified(module, node.func) in ENVIRONMENT:
+                yield node, name
+        elif program.qualified(module, node.value) == "os.environ":
             yield node, name
 
 
+@once
+def _asked_for(module: Module) -> list[tuple[ast.Call | ast.Subscript, str]]:
+    """The calls that may read a variable, and the subscripts that read something, by the name of a secret."""
+    found: list[tuple[ast.Call | ast.Subscript, str]] = []
+    for call in module.calls_named("get", "getenv"):
+        name = _secret_name(call.args[0]) if 0 < len(call.args) < 3 and not call.keywords else None
+        if name:
+            found.append((call, name))
+    for node in module.nodes.of(ast.Subscript):
+        name = _secret_name(node.slice) if isinstance(node.ctx, ast.Load) else None
+        if name:
+            found.append((node, name))
+    return found
+
+
+@once
 def secret_names(program: Program) -> tuple[str, ...]:
     """The secrets that the job may want to read, by name: those that the program reads, and those that it holds and should read."""
     names = set[str]()

@@ -29,7 +29,7 @@ def boostings(program: Program) -> list[Boosting]:
         return []
     makers = Makers(program)
     found = []
-    for module, call in live_calls(program):
+    for module, call in live_calls(program, *program.written("train", "cv", "fit")):
         name = _name(program, makers, module, call)
         if name is not None:
             found.append(Boosting(module, call, name.partition(".")[0], _refusal(program, module, call, name)))

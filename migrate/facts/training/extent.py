@@ -10,7 +10,7 @@ from migrate.facts.nodes import children
 from migrate.facts.program import CallSite, Function, Module, Program
 from migrate.facts.scopes import Binding, Scope
 from migrate.facts.training.loops import Loop
-from migrate.facts.training.objects import SAME_OBJECT, Kinds
+from migrate.facts.training.objects import SAME_OBJECT, Kinds, kinds_of
 
 MOST_STEPS = 12  # names followed in a row
 
@@ -230,6 +230,15 @@ class Extent:
                 return {Root(first)}
             return self.passed(own, first, steps)
         return self.roots(site.module, value, steps)
+
+
+def extent_of(program: Program, loop: Loop) -> Extent:
+    """The extent of a loop; made once."""
+    by_loop: dict[int, Extent] = program.notes.setdefault("extents", {})
+    known = by_loop.get(id(loop.node))
+    if known is None:
+        known = by_loop[id(loop.node)] = Extent(program, kinds_of(program), loop)
+    return known
 
 
 def _first_parameter(function: Function) -> str | None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from weakref import WeakKeyDictionary
 
 from migrate.facts.flow import returns_of
+from migrate.facts.notes import once
 from migrate.facts.program import Function, Module, Program
-from migrate.facts.reach import dormant, reached
-from migrate.facts.training.objects import MONITORED, SESSIONS, Kinds
+from migrate.facts.reach import reached
+from migrate.facts.training.makers import live_calls
+from migrate.facts.training.objects import MONITORED, SESSIONS, Kinds, kinds_of
 from migrate.repo.acts import GRAPH_STEP
 
 SESSION_MAKERS = {*SESSIONS, *MONITORED, "managed_session", "Estimator"}
@@ -23,21 +24,16 @@ SPREAD = {"Server", "ClusterSpec", "BroadcastGlobalVariablesHook", "broadcast_gl
 MOST_STEPS = 10
 
 
+@once
 def tensorflow_steps(program: Program) -> dict[int, tuple[Module, ast.Call]]:
     """The calls, by id, that make a step of training: ``sess.run(train_op)``, ``train_op.run()``; in eager code ``apply_gradients``."""
-    known = _KNOWN.get(program)
-    if known is None:
-        known = _KNOWN[program] = {id(call): (module, call) for module, call in _steps(program)}
-    return known
-
-
-_KNOWN: WeakKeyDictionary[Program, dict[int, tuple[Module, ast.Call]]] = WeakKeyDictionary()
+    return {id(call): (module, call) for module, call in _steps(program)}
 
 
 def _steps(program: Program) -> Iterator[tuple[Module, ast.Call]]:
     if not any("tensorflow" in module.text for module in program.modules.values()):
         return
-    kinds = Kinds(program)
+    kinds = kinds_of(program)
     calls = list(_live(program, {"run", "assign_sub", *EAGER_STEPS, *SESSION_MAKERS}))
     graph = any(_last(call.func) in SESSION_MAKERS and _is_tensorflow(program, module, call) for module, call in calls)
     for module, call in calls:
@@ -54,20 +50,13 @@ def _is_tensorflow(program: Program, module: Module, call: ast.Call) -> bool:
 
 def _live(program: Program, names: set[str]) -> Iterator[tuple[Module, ast.Call]]:
     """The method calls of these names in code that may run."""
-    alive = reached(program)
-    for module in program.modules.values():
-        asleep = dormant(module, program)
-        for call in module.calls():
-            if isinstance(call.func, ast.Attribute) and call.func.attr in names and id(call) not in asleep:
-                function = module.scope(call).function()
-                if function is None or id(function.node) in alive:
-                    yield module, call
+    return ((module, call) for module, call in live_calls(program, *names) if isinstance(call.func, ast.Attribute))
 
 
 def is_session(program: Program, module: Module, node: ast.expr) -> bool:
     """Whether an expression is a session of TensorFlow 1, by what made it, or by its name."""
     named = isinstance(node, (ast.Name, ast.Attribute)) and _last(node) in SESSION_NAMES
-    return named or ("tensorflow" in module.text and Kinds(program).of(module, node) in ("session", "monitored"))
+    return named or ("tensorflow" in module.text and kinds_of(program).of(module, node) in ("session", "monitored"))
 
 
 def _is_session_run(kinds: Kinds, module: Module, call: ast.Call) -> bool:
@@ -215,7 +204,7 @@ def spread_variables(program: Program) -> tuple[Module, ast.Call] | None:
     """A strategy that spreads variables over devices or processes."""
     alive = reached(program)
     for module in program.modules.values():
-        for call in module.calls():
+        for call in module.calls() if "Strategy" in module.text else []:
             if _last(call.func).endswith("Strategy") and (program.qualified(module, call.func) or "").startswith("tensorflow."):
                 function = module.scope(call).function()
                 if function is None or id(function.node) in alive:

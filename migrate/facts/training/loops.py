@@ -5,13 +5,12 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
-from weakref import WeakKeyDictionary
 
 from migrate.facts.program import Function, Module, Program
 from migrate.facts.reach import dormant, is_alive, reached, started_outside
 from migrate.facts.training.graphs import tensorflow_steps
 from migrate.facts.training.jax_steps import jax_steps
-from migrate.facts.training.objects import Kinds
+from migrate.facts.training.objects import kinds_of
 
 LoopNode = ast.For | ast.AsyncFor | ast.While
 MOST_CALLS = 12  # calls followed from an act to the loop around it
@@ -45,7 +44,7 @@ def acts(program: Program) -> list[Act]:
         act for act in _calls_of(program, ("step",)) if isinstance(act.module.parent(act.call), ast.Expr)
     ]
     if any("chainer" in module.text or "sklearn" in module.text or "nnx" in module.text for module in program.modules.values()):
-        kinds = Kinds(program)
+        kinds = kinds_of(program)
         wanted = {"update": "optimizer", "partial_fit": "estimator"}
         for act in _calls_of(program, tuple(wanted)):
             assert isinstance(act.call.func, ast.Attribute)
@@ -98,22 +97,19 @@ def _chains(program: Program, module: Module, node: ast.AST, inner: tuple[Loop, 
     return found or [loops]
 
 
-def callers(program: Program, function: Function) -> Iterator[tuple[Module, ast.AST]]:
+def callers(program: Program, function: Function) -> list[tuple[Module, ast.AST]]:
     """Where ``function`` is run from: its calls, and, for one that is handed on (a closure, a hook), the places that name it."""
-    by_function = _CALLERS.setdefault(program, {})
+    by_function: dict[int, list[tuple[Module, ast.AST]]] = program.notes.setdefault("callers", {})
     known = by_function.get(id(function.node))
     if known is None:
         known = by_function[id(function.node)] = list(_callers(program, function))
-    yield from known
-
-
-_CALLERS: WeakKeyDictionary[Program, dict[int, list[tuple[Module, ast.AST]]]] = WeakKeyDictionary()
+    return known
 
 
 def _callers(program: Program, function: Function) -> Iterator[tuple[Module, ast.AST]]:
     sites = program.calls_of.get(id(function.node), [])
     if function.owner is not None:
-        own = Kinds(program)
+        own = kinds_of(program)
         sites = [site for site in sites if own.is_run_by(function, site.module, site.call)]
     yield from ((site.module, site.call) for site in sites if is_alive(program, site.module, site.call))
     if sites:
@@ -122,9 +118,9 @@ def _callers(program: Program, function: Function) -> Iterator[tuple[Module, ast
     if cls is None:
         yield from _names_of(program, function)
         return
-    kinds, family = Kinds(program), {id(relative.node) for relative in program.family(cls)}
+    kinds, family = kinds_of(program), {id(relative.node) for relative in program.family(cls)}
     for module in program.modules.values():
-        for call in module.calls():
+        for call in module.calls() if function.node.name == "__call__" else module.calls_named(function.node.name):
             target = _receiver(call, function.node.name)
             if target is not None and is_alive(program, module, call) and not program.callees(module, call):
                 if any(id(found.node) in family for found in kinds.classes(module, target)):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from migrate.facts.flow import returns_of
 from migrate.facts.program import Class, Function, Module, Program
 from migrate.facts.reach import dormant, reached
-from migrate.facts.training.objects import SAME_OBJECT, Kinds
+from migrate.facts.training.objects import SAME_OBJECT, kinds_of
 
 MOST_STEPS = 10
 
@@ -28,7 +28,7 @@ class Makers:
 
     def __init__(self, program: Program) -> None:
         self.program = program
-        self.kinds = Kinds(program)
+        self.kinds = kinds_of(program)
 
     def of(self, module: Module, node: ast.expr, steps: int = 0) -> list[Made]:
         """Every call that may have made the object ``node``; empty where nothing is known."""
@@ -101,12 +101,12 @@ class Makers:
             yield from self._bases(inner, steps + 1)
 
 
-def live_calls(program: Program) -> Iterator[tuple[Module, ast.Call]]:
-    """Every call in code that may run."""
+def live_calls(program: Program, *names: str) -> Iterator[tuple[Module, ast.Call]]:
+    """Every call in code that may run; of ``names`` those alone whose function is written with one of these last names."""
     alive = reached(program)
     for module in program.modules.values():
         asleep = dormant(module, program)
-        for call in module.calls():
+        for call in module.calls_named(*names) if names else module.calls():
             function = module.scope(call).function()
             if id(call) not in asleep and (function is None or id(function.node) in alive):
                 yield module, call
@@ -114,7 +114,10 @@ def live_calls(program: Program) -> Iterator[tuple[Module, ast.Call]]:
 
 def imports_library(program: Program, library: str) -> bool:
     """Whether a module of the program imports ``library``, or something of it: a cheap look before a thorough one."""
-    return any(library in module.text for module in program.modules.values())
+    by_library: dict[str, bool] = program.notes.setdefault("imports", {})
+    if library not in by_library:
+        by_library[library] = any(library in module.text for module in program.modules.values())
+    return by_library[library]
 
 
 def is_support(module: Module, call: ast.Call, name: str) -> bool:

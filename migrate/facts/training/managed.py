@@ -6,9 +6,10 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from migrate.facts.program import Module, Program, last_name
+from migrate.facts.notes import once
+from migrate.facts.program import Module, Program
 from migrate.facts.reach import dormant
-from migrate.facts.training.extent import Extent
+from migrate.facts.training.extent import extent_of
 from migrate.facts.training.loops import Act, Loop, callers, chains
 from migrate.facts.training.makers import Made, Makers, live_calls
 
@@ -30,8 +31,8 @@ class Managed:
 def trained(program: Program, methods: frozenset[str]) -> Iterator[Managed]:
     """Every call, in code that may run, of a method of these names on an object; without those that were given to the support module."""
     makers = Makers(program)
-    for module, call in live_calls(program):
-        if isinstance(call.func, ast.Attribute) and call.func.attr in methods and _is_run(program, module, call):
+    for module, call in live_calls(program, *methods):
+        if isinstance(call.func, ast.Attribute) and _is_run(program, module, call):
             yield Managed(module, call, call.func, tuple(makers.of(module, call.func.value)))
 
 
@@ -61,28 +62,26 @@ def _is_run(program: Program, module: Module, node: ast.AST) -> bool:
     return False
 
 
+@once
 def imports_of(program: Program) -> set[str]:
     """The first names of everything that the program imports from libraries, as it is imported: ``tensorflow.keras`` too."""
     return set().union(*(_imports_of(module) for module in program.modules.values()))
 
 
+@once
 def _imports_of(module: Module) -> set[str]:
-    found: set[str] | None = module.notes.get("library imports")
-    if found is None:
-        found = {alias.name for node in module.nodes.of(ast.Import) for alias in node.names}
-        for node in module.nodes.of(ast.ImportFrom):
-            if node.module and not node.level:
-                found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-        module.notes["library imports"] = found
+    found = {alias.name for node in module.nodes.of(ast.Import) for alias in node.names}
+    for node in module.nodes.of(ast.ImportFrom):
+        if node.module and not node.level:
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
     return found
 
 
 def repeated(program: Program, managed: Managed) -> Loop | None:
     """The loop that runs this training again and again on an object that was made before the loop."""
-    makers = Makers(program)
     for chain in chains(program, Act(managed.module, managed.call)):
         for loop in chain:
-            extent = Extent(program, makers.kinds, loop)
+            extent = extent_of(program, loop)
             if extent.roots(managed.module, managed.target.value):
                 return loop
     return None
@@ -104,8 +103,6 @@ def cli_calls(program: Program, name: str) -> Iterator[tuple[Module, ast.Call]]:
         return
     makers = Makers(program)
     classes = {name, *(cls.node.name for cls in program.classes)}
-    for module, call in live_calls(program):
-        if last_name(call.func) not in classes and not program.may_rename(call.func):
-            continue
+    for module, call in live_calls(program, *program.written(*classes)):
         if any(made.call is call and made.name.endswith("." + name) for made in makers.of(module, call)) and _is_run(program, module, call):
             yield module, call

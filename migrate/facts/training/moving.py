@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from migrate.facts.model import Span
 from migrate.facts.program import Module, Program
-from migrate.facts.reach import dormant, reached
+from migrate.facts.training.makers import live_calls
 
 CLOCKS = {
     "datetime.datetime.now", "datetime.datetime.utcnow", "datetime.datetime.today", "datetime.date.today", "time.time", "time.strftime",
@@ -38,20 +38,15 @@ def moving_names(program: Program, outputs: Collection[tuple[str, Span]] = ()) -
 
     ``outputs`` are the places, each with its file, whose text is known to name what the program writes.
     """
-    alive, found = reached(program), dict[int, Moving]()
-    for module in program.modules.values():
-        asleep = dormant(module, program)
-        for call in module.calls():
-            scope = module.scope(call).function()
-            if id(call) in asleep or (scope is not None and id(scope.node) not in alive):
-                continue
-            name = program.qualified(module, call.func)
-            wanted = name in CLOCKS or (name in UNIQUE and module.path == program.entry) or _tells_time(program, module, call)
-            if not wanted or _is_kept(module, call):
-                continue
-            top = _text(module, call)
-            if top is not None and _names_files(program, module, top, outputs, 0):
-                found[id(top)] = Moving(module, top)
+    found: dict[int, Moving] = {}
+    for module, call in live_calls(program, *program.written(*CLOCKS, *UNIQUE, *CERTAIN)):
+        name = program.qualified(module, call.func)
+        wanted = name in CLOCKS or (name in UNIQUE and module.path == program.entry) or _tells_time(program, module, call)
+        if not wanted or _is_kept(module, call):
+            continue
+        top = _text(module, call)
+        if top is not None and _names_files(program, module, top, outputs, 0):
+            found[id(top)] = Moving(module, top)
     return list(found.values())
 
 

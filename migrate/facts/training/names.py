@@ -5,8 +5,10 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from migrate.facts.nodes import walk
+from migrate.facts.notes import once
 from migrate.facts.program import Function, Module, Program
 from migrate.facts.scopes import Scope
 from migrate.facts.training.bound import Bound
@@ -57,7 +59,7 @@ class Names:
         found = []
         for node in _counted(self.loop.node.iter):
             if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load) and isinstance(node.value, (ast.Name, ast.Attribute)):
-                stores = [v for module in self.program.modules.values() for v in _stored(module, node.attr)]
+                stores = [v for module in self.program.modules.values() for v in _stored(module).get(node.attr, ())]
                 if ast.unparse(node.value).replace(".", "").isidentifier() and any(reads_checkpoint(n) for v in stores for n in walk(v)):
                     found.append((ast.unparse(node.value), node.attr))
         return found
@@ -211,7 +213,7 @@ class Names:
                 continue
             seen.add(id(function.node))
             names |= self._globals_of(function, ast.Load)
-            todo += [f for c in function.module.calls() if stands_in(function, c) for f in self.program.callees(function.module, c)]
+            todo += [f for c in _calls_in(function) for f in self.program.callees(function.module, c)]
         return names
 
     def _scope(self) -> object:
@@ -233,23 +235,40 @@ def reads_checkpoint(node: ast.AST) -> bool:
     if isinstance(node, ast.Call):
         if isinstance(node.func, ast.Attribute):
             of = node.func.value.id if isinstance(node.func.value, ast.Name) else ""
-            return LOADED.search(node.func.attr) is not None or (node.func.attr == "load" and of in READERS)
-        return isinstance(node.func, ast.Name) and LOADED.search(node.func.id) is not None
+            return _is_loaded(node.func.attr) or (node.func.attr == "load" and of in READERS)
+        return isinstance(node.func, ast.Name) and _is_loaded(node.func.id)
     if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name):
-        return LOADED.search(node.value.id) is not None
-    return isinstance(node, ast.Attribute) and LOADED.search(node.attr) is not None
+        return _is_loaded(node.value.id)
+    return isinstance(node, ast.Attribute) and _is_loaded(node.attr)
 
 
-def _stored(module: Module, attribute: str) -> Iterator[ast.expr]:
-    """The values that a module assigns to an attribute of that name."""
+@lru_cache(maxsize=1 << 14)
+def _is_loaded(name: str) -> bool:
+    return LOADED.search(name) is not None
+
+
+@once
+def _stored(module: Module) -> dict[str, list[ast.expr]]:
+    """The values that a module assigns to attributes, by their names."""
+    found: dict[str, list[ast.expr]] = {}
     for node in module.nodes.of(ast.Assign):
         for target in node.targets:
             parts = target.elts if isinstance(target, (ast.Tuple, ast.List)) else [target]
-            if any(isinstance(t, ast.Attribute) and t.attr == attribute for t in parts):
-                yield node.value
+            for name in {part.attr for part in parts if isinstance(part, ast.Attribute)}:
+                found.setdefault(name, []).append(node.value)
+    return found
 
 
-def stands_in(function: Function, node: ast.AST) -> bool:
-    """Whether a node stands in a function, and in no function inside it."""
-    scope = function.module.scope(node).function()
-    return scope is not None and scope.node is function.node
+def _calls_in(function: Function) -> list[ast.Call]:
+    """The calls that stand in a function, and in no function inside it."""
+    return _calls_by_function(function.module).get(id(function.node), [])
+
+
+@once
+def _calls_by_function(module: Module) -> dict[int, list[ast.Call]]:
+    found: dict[int, list[ast.Call]] = {}
+    for call in module.calls():
+        scope = module.scope(call).function()
+        if scope is not None:
+            found.setdefault(id(scope.node), []).append(call)
+    return found

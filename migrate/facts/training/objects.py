@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from migrate.facts.flow import returns_of
 from migrate.facts.nodes import walk
+from migrate.facts.notes import once
 from migrate.facts.program import Class, Function, Module, Program
 from migrate.facts.scopes import Binding, Scope
 
@@ -59,9 +60,18 @@ class Kinds:
 
     def __init__(self, program: Program) -> None:
         self.program = program
+        self._asked: dict[ast.expr, str | None] = {}
+        self._classes: dict[int, str] = {}  # the kind of each class, by the id of its node
         self._known: dict[tuple[int, str], list[tuple[Module, ast.expr]]] = {}  # what is assigned, by class and attribute
 
     def of(self, module: Module, node: ast.expr, steps: int = 0) -> str | None:
+        if steps:
+            return self._of(module, node, steps)
+        if node not in self._asked:
+            self._asked[node] = self._of(module, node, steps)
+        return self._asked[node]
+
+    def _of(self, module: Module, node: ast.expr, steps: int) -> str | None:
         if steps > MOST_STEPS:
             return None
         if isinstance(node, (ast.List, ast.Dict, ast.Set, ast.ListComp, ast.DictComp, ast.SetComp)):
@@ -324,8 +334,10 @@ class Kinds:
                 yield from (d for d in self.program.definitions(maker.module, returned) if isinstance(d, Function))
 
     def _of_class(self, cls: Class) -> str:
-        kind = self._base_kind(cls)
-        return "quiet" if kind == "model" and self._has_no_state(cls) else kind
+        if id(cls.node) not in self._classes:
+            kind = self._base_kind(cls)
+            self._classes[id(cls.node)] = "quiet" if kind == "model" and self._has_no_state(cls) else kind
+        return self._classes[id(cls.node)]
 
     def _has_no_state(self, cls: Class) -> bool:
         """Whether a module keeps nothing that training changes, as losses do: no parameters, no buffers, no parts that could have some."""
@@ -473,6 +485,12 @@ def _of_nnx(name: str, last: str) -> str | None:
     if ".metrics." in name or last.endswith("Metric"):
         return "variable"
     return "model" if last[:1].isupper() and last not in ("Param", "Variable", "GraphDef", "State") else None
+
+
+@once
+def kinds_of(program: Program) -> Kinds:
+    """The answers for one program; they keep what they have found."""
+    return Kinds(program)
 
 
 def _of_tensorflow(name: str, last: str) -> str | None:

@@ -6,10 +6,10 @@ import ast
 from collections.abc import Callable, Iterator
 
 from migrate.facts.model import Place
-from migrate.facts.program import Function, Module, Program
-from migrate.facts.reach import dormant, reached
+from migrate.facts.program import Function, Module, Program, last_name
 from migrate.facts.training.extent import Extent, Root
 from migrate.facts.training.loops import MOST_CALLS, Loop, callers
+from migrate.facts.training.makers import live_calls
 
 SHARDERS = {"ZeroRedundancyOptimizer"}  # spread an optimizer's state over processes, and hand it out only gathered in one of them
 SPAWNERS = {"Process", "spawn", "start_processes"}
@@ -150,15 +150,7 @@ def _is_one_of_many(module: Module, node: ast.AST) -> bool:
 
 
 def _named_calls(program: Program, names: set[str]) -> Iterator[tuple[Module, ast.Call, str]]:
-    alive = reached(program)
-    for module in program.modules.values():
-        asleep = dormant(module, program)
-        for call in module.calls():
-            name = call.func.attr if isinstance(call.func, ast.Attribute) else call.func.id if isinstance(call.func, ast.Name) else ""
-            if name in names and id(call) not in asleep:
-                scope = module.scope(call).function()
-                if scope is None or id(scope.node) in alive:
-                    yield module, call, name
+    return ((module, call, last_name(call.func)) for module, call in live_calls(program, *names))
 
 
 def _refuse_environment(extent: Extent, module: Module, call: ast.Call) -> None:

@@ -11,11 +11,12 @@ import re
 from collections.abc import Iterator
 
 from migrate.facts.nodes import walk
+from migrate.facts.notes import once
 from migrate.facts.program import Module, Program
 from migrate.facts.reach import dormant, reached
 from migrate.facts.training.loops import Loop, acts, chains
 from migrate.facts.training.names import LOADED, reads_checkpoint
-from migrate.facts.training.objects import Kinds
+from migrate.facts.training.objects import Kinds, kinds_of
 
 SAVES = {"torch.save", "pickle.dump", "joblib.dump", "torch.jit.save"}
 SAVE_METHODS = {"save_state", "save_pretrained", "save_checkpoint", "save_weights", "save_model"}
@@ -24,18 +25,12 @@ LAST_NAMES = {name.rsplit(".", 1)[-1] for name in SAVES} | SAVE_METHODS | LOAD_M
 STATES = re.compile(r"state|model|optim|net|weight|arg|conf|encoder|decoder|ema|scheduler|scaler", re.IGNORECASE)
 
 
+@once
 def own_checkpoints(program: Program) -> str:
     """none, save-only, partial or full."""
-    known: str | None = program.notes.get("own checkpoints")
-    if known is None:
-        known = program.notes["own checkpoints"] = _own_checkpoints(program)
-    return known
-
-
-def _own_checkpoints(program: Program) -> str:
     loops = {id(chain[-1].node): chain[-1] for act in acts(program) for chain in chains(program, act) if chain}
     saves, states, places, resumes = False, set[str](), False, False
-    kinds = Kinds(program)
+    kinds = kinds_of(program)
     for module, node in _alive(program):
         if isinstance(node, ast.Call):
             saves = saves or _is_save(program, module, node)
@@ -62,33 +57,30 @@ def _kind(kinds: Kinds, module: Module, node: ast.expr) -> str:
 
 
 def _alive(program: Program) -> Iterator[tuple[Module, ast.Call | ast.Assign]]:
+    """The calls that may save or load, by their last names alone, and the assignments that read a checkpoint, in code that may run."""
     alive = reached(program)
     for module in program.modules.values():
         asleep = dormant(module, program)
-        reading = _reading(module)
-        for node in module.nodes.among(ast.Call, ast.Assign):
-            if not isinstance(node, (ast.Call, ast.Assign)) or not (
-                _may_be(program, node) if isinstance(node, ast.Call) else id(node) in reading
-            ):
-                continue
+        nodes: list[ast.Call | ast.Assign] = [*module.calls_named(*program.written(*LAST_NAMES)), *_reading(module)]
+        for node in nodes:
             scope = module.scope(node).function()
             if id(node) not in asleep and (scope is None or id(scope.node) in alive):
                 yield module, node
 
 
-def _reading(module: Module) -> set[int]:
-    """The assignments (by id) that take something out of a checkpoint."""
-    found: set[int] | None = module.notes.get("checkpoint reads")
-    if found is None:
-        found = {id(node) for node in module.nodes.of(ast.Assign) if any(reads_checkpoint(n) for n in walk(node.value))}
-        module.notes["checkpoint reads"] = found
-    return found
-
-
-def _may_be(program: Program, call: ast.Call) -> bool:
-    """Whether a call may be one that saves or loads, by its last name alone."""
-    last = call.func.attr if isinstance(call.func, ast.Attribute) else call.func.id if isinstance(call.func, ast.Name) else ""
-    return last in LAST_NAMES or program.may_define(call.func)
+@once
+def _reading(module: Module) -> list[ast.Assign]:
+    """The assignments that take something out of a checkpoint."""
+    found: dict[int, ast.Assign] = {}
+    for node in module.nodes.among(ast.Call, ast.Subscript, ast.Attribute):
+        if not reads_checkpoint(node):
+            continue
+        child, parent = node, module.parent(node)
+        while parent is not None and not isinstance(child, ast.stmt):
+            if isinstance(parent, ast.Assign) and parent.value is child:
+                found[id(parent)] = parent
+            child, parent = parent, module.parent(parent)
+    return list(found.values())
 
 
 def _is_load(program: Program, module: Module, call: ast.Call) -> bool:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from weakref import WeakKeyDictionary
 
 from migrate.facts.model import Place
 from migrate.facts.nodes import walk
+from migrate.facts.notes import once
 from migrate.facts.program import Module, Program
 from migrate.facts.scopes import Scope
 from migrate.facts.training.bound import Bound, holds_none
 from migrate.facts.training.eager import trained_variables
-from migrate.facts.training.extent import Extent, Root
+from migrate.facts.training.extent import Root, extent_of
 from migrate.facts.training.graphs import (
     SESSION_NAMES,
     data_begin_anew,
@@ -28,7 +28,7 @@ from migrate.facts.training.jax_steps import jax_steps
 from migrate.facts.training.loops import Loop, acts, chains, unfollowed
 from migrate.facts.training.makers import imports_library
 from migrate.facts.training.names import Names
-from migrate.facts.training.objects import STATEFUL, Kinds
+from migrate.facts.training.objects import STATEFUL, Kinds, kinds_of
 from migrate.facts.training.obstacles import Refused, Unnamed, refuse
 from migrate.facts.training.saved import saved_attributes
 from migrate.facts.training.turns import Turns, turns_of
@@ -91,20 +91,11 @@ class _Found:
     retrained: set[str] = field(default_factory=set)  # models that each turn gives another optimizer
 
 
+@once
 def find_resumes(program: Program) -> list[Resume]:
     """Every loop that has to be made to go on, outer ones first; empty where no training by hand is found in a loop."""
-    known = _KNOWN.get(program)
-    if known is None:
-        known = _KNOWN[program] = _find_resumes(program)
-    return known
-
-
-_KNOWN: WeakKeyDictionary[Program, list[Resume]] = WeakKeyDictionary()
-
-
-def _find_resumes(program: Program) -> list[Resume]:
     outer, inner = _stacked(program)
-    kinds = Kinds(program)
+    kinds = kinds_of(program)
     found: dict[int, Resume] = {}
     for chain in (chain for key, ways in outer.items() if key not in inner for chain in ways):  # elsewhere it may stand inside a loop
         for resume in _along(program, kinds, chain):
@@ -186,7 +177,7 @@ class _Look:
 
     def __init__(self, program: Program, kinds: Kinds, loop: Loop) -> None:
         self.program, self.kinds, self.loop = program, kinds, loop
-        self.extent = Extent(program, kinds, loop)
+        self.extent = extent_of(program, loop)
         self.found = _Found()
         self.caution: Refused | None = None
         self._read: set[str] | None = None

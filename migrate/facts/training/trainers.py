@@ -29,15 +29,16 @@ def trainer_runs(program: Program) -> list[TrainerRun]:
     makers = Makers(program)
     return [
         _run(program, module, call)
-        for module, call in live_calls(program)
-        if isinstance(call.func, ast.Attribute) and call.func.attr == "run" and _is_trainer(makers, module, call.func.value)
+        for module, call in live_calls(program, "run")
+        if isinstance(call.func, ast.Attribute) and _is_trainer(makers, module, call.func.value)
     ]
 
 
 def spread_over_processes(program: Program) -> bool:
     """Whether ChainerMN spreads the training over processes."""
     return imports_library(program, "create_communicator") and any(
-        (program.qualified(module, call.func) or "").endswith("create_communicator") for module, call in live_calls(program)
+        (program.qualified(module, call.func) or "").endswith("create_communicator")
+        for module, call in live_calls(program, *program.written("create_communicator"))
     )
 
 

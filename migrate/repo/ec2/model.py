@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -340,21 +341,23 @@ def _different(facts: Iterable[Fact[str]]) -> tuple[Fact[str], ...]:
 
 
 class _Depths:
-    """Which files are nearest to one entry point: those that start it, and those that share as many folders with it as with any other."""
+    """Which files are nearest to one entry point: those that start it, and those whose first folder up that holds any holds this one."""
 
     def __init__(self, entry: str, entries: tuple[str, ...], own: frozenset[str]) -> None:
-        self.entry, self.entries, self.own = entry, entries, own
+        self.folders, self.own = _folders(entry), own
+        self.holding = _folders_of(entries).union(self.folders)
 
     def near(self, path: str) -> bool:
-        mine = _shared(path, self.entry)
-        return path in self.own or all(_shared(path, other) <= mine for other in self.entries)
+        return path in self.own or next(folder for folder in _folders(path) if folder in self.holding) in self.folders
 
 
-def _shared(one: str, two: str) -> int:
-    """How many folders two paths begin with alike."""
-    count = 0
-    for first, second in zip(one.split("/")[:-1], two.split("/")[:-1], strict=False):
-        if first != second:
-            break
-        count += 1
-    return count
+@lru_cache(maxsize=1 << 14)
+def _folders(path: str) -> tuple[str, ...]:
+    """The folders that ``path`` lies in, the innermost first; the last is the root, which is empty."""
+    parts = path.split("/")[:-1]
+    return tuple("/".join(parts[:count]) for count in range(len(parts), -1, -1))
+
+
+@lru_cache(maxsize=4)
+def _folders_of(paths: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(folder for path in paths for folder in _folders(path))

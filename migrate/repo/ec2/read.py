@@ -17,6 +17,7 @@ from migrate.repo.tree import Tree
 
 T = TypeVar("T")
 _PYTHON = re.compile(rb"boto3|run-instances|aws[ '\",]+(?:s3|ec2)\b|hooks\.slack\.com|SLACK_|slack_sdk|slackclient|request-spot")
+_WORDS = (b"boto3", b"run-instances", b"aws", b"slack", b"SLACK_", b"request-spot")  # one of which stands in what _PYTHON finds
 _STACK = re.compile(r"cfn|cloudformation|stack|template|infra|fleet|launch|ec2|instance|deploy|aws")  # names of JSON that may be a template
 
 
@@ -177,7 +178,7 @@ def _python(collector: Collector) -> None:
             source = collector.tree.read(path)
         except OSError:
             continue  # told where modules are looked for
-        if _PYTHON.search(source):
+        if any(word in source for word in _WORDS) and _PYTHON.search(source):
             from migrate.repo.ec2 import python
 
             python.read(collector, path, source)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from migrate.repo.ec2.words import Word
 
@@ -121,7 +122,8 @@ def _passed(before: Sequence[str]) -> tuple[tuple[str, str], ...]:
 def match(known: Iterable[str], path: str, folder: str, script: str, as_module: bool) -> str | None:
     """The file of ``known`` that a command in the file ``path`` means: from the file's own folder, from the root, where an absolute path
     ends like one of them, else the only one with that name."""
-    names = known if isinstance(known, (set, frozenset, dict)) else frozenset(known)
+    names = frozenset(known)
+    ends = _by_last_name(names)
     wanted = script.replace(".", "/") + ".py" if as_module else _rooted(script)
     forms = [wanted, script.replace(".", "/") + "/__main__.py"] if as_module else [wanted]
     own = posixpath.dirname(path)
@@ -139,10 +141,10 @@ def match(known: Iterable[str], path: str, folder: str, script: str, as_module: 
             full = full.partition("/")[2]
             if full in names:
                 return full
-            ending = [each for each in names if each.endswith(f"/{full}")] if "/" in full else []
+            ending = [each for each in ends.get(posixpath.basename(full), ()) if each.endswith(f"/{full}")] if "/" in full else []
             if len(ending) == 1:
                 return ending[0]
-    return _only(names, own, [form.lstrip("./") for form in forms])
+    return _only(ends, own, [form.lstrip("./") for form in forms])
 
 
 def _rooted(path: str) -> str:
@@ -150,9 +152,17 @@ def _rooted(path: str) -> str:
     return re.sub(r"^(?:\$\{?\w+\}?|\$\([^)]*\)|~\w*)?/+|^(?:\$\{?\w+\}?|~\w*)$", "", path)
 
 
-def _only(names: Iterable[str], own: str, forms: Sequence[str]) -> str | None:
+@lru_cache(maxsize=4)
+def _by_last_name(names: frozenset[str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for name in names:
+        found.setdefault(posixpath.basename(name), []).append(name)
+    return found
+
+
+def _only(ends: Mapping[str, Sequence[str]], own: str, forms: Sequence[str]) -> str | None:
     for form in forms:
-        ending = [each for each in names if f"/{each}".endswith(f"/{form}")]
+        ending = [each for each in ends.get(posixpath.basename(form), ()) if f"/{each}".endswith(f"/{form}")]
         near = [each for each in ending if own and each.startswith(f"{own.partition('/')[0]}/")]
         for found in (ending, near):
             if len(found) == 1:

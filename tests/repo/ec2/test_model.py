@@ -35,6 +35,15 @@ def test_two_types_contradict_each_other_and_a_fleets_choice_does_not() -> None:
     assert [str(each) for each in SIDE.contradictions] == ["instance type: p3.2xlarge (a.tf:2), g5.xlarge (run.sh:9)"]
 
 
+def test_a_fact_concerns_the_entry_points_of_the_nearest_folder_that_holds_any() -> None:
+    facts = [Fact("us-east-1", path, 1) for path in ("run.sh", "a/run.sh", "a/deep/er/run.sh", "b/run.sh", "c/run.sh")]
+    side, entries = Ec2Side(regions=tuple(facts)), ("a/train.py", "a/deep/train.py", "b/train.py")
+    assert [fact.path for fact in side.of("a/train.py", entries).regions] == ["run.sh", "a/run.sh", "c/run.sh"]
+    assert [fact.path for fact in side.of("a/deep/train.py", entries).regions] == ["run.sh", "a/run.sh", "a/deep/er/run.sh", "c/run.sh"]
+    assert [fact.path for fact in side.of("b/train.py", entries).regions] == ["run.sh", "b/run.sh", "c/run.sh"]
+    assert len(side.of("a/train.py").regions) == 5  # with no other one, all concern it
+
+
 def test_an_entry_point_has_no_transfers_of_another_one() -> None:
     assert SIDE.of("train.py") == SIDE
     other = SIDE.of("other.py")
