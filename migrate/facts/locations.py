@@ -37,6 +37,7 @@ DATA_WORDS = {
     "valid",
     "validation",
     "test",
+    "annotation",
     "annotations",
     "labels",
     "dataroot",

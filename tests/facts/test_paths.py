@@ -972,3 +972,12 @@ def test_what_is_a_part_of_an_address_too_stays_and_is_told(address: str) -> Non
     paths = paths_of(source % fetch)
     assert not paths.redirects and ["an address on the network" in x.reason for x in paths.left] == [True]
     assert paths_of(source % "urllib.request.urlopen('https://host/x.npy')\n").redirects
+
+
+def test_a_file_of_annotations_that_only_an_option_names_is_told() -> None:
+    source = (
+        "import argparse, json\nfrom pathlib import Path\np = argparse.ArgumentParser()\n"
+        "p.add_argument('--annotation_path', default=None, type=Path)\na = p.parse_args()\n"
+        "with a.annotation_path.open('r') as f:\n    json.load(f)\n"
+    )  # fmt: skip
+    assert ["annotation_path names" in x.reason for x in paths_of(source).left] == [True]
