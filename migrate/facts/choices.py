@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from migrate.facts.program import Module
 
 MOST_STEPS = 5  # names followed in a row
+_DISPLAYS = (ast.Dict, ast.List, ast.Tuple)
 MAY_CHOOSE = (ast.Name, ast.Attribute, ast.IfExp, ast.BoolOp, ast.Subscript, ast.Call)
 
 
@@ -47,11 +48,31 @@ def given(module: Module, called: ast.expr) -> list[ast.expr]:
 
 
 def _values(module: Module, base: ast.expr) -> list[ast.expr]:
-    """What a dictionary holds, where it is written out."""
-    displays = [base] if isinstance(base, ast.Dict) else list(_assigned(module, base))
-    if not displays or not all(isinstance(display, ast.Dict) for display in displays):
+    """What a dictionary or a list holds, where it is written out, and what is stored in it: ``SETS["a"] = A``."""
+    displays = [base] if isinstance(base, _DISPLAYS) else list(_assigned(module, base))
+    held = [_held(display) for display in displays]
+    if not held or any(values is None for values in held):
         return []
-    return [value for display in displays if isinstance(display, ast.Dict) for value in display.values]
+    stored = _stored(module, base.id) if isinstance(base, ast.Name) else []
+    return [value for values in held for value in values or []] + stored
+
+
+def _held(display: ast.expr) -> list[ast.expr] | None:
+    if isinstance(display, ast.Dict):
+        return display.values
+    if isinstance(display, (ast.List, ast.Tuple)):
+        return display.elts
+    is_dict = isinstance(display, ast.Call) and isinstance(display.func, ast.Name) and display.func.id == "dict" and not display.args
+    return [keyword.value for keyword in display.keywords] if is_dict and isinstance(display, ast.Call) else None
+
+
+def _stored(module: Module, name: str) -> list[ast.expr]:
+    found: list[ast.expr] = []
+    for node in module.nodes.of(ast.Assign):
+        for target in node.targets:
+            if isinstance(target, ast.Subscript) and isinstance(target.value, ast.Name) and target.value.id == name:
+                found += [value for value in (node.value,) if isinstance(value, MAY_CHOOSE)]
+    return found
 
 
 def _assigned(module: Module, node: ast.expr) -> Iterator[ast.expr]:
@@ -94,8 +115,8 @@ def _leaves(value: ast.expr) -> list[ast.Name | ast.Attribute]:
     if isinstance(value, (ast.Name, ast.Attribute)):
         return [value]
     parts: list[ast.expr] = []
-    if isinstance(value, ast.Dict):
-        parts = value.values
+    if isinstance(value, _DISPLAYS):
+        parts = value.values if isinstance(value, ast.Dict) else value.elts
     elif isinstance(value, (ast.IfExp, ast.BoolOp)):
         parts = [value.body, value.orelse] if isinstance(value, ast.IfExp) else value.values
     elif isinstance(value, ast.Subscript):

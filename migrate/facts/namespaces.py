@@ -22,6 +22,10 @@ class Namespaces:
         self._flags = cli in ("absl", "tf.flags")
         self._known: dict[int, bool] = {}
 
+    def stored(self, name: str) -> list[tuple[Module, ast.Attribute, ast.expr]]:
+        """What the program stores under an attribute, with where."""
+        return self._attributes.get(name, [])
+
     def holds(self, module: Module, node: ast.expr) -> bool:
         """Whether ``node`` holds the parsed options."""
         known = self._known.get(id(node))

@@ -18,6 +18,7 @@ BRACE_HOLE = re.compile(r"\{\{|\}\}|\{[^{}]*\}")
 PART_OF_PATH = "a part of a path"
 TIME_OR_CHANCE = "the time or chance"
 IN_MEMORY = "an object in memory"
+NOT_RUN = "an argument of calls that do not run"
 CODE = "the code's own file"
 MADE_BY_LIBRARY = "what a library makes of it"
 LIBRARY_DEFAULT = "the library's own folder"

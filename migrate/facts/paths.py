@@ -368,9 +368,20 @@ class _Decider:
         text = normal(origin.text or "")
         if text not in self.shipped and text.endswith(SETTINGS) and any(path.endswith("/" + text) for path in self.shipped):
             return True
+        if text not in self.shipped and self._is_one_of_settings(text):
+            return True
         if text not in self.shipped:
             return origin.kind == "literal" and not (origin.names | words(text)) & DATA_WORDS and self._settings_of(origin)
         return text.endswith(SETTINGS) or not text.endswith(DATA_ENDINGS) or bool(origin.names & {"config", "cfg", "vocab", "tokenizer"})
+
+    def _is_one_of_settings(self, text: str) -> bool:
+        """Whether a file of settings would stand among those of a folder that the repository ships: its author named one that is gone."""
+        ending = posixpath.splitext(text)[1]
+        return (
+            ending in SETTINGS
+            and ending != ".json"
+            and any(folder_of(p) == folder_of(text) != "" and p.endswith(ending) for p in self.shipped)
+        )
 
     def _settings_of(self, origin: Origin) -> bool:
         """Whether all that is read are settings from a folder where the repository ships such settings: ``cfgs/{}.yml``."""
@@ -418,7 +429,7 @@ class _Decider:
         )
         self.result.redirects.append(redirect)
         if may_be_set_again(self.program, origin):
-            self._leave(origin, SET_AGAIN, loses=True, acts=("read", "list") if role == "channel" else ("write", "make"))
+            self._leave(origin, SET_AGAIN, loses=True, acts=("read", "list") if role == "channel" else ("write", "make"), once=True)
 
     def _redirect_without_text(self, origin: Origin, group: Group, role: str, place: Place) -> None:
         """An option that has no default, or one that is put together: the latter goes below the variable as it is."""
@@ -475,10 +486,16 @@ class _Decider:
             return quoted(folder, quote), source[:opening] + source[opening + len(folder) + 1 :]
         return quoted(folder, quote), None if rest is None else quoted(rest, quote)
 
-    def _leave(self, origin: Origin, reason: str, loses: bool, acts: tuple[str, ...] | None = None) -> None:
-        for use, value in origin.uses:
+    def _leave(self, origin: Origin, reason: str, loses: bool, acts: tuple[str, ...] | None = None, once: bool = False) -> None:
+        """``once``: what is told is of the start itself, and one of its uses says it for all."""
+        told = 0
+        ordered = sorted(origin.uses, key=lambda one: (one[0].act not in ("read", "write"), one[0].module.path, one[0].call.lineno))
+        for use, value in ordered if once else origin.uses:
             if (acts is not None and use.act not in acts) or (reason == BESIDE_INPUT and is_fetched(self.program, use.module, use.call)):
                 continue
+            if once and told:
+                return
+            told += 1
             kind = kind_of(use.row.kind, text_of(value), origin.names)
             reason = CACHE if reason == BESIDE_INPUT and use.row.kind == "cache" else reason
             self.result.left.append(Left(use.module.place(use.call), use.act, kind, text_of(value), reason, loses and use.act == "write"))
@@ -502,8 +519,11 @@ class _Decider:
             if use.act == "read" and self._is_given_file(origin):
                 self._tell_given(origin, use, text_of(value))
                 continue
+            if text_of(value) == "" and origin.option is None:  # stands for no file
+                continue
             name = f"the option {origin.option.dest}" if origin.option else f"the name {origin.text!r}"
-            self._wrap(use, value, f"it starts at {name}, which is not a path by itself")
+            what = "whose default is no path" if origin.option and not origin.text else "which is not a path by itself"
+            self._wrap(use, value, f"it starts at {name}, {what}")
 
     def _tell_given(self, origin: Origin, use: PathUse, text: str) -> None:
         assert origin.option is not None

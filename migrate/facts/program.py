@@ -285,7 +285,7 @@ class Program:
             self._defined_names |= self._chosen
         for module in self.modules.values():
             asleep = set() if module.path == self.entry else module.guarded()
-            for call in module.calls_among(self._defined_names):
+            for call in module.calls_among(self._defined_names, ("",)):  # and what a table gives: SETS[name]()
                 if id(call) in asleep:  # the tests of an imported module do not run
                     continue
                 for function in self.callees(module, call):
@@ -362,10 +362,10 @@ class Program:
             local = self.resolver(module.path, binding.module, 0)
             return f"{local}:" if local else binding.module
         package = self.resolver(module.path, binding.module, binding.level)
-        if package is not None and package in self.modules and binding.name in self.modules[package].names.root.bindings:
-            inner = self.modules[package].names.root.bindings[binding.name]
-            if inner[0].kind == "import" and inner[0].node is not binding.node and steps < MOST_IMPORTS:
-                return self._imported_name(self.modules[package], inner[0], steps + 1)
+        inner = self.modules[package].names.root.bindings.get(binding.name, []) if package in self.modules else []
+        if inner and inner[0].node is not binding.node:  # else a package imports a module of its own, by its own name
+            if inner[0].kind == "import" and steps < MOST_IMPORTS:
+                return self._imported_name(self.modules[package], inner[0], steps + 1)  # type: ignore[index]
             return f"{package}:{binding.name}"
         dotted = f"{binding.module}.{binding.name}" if binding.module else binding.name
         submodule = self.resolver(module.path, dotted, binding.level)
@@ -434,7 +434,7 @@ class Program:
     def _may_choose(self, expression: ast.expr) -> bool:
         """Whether an expression may stand for one of several functions or classes, by its last name alone."""
         if isinstance(expression, ast.Subscript):
-            return last_name(expression.value) in self._chosen
+            return isinstance(expression.value, (ast.Dict, ast.List, ast.Tuple)) or last_name(expression.value) in self._chosen
         return isinstance(expression, (ast.Name, ast.Attribute)) and last_name(expression) in self._chosen
 
     def _defined(self, node: ast.AST) -> Function | Class | None:
@@ -527,11 +527,31 @@ class Program:
             bases = [self.method(base, target.attr) for base in self.bases(cls)] if cls else []
             return [b for b in bases if b is not None]
         methods = self._methods.get(target.attr, [])
+        made = self._made_of(module, target.value) if len(methods) > 1 else []
+        if made:
+            found_methods = [m for cls in made if (m := self.method(cls, target.attr)) is not None]
+            return list({id(m.node): m for m in found_methods}.values())
         if isinstance(target.value, ast.Call) and self._is_librarys(module, target.value):
             return []
         if self.qualified(module, target) is None and len({id(m.owner) for m in methods}) == 1:
             return methods
         return []
+
+    def _made_of(self, module: Module, receiver: ast.expr) -> list[Class]:
+        """The classes of which a name's object is, where all that it is given are calls of classes of the program."""
+        found = module.scope(receiver).lookup(receiver.id) if isinstance(receiver, ast.Name) else None
+        result: list[Class] = []
+        for binding in found[1] if found is not None else []:
+            value = binding.value
+            if isinstance(value, ast.Constant) and value.value is None and binding.kind == "assign":
+                continue
+            if binding.kind != "assign" or binding.index or not isinstance(value, ast.Call):
+                return []
+            known = self.definitions(module, value.func)
+            if not known or not all(isinstance(one, Class) for one in known):
+                return []
+            result += [one for one in known if isinstance(one, Class)]
+        return result
 
     def _is_librarys(self, module: Module, call: ast.Call) -> bool:
         """Whether a call is one of an imported library's."""

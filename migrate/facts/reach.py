@@ -43,8 +43,10 @@ def reached(program: Program) -> set[int]:
     named = _Named()
     for module in program.modules.values():
         named.add(module, _said_at_top(module, module.path == program.entry))
-    waiting = [function for function in program.functions if not started_outside(program, function)]
-    fresh = [function for function in program.functions if started_outside(program, function)]
+    chosen = any(_chooses_by_text(module) for module in program.modules.values())
+    fresh = [function for function in program.functions if started_outside(program, function) and _outer(program, function) is None]
+    at_once = {id(function.node) for function in fresh}
+    waiting = [function for function in program.functions if id(function.node) not in at_once]
     while True:
         for function in fresh:
             found.add(id(function.node))
@@ -52,13 +54,37 @@ def reached(program: Program) -> set[int]:
         fresh = []
         still: list[Function] = []
         for function in waiting:
+            outer = _outer(program, function)
             runs = named.has(function.module, function.node, function.node.name)
+            if function.owner is not None and function.node.name == "__init__" and not chosen:  # which every derived class names
+                runs = bool(function.owner.decorator_list)
+            elif outer is not None and started_outside(program, function):
+                runs = id(outer.node) in found
             if not runs and function.owner is not None and named.has(function.module, function.owner, function.owner.name):
                 runs = function.node.name.startswith("__") or _has_library_base(program, function.module, function.owner)
             (fresh if runs else still).append(function)
         if not fresh:
             return found
         waiting = still
+
+
+def _outer(program: Program, function: Function) -> Function | None:
+    """The function in which one is defined."""
+    scope = function.module.scope(function.node)
+    around = scope.parent.function() if scope.node is function.node and scope.parent is not None else scope.function()
+    return program.function_of(around.node) if around is not None else None
+
+
+def _chooses_by_text(module: Module) -> bool:
+    """Whether a module gets classes by names that it makes or reads: ``getattr(models, args.arch)``."""
+    known: bool | None = module.notes.get("chooses by text")
+    if known is None:
+        known = module.notes["chooses by text"] = any(
+            isinstance(call.func, ast.Attribute) or len(call.args) < 2 or not isinstance(call.args[1], ast.Constant)
+            for call in module.calls_named("getattr", "import_module", "__import__", "globals", "eval", "exec", "__subclasses__", "locate")
+            if not (isinstance(call.func, ast.Attribute) and call.func.attr == "eval")  # a model's
+        ) or any(isinstance(n.value, ast.Attribute) and n.value.attr == "__dict__" for n in module.nodes.of(ast.Subscript))
+    return known
 
 
 def _said_at_top(module: Module, is_entry: bool) -> Said:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from migrate.facts.calls import Row, Table, act_of, candidates, path_argument, rows_of
 from migrate.facts.locations import REMOTE, is_file_like, words
 from migrate.facts.model import Option, Span
-from migrate.facts.parts import IN_MEMORY, Part, Value
+from migrate.facts.parts import IN_MEMORY, NOT_RUN, Part, Value
 from migrate.facts.program import CallSite, Module, Program
 from migrate.facts.reach import dormant, reached
 from migrate.facts.values import Values
@@ -212,7 +212,7 @@ def _place(program: Program, values: Values, found: Uses, use: PathUse, value: V
         if anchor is None:
             anchor = found.origins[key] = Origin("anchor", first.module, first.node, None, None, joined=first.joined)
         anchor.uses.append((use, value))
-    elif first.kind == "hole" and (first.text in ("None", IN_MEMORY) or first.text.endswith(NO_FILE)):
+    elif first.kind == "hole" and (first.text in ("None", IN_MEMORY, NOT_RUN) or first.text.endswith(NO_FILE)):
         return
     else:
         reason = f"it starts at the environment variable {first.text}" if first.kind == "env" else f"it starts at {first.text}"

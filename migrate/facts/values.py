@@ -13,6 +13,7 @@ from migrate.facts.arguments.argv import index_of
 from migrate.facts.calls import Table, path_argument, rows_of
 from migrate.facts.flow import reaching, returns_of
 from migrate.facts.locations import words
+from migrate.facts.members import visible
 from migrate.facts.model import Arguments, Option
 from migrate.facts.namespaces import Attributes, Namespaces
 from migrate.facts.parts import (
@@ -23,6 +24,7 @@ from migrate.facts.parts import (
     LIBRARY_DEFAULT,
     MADE_BY_LIBRARY,
     MOST_VALUES,
+    NOT_RUN,
     PART_OF_PATH,
     TIME_OR_CHANCE,
     Part,
@@ -34,9 +36,9 @@ from migrate.facts.parts import (
     is_none,
     joined,
 )
-from migrate.facts.program import CallSite, Class, Function, Module, Program
-from migrate.facts.reach import is_alive
+from migrate.facts.program import Class, Function, Module, Program
 from migrate.facts.scopes import Binding, Scope
+from migrate.facts.spreads import Given, given
 
 MOST_DEPTH = 40  # expressions followed in a row
 MOST_STEPS = 1000  # expressions followed for one question: in a library, everything leads to everything
@@ -82,7 +84,7 @@ class Values:
         self._known: dict[int, list[Value]] = {}
         self._holes: dict[ast.expr, Value] = {}  # what is not followed, as it is told
         self._reaching: dict[ast.Name, tuple[Scope, list[Binding]] | None] = {}
-        self._given: dict[tuple[int, str], list[tuple[CallSite, ast.expr | None]]] = {}
+        self._given: dict[tuple[int, str], list[Given]] = {}
         self._active: set[int] = set()
         self._cut = False  # whether something was cut short in what is being followed
         self._steps = 0  # of the question that is being answered
@@ -295,25 +297,35 @@ class Values:
         if function is None:
             return [hole(f"the argument {name}")]
         values: list[Value] = []
-        passed = self._sites(function, name)
-        for site, argument in passed:
-            if argument is not None:
-                values += self.of(site.module, argument)
+        passed = self._passed_for(function, name)
+        if not passed and function.node.name == "__init__" and self.program.calls_of.get(id(node)):
+            return [hole(NOT_RUN)]
+        for one in passed:
+            if one.value is not None:
+                values += self.of(one.module, one.value)
+            elif one.option is not None and one.option in self.options:
+                values += self._of_option(one.option)
         default = function.default(name)
-        if default is not None and not (passed and all(argument is not None for _, argument in passed)):
+        if isinstance(default, ast.Constant) and default.value == "" and not passed and function.owner is not None:
+            default = None  # it stands for what those give who make the object
+        if any(one.unknown for one in passed):
+            values.append(hole(f"the argument {name} of {function.node.name}, which a spread dictionary may give"))
+            if isinstance(default, ast.Constant) and not default.value:
+                return values
+        if default is not None and not (passed and all(self._is_told(one) for one in passed)):
             if not (values and isinstance(default, ast.Constant) and default.value is None):
                 values += self.of(function.module, default)
         return values or [hole(f"the argument {name} of {function.node.name}, which no call here passes")]
 
-    def _sites(self, function: Function, name: str) -> list[tuple[CallSite, ast.expr | None]]:
-        """The calls of a function in code that may run, each with what it passes for a parameter; None where it leaves the default."""
+    def _passed_for(self, function: Function, name: str) -> list[Given]:
+        """What the calls of a function in code that may run give for a parameter."""
         key = id(function.node), name
         if key not in self._given:
-            calls = self.program.calls_of.get(id(function.node), [])
-            sites = [site for site in calls if is_alive(self.program, site.module, site.call)]
-            sites = [given for site in sites for given in self.program.handed_on(site)]
-            self._given[key] = [(site, self.program.argument(function, site.call, name)) for site in sites]
+            self._given[key] = list(given(self.program, self.namespaces, function, name))
         return self._given[key]
+
+    def _is_told(self, one: Given) -> bool:
+        return not one.is_default and (one.option is None or one.option in self.options)
 
     def _of_import(self, module: Module, binding: Binding) -> list[Value]:
         path = self.program.resolver(module.path, binding.module, binding.level)
@@ -346,12 +358,16 @@ class Values:
         if name is not None and ".py:" in name:
             return self._of_global(name)
         values: list[Value] = []
+        own = isinstance(node.value, ast.Name) and node.value.id == "self"
         for cls in self.classes_of(module, node.value):
-            values += self._of_member(cls, node.attr)
+            values += self._of_member(cls, node.attr, node if own else None)
         if not values and node.attr in ("name", "stem", "suffix"):
             return [hole(PART_OF_PATH, node)]
         if not values and not self._is_module(module, node.value):
             candidates = self._attributes.get(node.attr, [])
+            if not own:  # ``cfg.data.root`` is set as it is read
+                text = ast.unparse(node)
+                candidates = [one for one in candidates if ast.unparse(one[1]) == text] or candidates
             owners = {id(m.scope(target).enclosing_class()) for m, target, _ in candidates}
             if len(owners) == 1:
                 values = [v for m, _, value in candidates for v in self.of(m, value)]
@@ -427,11 +443,12 @@ class Values:
                     values += self._of_member(cls, rest)
         return values
 
-    def _of_member(self, cls: Class, attribute: str) -> list[Value]:
+    def _of_member(self, cls: Class, attribute: str, read: ast.expr | None = None) -> list[Value]:
         values: list[Value] = []
+        of_class, seen = visible(self.program, cls, attribute, read)
         for relative in self.program.family(cls):
             scope = relative.module.names.scopes[id(relative.node)]
-            for binding in scope.bindings.get(attribute, []):
+            for binding in scope.bindings.get(attribute, []) if of_class else ():
                 values += self._of_binding(relative.module, scope, binding, attribute) or self._of_property(binding)
             for module, target, value in self._attributes.get(attribute, []):
                 owner = module.scope(target).enclosing_class()
@@ -440,6 +457,7 @@ class Values:
                     and owner.node is relative.node
                     and isinstance(target.value, ast.Name)
                     and target.value.id in ("self", "cls")
+                    and seen(value)
                 ):
                     values += self.of(module, value)
         return values

@@ -51,7 +51,7 @@ def infer(entry: EntryPoint, *, project: str = "training", key: str | None = Non
     """
     module = _module_of(entry) if entry.as_module else None
     stem = entry.path.rsplit("/", 1)[-1].removesuffix(".py")
-    slug = name_of(f"{project}-{stem}")
+    slug = name_of(f"{project}-{key or stem}")
     notes: list[str] = []
     reasons: dict[str, str] = {}
     requirements = tuple(requirements) or entry.needs.declared
@@ -177,7 +177,7 @@ def _why_not(setting: Hyperparameter, passed: int) -> str | None:
     if setting.default is None:
         return "has no default" if not setting.required else "has to be given"
     if setting.type == "str" and setting.nargs is None and isinstance(setting.default, (bool, int, float)):
-        return "its default is no text, and a command line gives only that"
+        return f"its default is {setting.default}, and without a type it would arrive as the text of it"
     parts = setting.default if isinstance(setting.default, (list, tuple)) else [setting.default]
     if setting.type == "int" and any(isinstance(part, float) for part in parts):
         return "its default is written as no whole number, and a command line gives only those"
@@ -252,11 +252,13 @@ def _recipe(entry: EntryPoint, image: Image | None, requirements: Sequence[str],
     needs = entry.needs
     recipe = recipe_of(image, requirements, needs.modules, needs.extensions, needs.apt)
     for folder in recipe.extensions:
-        notes.append(f"{folder}/setup.py compiles an extension: sagemaker_job/Dockerfile says how the image gets it")
+        notes.append(f"{folder}/setup.py compiles an extension: the Dockerfile in sagemaker_job says how the image gets it")
     if recipe.plain is not None:
-        notes.append(f"sagemaker_job/Dockerfile builds another one: {recipe.plain.why}")
+        notes.append(f"the Dockerfile in sagemaker_job builds another one: {recipe.plain.why}")
     elif recipe.system:
-        notes.append(f"the image lacks {recipe.names}: sagemaker_job/Dockerfile adds it to its system; pip at the job's start does not")
+        notes.append(
+            f"the image lacks {recipe.names}: the Dockerfile in sagemaker_job adds it to its system; pip at the job's start does not"
+        )
     elif not requirements and not recipe.extensions:
         return None
     return recipe

@@ -70,6 +70,7 @@ PREPARES = """
 """.split()  # makers whose ``fit`` prepares data
 TRAINERS = ("trainer", "runner", "estimator", "learner", "agent", "solver", "experiment", "engine", "algo", "learn")
 FITS = frozenset("fit fit_generator train_on_batch partial_fit fit_one_cycle fine_tune".split())
+OF_KERAS = frozenset("fit_generator train_on_batch".split())  # no other library's names
 GRADIENTS = frozenset("backward manual_backward".split())
 TENSORFLOW = frozenset("minimize apply_gradients train_and_evaluate".split())
 TENSORFLOW_KIN = frozenset({"tensorflow", "keras", "jax"})
@@ -137,7 +138,7 @@ def _framework(act: Act, made: Made, known: set[str], present: set[str], librari
     if act.method == "LightningCLI":
         return "lightning"
     if act.method in FITS:
-        return _fit(made, known, present, last)
+        return _fit(act.method, made, known, present, last)
     if act.method in TRAIN_CALLS:
         return _train(act, made, known, present, last)
     if act.method == "cv":
@@ -177,7 +178,7 @@ def _gradient(act: Act, known: set[str], present: set[str], last: str) -> str | 
     return _first(known & {"chainer", "mxnet"}, present & {"chainer", "mxnet"})
 
 
-def _fit(made: Made, known: set[str], present: set[str], last: str) -> str | None:
+def _fit(method: str, made: Made, known: set[str], present: set[str], last: str) -> str | None:
     if "transformers" not in known and any(
         name.endswith(tail) for name in [*made.names, last] for tail in [*PREPARES, *map(str.lower, PREPARES)]
     ):
@@ -193,7 +194,7 @@ def _fit(made: Made, known: set[str], present: set[str], last: str) -> str | Non
         found = _first(trained, [])
         return "keras" if found == "tensorflow" and "keras" in present and "tensorflow" not in known else found
     if made.local and "trainer" not in last:
-        return None
+        return _first([], present & {"keras", "tensorflow"}) if method in OF_KERAS else None
     if "trainer" in last and "lightning" in present:
         return "lightning"
     return _first(

@@ -26,7 +26,7 @@ from migrate.rules.model import Finding
 
 CODE = "SM504"
 NAME = "missing-system-library"
-REASON = "sagemaker_job/Dockerfile adds it; sagemaker_job/build_and_push.sh builds and pushes that image"
+REASON = "the Dockerfile in sagemaker_job adds it; sagemaker_job/build_and_push.sh builds and pushes that image"
 
 
 def check(context: Context) -> Iterator[Finding]:

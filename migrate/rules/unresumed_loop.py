@@ -21,9 +21,12 @@ Fix and its safety
     objects. What is one compiled call (``jax.lax.scan``) is SM315's.
     A model that is spread over processes by FSDP (``FullyShardedDataParallel``, ``fully_shard``) or as ``DTensor`` is saved in parts:
     each process keeps the one that it holds, so the same number of processes has to go on.
-    Not done, with the reason: a loop that steps an environment, or whose model is DeepSpeed's or shared by processes; an
-    eager loop whose variables are not found, that is compiled
-    whole, or whose variables a strategy spreads; and an engine of a library that is not known, which is handed an optimizer.
+    An environment that each turn begins with a new episode has random numbers of its own, which begin anew. So does what an object
+    carries whose class is in a module that is not followed.
+    Not done, with the reason: a loop that goes on with an environment's episode from turn to turn, or whose model is DeepSpeed's or
+    shared by processes; an eager loop whose variables are not
+    found, that is compiled whole, or whose variables a strategy spreads; and an engine of a library that is not known, which is handed an
+    optimizer.
 
 Source
     CONTRACT: what survives a spot interruption; AWS's "Managed Spot Training" tells that checkpoints are the script's own work.
@@ -128,8 +131,12 @@ def _counted(module: Module, node: ast.expr, turns: Turns | None, name: str | No
             yield Replace(module.path, Span.of(node), f"{keeper}.epochs({name})")
             return
         yield Replace(module.path, Span.of(turns.node), name)
-    bare = isinstance(node, ast.Tuple) and not module.segment(node).startswith("(")
+    bare = isinstance(node, ast.Tuple) and bool(node.elts) and (node.lineno, node.col_offset) == _start(node.elts[0])
     yield Wrap(module.path, Span.of(node), f"{keeper}.epochs(({HERE}))" if bare else f"{keeper}.epochs({HERE})")
+
+
+def _start(node: ast.expr) -> tuple[int, int]:
+    return node.lineno, node.col_offset
 
 
 def _free_name(text: str, name: str) -> str:

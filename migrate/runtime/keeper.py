@@ -59,9 +59,20 @@ class _Loop:
         self.events = 0  # restores and loops met in this turn
         self.items = []  # type: List[Any]  # those of them that are restores, or loops that are over
         self.random = {}  # type: Dict[str, Any]  # random states at the start, at this turn, at the end
+        self.order = None  # type: Optional[List[str]]  # of the names that are its turns, at the first start
 
     def told(self) -> Dict[str, Any]:
-        return {"label": self.label, "done": self.done, "over": self.over, "random": self.random}
+        return {"label": self.label, "done": self.done, "over": self.over, "random": self.random, "order": self.order}
+
+    def ordered(self, turns: Any) -> Any:
+        """``turns`` as at the first start, where they are names: another machine may list a folder in another order."""
+        if not isinstance(turns, (list, tuple)) or not all(isinstance(one, (str, os.PathLike)) for one in turns):
+            return turns
+        names = {str(one): one for one in turns}
+        if self.order is not None and len(names) == len(turns) and sorted(names) == sorted(self.order):
+            return [names[name] for name in self.order]
+        self.order = list(map(str, turns))
+        return turns
 
     def holds(self, frame: Any) -> bool:
         """Whether the code that runs (``frame``, or what it has called) still stands in this loop. A while loop does not tell its end."""
@@ -129,7 +140,7 @@ class _Turns:
         if loop.over:
             return
         try:
-            items = _skipped(iter(self._iterable), loop.done)
+            items = _skipped(iter(loop.ordered(self._iterable)), loop.done)
             keeper._arrive(loop)
             while True:
                 keeper._ask(loop)
@@ -209,7 +220,8 @@ class Keeper:
         if saved is None:
             loop.random = {"start": self._random()}
         else:
-            loop.done = loop.begun = saved["done"]
+            loop.done, loop.order = saved["done"], saved.get("order")
+            loop.begun = loop.done
             loop.over, loop.random = saved["over"], saved["random"]
             self._set_random(loop.random["end" if loop.over else "start"])
         if not loop.over:

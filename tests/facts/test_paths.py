@@ -404,6 +404,13 @@ def test_an_input_beside_which_the_script_writes_stays_an_input() -> None:
     assert [(x.act, x.text, x.loses, x.reason) for x in paths_of("import os; " + again).left] == told
 
 
+def test_settings_that_are_gone_from_a_folder_of_settings_are_no_channel() -> None:
+    head = "import argparse, yaml\nparser = argparse.ArgumentParser()\nparser.add_argument('--config', default='configs/base.yml')\n"
+    source = head + "args = parser.parse_args()\nyaml.load(open(args.config))\n"
+    assert codes_of(source, frozenset({"configs/small.yml", "train.py"})) == {}
+    assert len(codes_of(source, frozenset({"train.py", "configs/a.csv"}))) == 1
+
+
 def test_settings_that_the_repository_ships_elsewhere_are_no_channel() -> None:
     source = "import yaml\ndef load(cfg='net.yaml'):\n    return yaml.safe_load(open(cfg))\nload()\n"
     assert codes_of(source, frozenset({"models/net.yaml"})) == {} and codes_of(source) != {}

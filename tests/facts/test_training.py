@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import pytest
 
+from migrate.facts.program import load_program
 from migrate.facts.training.foreign import foreign_training
 from migrate.facts.training.resume import Resume, find_resumes
 from tests.facts.programs import program_of
@@ -70,6 +71,109 @@ def test_a_value_that_only_the_loop_gives_is_unset_before_it() -> None:
     source = HEAD + "best = 9.0\nfor epoch in range(3):\n" + body(STEP + "if loss < best:\n    best, best_epoch = loss.item(), epoch\n")
     (resume,) = resumes_of(source + "print(best_epoch)\n")
     assert (resume.values, resume.unset) == (("best", "best_epoch"), frozenset({"best_epoch"}))
+
+
+def test_batches_of_an_epoch_that_makes_its_own_optimizer_are_no_turns() -> None:
+    source = HEAD.replace("optimizer = optim", "# optim") + "step = 0\nfor epoch in range(3):\n"
+    source += "    optimizer = optim.Adam(model.parameters(), lr=0.1 / (epoch + 1))\n    for i, x in enumerate(loader):\n"
+    (found,) = resumes_of(source + body(STEP + "step += 1\n", 8))
+    assert told(found) == (("model",), {}, ("step",)) and found.loop.line == 10
+
+
+@pytest.mark.parametrize(
+    ("turns", "known"),
+    [
+        ("os.listdir('a')", True),  # a list of names: the keeper has its first order
+        ("glob.glob('a/*.json')", True),
+        ("sorted(os.listdir('a'))", True),
+        ("enumerate(sorted(glob.iglob('a/*')))", True),
+        ("enumerate(os.listdir('a'))", False),
+        ("os.scandir('a')", False),
+        ("pathlib.Path('a').glob('*.json')", False),
+    ],
+)
+def test_a_folder_is_listed_in_an_order_of_its_own(turns: str, known: bool) -> None:
+    (found,) = resumes_of(HEAD + f"import glob, os, pathlib\nfor name in {turns}:\n" + body(STEP))
+    assert found.refused is None and (found.caution is None) is known
+    assert known or "in another order" in (found.caution or "")
+
+
+EPISODES = """\
+import gym
+env = gym.make("CartPole-v1")
+memory = []
+{before}for episode in range(9):
+{begin}    done = False
+    while not done:
+        state, reward, done, info = env.step(0)
+        memory.append(reward)
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "begin", "refused"),
+    [
+        ("", "    state = env.reset()\n", False),
+        ("def start():\n    state = env.reset()\n    return state\n", "    state = start()\n", False),
+        ("state = env.reset()\n", "", True),
+        ("", "    if episode == 0:\n        state = env.reset()\n", True),
+    ],
+)
+def test_an_environment_that_each_turn_begins_anew_is_to_be_looked_at(before: str, begin: str, refused: bool) -> None:
+    (found,) = resumes_of(HEAD + EPISODES.format(before=before, begin=begin) + body(STEP))
+    assert (found.refused is not None) is refused
+    assert "environment env" in (found.refused or "") if refused else "new episode" in (found.caution or "")
+
+
+def test_turns_that_are_counted_in_an_attribute() -> None:
+    source = """\
+import torch
+class Engine:
+    def __init__(self):
+        self.model = torch.nn.Linear(2, 1)
+        self.optimizer = torch.optim.SGD(self.model.parameters(), lr=0.1)
+        self.first, self.last = 0, 3
+    def run(self):
+        for self.epoch in range(self.first, self.last):
+            self.train(verbose=True)
+        print(self.epoch)
+        self.done()
+    def train(self, verbose):
+        self.optimizer.zero_grad()
+        self.model(torch.ones(4, 2)).mean().backward()
+        self.optimizer.step()
+    def done(self):
+        pass
+Engine().run()
+"""
+    (found,) = resumes_of(source)
+    assert told(found) == (("self.model", "self.optimizer"), {"self": ("epoch",)}, ()) and found.turns is None
+
+
+def test_an_object_of_a_module_that_is_not_followed_is_to_be_looked_at() -> None:
+    def resolver(_: str, module: str | None, level: int) -> str | None:
+        return {"task": "task.py", "train": "train.py"}.get(module or "")
+
+    text = HEAD + "from task import Task\ntask = Task(model)\nfor epoch in range(3):\n" + body(STEP + "task.update_ema()\n")
+    (found,) = find_resumes(load_program("train.py", (), lambda path: text.encode(), resolver))
+    assert found.refused is None and "task.py" in (found.caution or "")
+
+
+def test_what_is_kept_with_the_best_score_is_carried_though_only_a_branch_sets_it() -> None:
+    source = HEAD.replace("optimizer = optim", "# optim") + "for fold in range(2):\n    best = 0.0\n"
+    source += "    optimizer = optim.SGD(model.parameters(), lr=0.1)\n    for epoch in range(6):\n"
+    source += body(STEP + "if loss.item() > best:\n    best = loss.item()\n    state = model.state_dict()\n", 8)
+    source += body("if epoch % 3 == 2:\n    torch.save(state, str(fold))\n    best = 0.0\n", 8)
+    found = resumes_of(source)[-1]
+    assert told(found)[2] == ("best", "state") and found.unset == {"state"}
+
+
+def test_what_a_branch_sets_for_itself_is_not_carried() -> None:
+    source = HEAD + "best = 0.0\nfor epoch in range(6):\n"
+    source += body(STEP + "if loss.item() > best:\n    best = loss.item()\n    text = str(best)\n    print(text)\n")
+    source += body("if epoch % 2:\n    much = loss.item()\nif epoch % 2:\n    print(much)\n")
+    (found,) = resumes_of(source)
+    assert told(found)[2] == ("best",)
 
 
 def test_containers_that_grow_are_restored_in_place() -> None:

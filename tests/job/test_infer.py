@@ -63,7 +63,7 @@ def test_defaults_are_not_passed_to_a_command_line_that_nothing_translates_for()
 @pytest.mark.parametrize("default", [False, 0.1, 3])
 def test_a_default_that_no_text_gives_is_left_to_the_script(default: object) -> None:
     values, left_out = hyperparameters([dataclasses.replace(setting("load", default), type="str")])
-    assert values == {} and "no text" in left_out[0].reason
+    assert values == {} and "as the text of it" in left_out[0].reason
 
 
 @pytest.mark.parametrize(

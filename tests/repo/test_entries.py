@@ -97,6 +97,13 @@ def test_a_graph_that_holds_a_training_step_is_trained_only_where_it_is_run(make
     assert found(root) == {"train.py": "tensorflow"}
 
 
+def test_what_only_keras_calls_so_trains_whatever_made_the_model(make) -> None:
+    zoo = "import keras\ndef get_model(name):\n    model = build(name)\n    return model, 1\n"
+    train = "from zoo import get_model\ndef main():\n    model, size = get_model('a')\n    model.{}(data)\nmain()\n"
+    assert found(make({"zoo.py": zoo, "train.py": train.format("fit_generator")})) == {"train.py": "keras"}
+    assert found(make({"zoo.py": zoo.replace("keras", "numpy"), "train.py": train.format("fit_generator")})) == {}
+
+
 def test_the_outer_framework_names_the_job(make) -> None:
     source = "import torch, lightning as L\nfrom sklearn.preprocessing import StandardScaler\nStandardScaler().fit(x)\ntrainer = L.Trainer()\ntrainer.fit(net)\n"
     assert found(make({"train.py": source})) == {"train.py": "lightning"}

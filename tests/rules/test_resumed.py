@@ -423,3 +423,46 @@ def test_a_file_that_is_lost_and_read_back_behind_the_loop() -> None:
     assert finding.fix == "unsafe" and "may read what torch.save() in it writes" in (finding.reason or "")
     (finding,) = check(rule_of("SM301"), {"train.py": lost.replace(behind, "print(best_epoch)")})
     assert finding.fix == "safe"
+
+
+LISTED = """\
+import os
+import torch
+
+torch.manual_seed(0)
+model = torch.nn.Linear(2, 1)
+optimizer = torch.optim.Adam(model.parameters(), lr=0.1)
+folder = os.environ.get("SM_CHECKPOINT_DIR", "none")
+names = sorted(["a", "b", "c", "d"], reverse=os.path.isdir(folder) and any(files for _, _, files in os.walk(folder)))
+for name in names:
+    optimizer.zero_grad()
+    loss = (model(torch.rand(4, 2)) ** 2).mean()
+    loss.backward()
+    optimizer.step()
+    print(name, loss.item())
+print("end", [p.tolist() for p in model.parameters()])
+"""
+
+
+def test_names_that_another_machine_lists_in_another_order_are_turns_in_the_first_order(tmp_path: Path) -> None:
+    same_to_the_end({"train.py": LISTED}, tmp_path)
+
+
+PAIRS = """\
+import torch
+
+torch.manual_seed(0)
+model = torch.nn.Linear(2, 1)
+optimizer = torch.optim.Adam(model.parameters(), lr=0.1)
+for rate, times in (0.1, 2), (0.01, 1), (0.001, 1):
+    optimizer.param_groups[0]["lr"] = rate / times
+    optimizer.zero_grad()
+    (model(torch.rand(4, 2)) ** 2).mean().backward()
+    optimizer.step()
+    print(rate)
+print("end", [p.tolist() for p in model.parameters()])
+"""
+
+
+def test_turns_that_are_pairs_without_brackets(tmp_path: Path) -> None:
+    same_to_the_end({"train.py": PAIRS}, tmp_path)

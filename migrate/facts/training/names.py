@@ -43,11 +43,33 @@ class Names:
         after = self._read_after()  # a loop that was over before the interruption runs no turn again
         wanted = (written & (flow.exposed | self._globals_exposed()) - targets) | ((written | targets) & after)
         soft = self._flow(lenient=True)[0].exposed | after
-        kept = [name for name in wanted if name in soft or self._bound_before(name)]
+        kept = {name for name in wanted if name in soft or self._bound_before(name)}
+        kept |= {name for name in wanted - kept if self._stays_with(name, kept)}
         found = [name for name in sorted(kept, key=self.first_line) if self._can_be_kept(name)]
         self.written, self.first = written, self._started()
         self.anew = flow.written - flow.exposed - targets - after
         return [*(name for name in self.first if name not in found and name not in targets), *found]
+
+    def _stays_with(self, name: str, kept: set[str]) -> bool:
+        """Whether a name gets its values only together with one that is carried, under a test that reads that one, and is read elsewhere:
+        ``if score > best: best, state = score, model.state_dict()``."""
+        stores = self._uses_of(name, ast.Store)
+        tests = [self._branch_of(node, kept) for node in stores]
+        inside = {id(n) for test in tests if test is not None for s in test.body for n in walk(s)}
+        return bool(tests) and None not in tests and any(id(n) not in inside for n in self._uses_of(name, ast.Load))
+
+    def _uses_of(self, name: str, wanted: type[ast.expr_context]) -> list[ast.Name]:
+        return [n for n in walk(self.loop.node) if isinstance(n, ast.Name) and n.id == name and isinstance(n.ctx, wanted)]
+
+    def _branch_of(self, node: ast.AST, kept: set[str]) -> ast.If | None:
+        child, parent = node, self.loop.module.parent(node)
+        while parent is not None and parent is not self.loop.node:
+            if isinstance(parent, ast.If) and any(child is s for s in parent.body):
+                asked = {n.id for n in walk(parent.test) if isinstance(n, ast.Name)} & kept
+                if asked & {n.id for s in parent.body for n in walk(s) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}:
+                    return parent
+            child, parent = parent, self.loop.module.parent(parent)
+        return None
 
     def started(self) -> list[tuple[str, str]]:
         """Attributes (object, name) that the loop's turns start from, and that a checkpoint of the script's own may have set.
@@ -132,7 +154,7 @@ class Names:
         turn = Turn(self._read_by, lenient)
         if isinstance(loop, ast.While):
             return turn.block([ast.copy_location(ast.Expr(loop.test), loop.test), *loop.body], set()), set()
-        targets = {n.id for n in walk(loop.target) if isinstance(n, ast.Name)}
+        targets = {n.id for n in walk(loop.target) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
         return turn.block(loop.body, set(targets)), targets
 
     def _bound_before(self, name: str) -> bool:

@@ -17,6 +17,9 @@ NO_STATE_CALLS = {"parameters", "named_parameters", "children", "modules"}  # ne
 
 TELLERS = set("range xrange enumerate zip reversed sorted list tuple iter map filter itertools numpy trange tqdm torch math".split())
 WRAPPERS_OF_TURNS = {"enumerate", "reversed", "sorted", "list", "tuple", "iter", "tqdm.tqdm"}
+MOST_RESETS = 3  # functions through which an episode's begin is followed
+LISTERS = {"os.listdir", "os.scandir", "os.walk", "glob.glob", "glob.iglob"}  # in an order that is the file system's own
+LISTER_METHODS = {"iterdir", "glob", "rglob"}
 TELLER_METHODS = {"items", "keys", "values", "split", "arange", "linspace"}  # of dictionaries, of cross-validators
 
 KindOf = Callable[[Root], str | None]
@@ -57,7 +60,7 @@ def refuse(program: Program, extent: Extent, kind_of: KindOf) -> Refused | None:
         if (program.qualified(module, node.func) or "").startswith(("torch.distributed.autograd.", "torch.distributed.rpc.")):
             raise Refused("a part of what is trained lives in other processes (torch.distributed.rpc)", module, node)
         if isinstance(node.func, ast.Attribute) and node.func.attr == "step":
-            _refuse_environment(extent, module, node)
+            caution = _environment(extent, module, node) or caution
         source = _drawn_from(node)
         if source is not None and caution is None:
             caution = _iterator(extent, kind_of, module, node, source)
@@ -75,6 +78,11 @@ def _unknown_turns(program: Program, extent: Extent) -> Refused | None:
     source = None if isinstance(loop.node, ast.While) else loop.node.iter
     while isinstance(source, ast.Call):
         name = program.qualified(loop.module, source.func)
+        if name == "sorted":
+            return None
+        if _is_listing(name, source) and not (source is loop.node.iter and name in ("os.listdir", "glob.glob")):  # type: ignore[union-attr]
+            reason = f"another machine may list {ast.unparse(source)}, which gives the turns, in another order: sorted() keeps it"
+            return Refused(reason, loop.module, source)
         wraps = name in WRAPPERS_OF_TURNS and bool(source.args)
         if not wraps and ((name or "").partition(".")[0] in TELLERS or program.callees(loop.module, source)):
             return None
@@ -85,6 +93,11 @@ def _unknown_turns(program: Program, extent: Extent) -> Refused | None:
             return Refused(f"the turns come from {text}, which has to hand out the same ones again", loop.module, source)
         source = source.args[0]  # a wrapper: a progress bar, a prefetcher
     return None
+
+
+def _is_listing(name: str | None, call: ast.Call) -> bool:
+    """Whether a call lists a folder. Of a list of names, the keeper knows the order of the first start."""
+    return name in LISTERS or (name is None and isinstance(call.func, ast.Attribute) and call.func.attr in LISTER_METHODS)
 
 
 def _tried_again(program: Program, loop: Loop) -> Refused | None:
@@ -153,10 +166,36 @@ def _named_calls(program: Program, names: set[str]) -> Iterator[tuple[Module, as
     return ((module, call, last_name(call.func)) for module, call in live_calls(program, *names))
 
 
-def _refuse_environment(extent: Extent, module: Module, call: ast.Call) -> None:
+def _environment(extent: Extent, module: Module, call: ast.Call) -> Refused | None:
+    """An environment in which a turn takes steps. One that each turn begins with a new episode carries its random numbers alone."""
     assert isinstance(call.func, ast.Attribute)
-    if _gives_transition(module, call) and extent.roots(module, call.func.value):
-        raise Refused(f"the state of the environment {ast.unparse(call.func.value)} cannot be saved", module, call)
+    roots = extent.roots(module, call.func.value) if _gives_transition(module, call) else set()
+    if not roots:
+        return None
+    name = ast.unparse(call.func.value)
+    for home, node in extent.nodes():
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "reset":
+            if extent.roots(home, node.func.value) & roots and _runs_each_turn(extent, home, node, 0):
+                reason = f"each turn begins a new episode of {name}, whose own random numbers begin anew after an interruption"
+                return Refused(reason, module, call)
+    raise Refused(
+        f"the state of the environment {name} cannot be saved: an interrupted run has to begin a new episode, with what it has learned "
+        "and collected saved by hand at an episode's end",
+        module,
+        call,
+    )
+
+
+def _runs_each_turn(extent: Extent, module: Module, node: ast.AST, steps: int) -> bool:
+    """Whether a part of the turns' code runs in every one of them, whatever the tests in it."""
+    statement = module.statement(node) if isinstance(node, ast.expr) else node
+    parent = module.parent(statement)
+    if parent is extent.loop.node:
+        return True
+    if not isinstance(parent, (ast.FunctionDef, ast.AsyncFunctionDef)) or steps >= MOST_RESETS:
+        return False
+    sites = extent.sites.get(id(parent), [])
+    return bool(sites) and all(_runs_each_turn(extent, site.module, site.call, steps + 1) for site in sites)
 
 
 def _gives_transition(module: Module, call: ast.Call) -> bool:

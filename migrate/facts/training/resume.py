@@ -31,7 +31,7 @@ from migrate.facts.training.names import Names
 from migrate.facts.training.objects import STATEFUL, Kinds, kinds_of
 from migrate.facts.training.obstacles import Refused, Unnamed, refuse
 from migrate.facts.training.saved import saved_attributes
-from migrate.facts.training.turns import Turns, turns_of
+from migrate.facts.training.turns import Turns, is_counted, turns_of
 
 STATE_METHODS = {"parameters", "named_parameters", "state_dict", "load_state_dict", "zero_grad"}
 CHANGES = {
@@ -141,6 +141,7 @@ def not_to_keep(program: Program, resumes: Sequence[Resume]) -> list[Loop]:
 def _along(program: Program, kinds: Kinds, chain: tuple[Loop, ...]) -> Iterator[Resume]:
     """The outermost loop, and the next ones inside for as long as what is trained is made anew in the turns."""
     made: list[Resume] = []
+    whole = False  # the model lives through the turns of the loop around this one
     stranger = None if any(_is_kept(loop) for loop in chain) else unfollowed(program, chain[-1])
     if stranger is not None:
         if not any(_steps(_Look(program, kinds, loop)) for loop in chain):
@@ -149,10 +150,14 @@ def _along(program: Program, kinds: Kinds, chain: tuple[Loop, ...]) -> Iterator[
         yield Resume(chain[-1], refused=reason, unfollowed=True)
         return
     for loop in reversed(chain):
+        if loop is chain[0] and whole and not is_counted(program, loop):  # batches of an epoch whose optimizer is its own
+            yield from made
+            return
         look = _Look(program, kinds, loop)
         try:
             resume = look.resume()
             made += [] if _is_kept(loop) else [resume]
+            whole = any(look.kind_of(text) == "model" for text in resume.objects)
         except Refused as refused:
             if _is_kept(loop):
                 return
@@ -195,7 +200,7 @@ class _Look:
         self._note_values(values)
         self._refuse_what_an_environment_gave(values)
         self._forget(names.anew)
-        caution = caution or self.caution or names.caution
+        caution = caution or self.caution or names.caution or self._not_followed()
         objects = [o for o in self._outermost(self.found.stateful) if o not in values and o not in self._aliases()]
         objects += [c for c in self._outermost(self.found.containers) if c not in values and not self._held(c, [*objects, *values])]
         changed = {base: set(own) for base, own in self.found.attributes.items()}
@@ -207,7 +212,7 @@ class _Look:
         objects.sort(key=lambda text: (*names.first_line(text), text))
         rebound = [name for name in values if name not in names.first or name in names.written]
         first = {*names.first, *(f"{base}.{name}" for base, name in names.started())}
-        turns = turns_of(self.program, self.loop, rebound, changed, objects, first, self._kind_of)
+        turns = turns_of(self.program, self.loop, rebound, changed, objects, first, self.kind_of)
         spelled = {text: bound.spelled(text) for text in [*objects, *attributes]}
         spelled |= {name: bound.name(name) for name in values if name not in names.unset}
         return Resume(
@@ -250,6 +255,22 @@ class _Look:
                 if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and not self.extent._inside(binding):
                     if self.kinds.of(module, call.func.value) == "environment":
                         raise Refused(f"the state of the environment {ast.unparse(call.func.value)} cannot be saved", module, call)
+
+    def _not_followed(self) -> Refused | None:
+        """An object that the turns call, of a class in a module of the repository that is not followed: what it carries is not known."""
+        scope = self.loop.module.scope(self.loop.node)
+        for module, node in self.extent.nodes():
+            if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+                continue
+            for root in self.extent.roots(module, node.func.value):
+                found = scope.lookup(root.text) if root.home is None and not root.element else None
+                made = [b.value for b in found[1] if b.kind == "assign" and isinstance(b.value, ast.Call)] if found is not None else []
+                for call in made if self._kind(root) is None and root.text not in self.found.stateful else ():
+                    name = self.program.qualified(self.loop.module, call.func) if isinstance(call, ast.Call) else None
+                    path = (name or "").rpartition(":")[0]
+                    if path.endswith(".py") and path not in self.program.modules:
+                        return Refused(f"what {root.text} carries is not known: {path}, which makes it, is not followed", module, node)
+        return None
 
     def _targets(self, objects: list[str]) -> Iterator[str]:
         """The models of Chainer optimizers, which have no name of their own beside the loop: ``optimizer.target``."""
@@ -328,8 +349,10 @@ class _Look:
             if self._kind(root) in kinds:
                 self._note_stateful(module, call, root, True)
         if name in STATE_METHODS or switch or (name == "step" and alone):
+            own = self.extent.runs_own(module, call)  # a method of the program is followed itself
             for root in self.extent.roots(module, target.value):
-                if self._kind(root) not in NOT_KEPT - STATEFUL | {"environment", "instance", "container"}:
+                kind = self._kind(root)
+                if kind not in NOT_KEPT - STATEFUL | {"environment", "instance", "container"} and not (kind is None and own):
                     self._note_stateful(module, call, root, name in ("step", "zero_grad"))
 
     def _session_run(self, module: Module, call: ast.Call, target: ast.Attribute) -> None:
@@ -458,7 +481,7 @@ class _Look:
     def _scope(self) -> object:
         return self.loop.module.scope(self.loop.node).function()
 
-    def _kind_of(self, text: str) -> str | None:
+    def kind_of(self, text: str) -> str | None:
         return self._kind(Root(text))
 
     def _kind(self, root: Root) -> str | None:
@@ -472,6 +495,11 @@ class _Look:
     # -- what changes in place ---------------------------------------------------------------------------------------------------------
 
     def _changed(self) -> None:
+        for target in _flat(self.loop.node.target) if not isinstance(self.loop.node, ast.While) else ():
+            if isinstance(target, ast.Attribute):  # for self.epoch in ...
+                for root in self.extent.roots(self.loop.module, target.value):
+                    if root.home is None and not root.element:
+                        self.found.attributes.setdefault(root.text, set()).add(target.attr)
         for module, node in self.extent.nodes():
             if isinstance(node, (ast.Assign, ast.AugAssign, ast.AnnAssign)):
                 targets = node.targets if isinstance(node, ast.Assign) else [node.target]

@@ -66,6 +66,13 @@ def turns_of(
     return Turns(iterable, False)
 
 
+def is_counted(program: Program, loop: Loop) -> bool:
+    """Whether the turns are counted, rather than the elements of something."""
+    if isinstance(loop.node, ast.While):
+        return True
+    return any(isinstance(n, ast.Call) and program.qualified(loop.module, n.func) in COUNTED for n in walk(loop.node.iter))
+
+
 def _texts(node: ast.AST) -> Iterator[tuple[ast.expr, str]]:
     """The dotted names in an expression, and what stands before their last names."""
     for inner in walk(node):
