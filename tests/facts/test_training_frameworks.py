@@ -385,6 +385,9 @@ SPLIT = "    key, own = jax.random.split(key)\n"
         ("for i in range(9):\n    p, s = update(p, s, i)\n", ("p", "s")),
         ("step = jax.jit(update)\nfor i in range(9):\n" + SPLIT + "    p, s = step(p, s, own)\n", ("p", "s", "key")),
         ("step = partial(jax.jit, static_argnums=2)(update)\nfor i in range(9):\n    p, s = step(p, s, i)\n", ("p", "s")),
+        ("for i in range(9):\n    v, g = jax.value_and_grad(loss)(p, i)\n    p = jax.tree.map(lambda x, d: x - d, p, g)\n", ("p",)),
+        ("gradient = jax.jit(jax.grad(loss))\nfor i in range(9):\n    p = p - 0.1 * gradient(p, i)\nprint(p)\n", ("p",)),
+        ("update = partial(update, x=1)\nfor i in range(9):\n    p, s = update(p, s)\n", ("p", "s")),
         ("a = p\nfor i in range(9):\n    p, s = update(p, s, i)\n    a = optax.incremental_update(p, a, 0.1)\n", ("p", "s", "a")),
         (
             "def epoch(p, s):\n    for i in range(3):\n        p, s = update(p, s, i)\n    return p, s\n"
@@ -406,6 +409,7 @@ def test_what_the_turns_of_jax_give_anew_is_restored(source: str, values: tuple[
         "for i in range(9):\n    key, own = jax.random.split(key)\n    print(loss(p, own))\n",
         "net = build()\nfor i in range(9):\n    p = net(p)\nprint(p)\n",
         "for i in range(9):\n    p = jax.lax.scan(apply, p, s)\nprint(p)\n",
+        "for i in range(9):\n    print(jax.grad(loss)(p, i))\n",
         "print(update(p, s, 1))\n",
     ],
 )

@@ -35,6 +35,43 @@ def jax_steps(program: Program) -> dict[int, tuple[Module, ast.Call]]:
 _KNOWN: WeakKeyDictionary[Program, dict[int, tuple[Module, ast.Call]]] = WeakKeyDictionary()
 
 
+def jax_gradients(program: Program) -> dict[int, tuple[Module, ast.Call]]:
+    """The calls, by id, that give a gradient in code that may run: ``jax.grad(loss)(params)``, ``gradient(params)`` of what that made.
+
+    One of a value that the turns give anew trains it, however they do that (``params = tree_map(...)``); another may be wanted for itself.
+    """
+    known = _GRADIENTS.get(program)
+    if known is None:
+        calls = live_calls(program) if uses_jax(program) else ()
+        known = _GRADIENTS[program] = {id(call): (module, call) for module, call in calls if _gives_gradient(module, call.func)}
+    return known
+
+
+_GRADIENTS: WeakKeyDictionary[Program, dict[int, tuple[Module, ast.Call]]] = WeakKeyDictionary()
+
+
+def _gives_gradient(module: Module, function: ast.expr, steps: int = 0) -> bool:
+    if steps > MOST_CALLS:  # a name may be made of itself: step = partial(step, ...)
+        return False
+    if isinstance(function, ast.Call):
+        last = _last(function.func)
+        return last in GRADIENTS or (last in COMPILE and any(_gives_gradient(module, a, steps + 1) for a in function.args))
+    found = module.scope(function).lookup(function.id) if isinstance(function, ast.Name) else None
+    values = [b.value for b in found[1] if b.kind == "assign" and b.value is not None] if found is not None else []
+    return any(_gives_gradient(module, value, steps + 1) for value in values if isinstance(value, ast.Call))
+
+
+def live_calls(program: Program) -> Iterator[tuple[Module, ast.Call]]:
+    """Every call in code that may run."""
+    alive = reached(program)
+    for module in program.modules.values():
+        asleep = dormant(module, program)
+        for call in module.calls():
+            function = module.scope(call).function()
+            if id(call) not in asleep and (function is None or id(function.node) in alive):
+                yield module, call
+
+
 def uses_jax(program: Program) -> bool:
     named = (name for module in program.modules.values() for name, level in module.imported() if name and not level)
     return any(name.split(".")[0] in HOMES for name in named)
@@ -43,13 +80,9 @@ def uses_jax(program: Program) -> bool:
 def _steps(program: Program) -> Iterator[tuple[Module, ast.Call]]:
     if not any(_takes_gradient(module.tree) for module in program.modules.values() if "grad" in module.text):
         return
-    alive = reached(program)
-    for module in program.modules.values():
-        asleep = dormant(module, program)
-        for call in module.calls():
-            function = module.scope(call).function()
-            if id(call) not in asleep and (function is None or id(function.node) in alive) and _is_step(program, module, call):
-                yield module, call
+    for module, call in live_calls(program):
+        if _is_step(program, module, call):
+            yield module, call
 
 
 def _is_step(program: Program, module: Module, call: ast.Call) -> bool:
@@ -103,8 +136,17 @@ def _gives_anew(module: Module, call: ast.Call) -> bool:
 
 def _trains(program: Program, function: Function, steps: int) -> bool:
     """Whether a gradient is taken in a function, or in what it calls."""
-    if _takes_gradient(function.node):
-        return True
+    known = _TRAINS.setdefault(program, {})
+    if id(function.node) not in known:
+        known[id(function.node)] = False  # while it is looked at: it may call itself
+        known[id(function.node)] = _takes_gradient(function.node) or _calls_gradient(program, function, steps)
+    return known[id(function.node)]
+
+
+_TRAINS: WeakKeyDictionary[Program, dict[int, bool]] = WeakKeyDictionary()
+
+
+def _calls_gradient(program: Program, function: Function, steps: int) -> bool:
     calls = (n for n in walk(function.node) if isinstance(n, ast.Call)) if steps < MOST_CALLS else ()
     return any(
         _last(call.func) in UPDATES

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from migrate.facts.program import Function, Module, Program
 from migrate.facts.reach import dormant, is_alive, reached, started_outside
 from migrate.facts.training.graphs import tensorflow_steps
-from migrate.facts.training.jax_steps import jax_steps
+from migrate.facts.training.jax_steps import jax_gradients, jax_steps
 from migrate.facts.training.objects import kinds_of
 
 LoopNode = ast.For | ast.AsyncFor | ast.While
@@ -50,7 +50,7 @@ def acts(program: Program) -> list[Act]:
             assert isinstance(act.call.func, ast.Attribute)
             if kinds.of(act.module, act.call.func.value) == wanted[act.call.func.attr]:
                 found.append(act)
-    found += [Act(module, call) for module, call in (tensorflow_steps(program) | jax_steps(program)).values()]
+    found += [Act(module, call) for module, call in (tensorflow_steps(program) | jax_steps(program) | jax_gradients(program)).values()]
     return [act for act in found if not _trainer_calls(program, act)]
 
 

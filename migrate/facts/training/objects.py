@@ -412,6 +412,8 @@ class Kinds:
         last = name.rsplit(".", 1)[-1]
         if name.startswith("deepspeed.") or ".deepspeed." in name:
             return "engine"
+        if name.startswith("jax."):
+            return None  # values: jax.tree.map is no iterator
         if name.startswith("flax.nnx."):
             return _of_nnx(name, last)
         if ".lr_scheduler." in name or last.startswith("get_") and last.endswith(("_schedule", "_scheduler", "with_warmup")):

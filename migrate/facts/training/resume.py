@@ -24,7 +24,7 @@ from migrate.facts.training.graphs import (
     spread_variables,
     tensorflow_steps,
 )
-from migrate.facts.training.jax_steps import jax_steps
+from migrate.facts.training.jax_steps import jax_gradients, jax_steps
 from migrate.facts.training.loops import Loop, acts, chains, unfollowed
 from migrate.facts.training.makers import imports_library
 from migrate.facts.training.names import Names
@@ -235,7 +235,8 @@ class _Look:
 
     def _note_values(self, values: list[str]) -> None:
         """What JAX trains has no state of its own: it is among the values that the turns give anew, names or attributes."""
-        steps = [(module, node) for module, node in self.extent.nodes() if id(node) in jax_steps(self.program)]
+        known = jax_steps(self.program) | jax_gradients(self.program)
+        steps = [(module, node) for module, node in self.extent.nodes() if id(node) in known]
         for module, call in steps:
             assert isinstance(call, ast.Call)
             of = [call.func.value] if isinstance(call.func, ast.Attribute) else []
