@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from weakref import WeakKeyDictionary
 
 from migrate.facts.nodes import walk
 from migrate.facts.program import Function, Module, Program
 from migrate.facts.reach import dormant, reached
-from migrate.facts.training.objects import Kinds
+from migrate.facts.training.objects import kinds_of
 
 UPDATES = {"apply_updates", "apply_gradients"}
 LOOPS = {"scan", "fori_loop", "while_loop"}  # of jax.lax: they run a step in turns of their own
@@ -26,13 +25,10 @@ MOST_CALLS = 6
 
 def jax_steps(program: Program) -> dict[int, tuple[Module, ast.Call]]:
     """The calls, by id, that make a step of training with JAX, in code that may run."""
-    known = _KNOWN.get(program)
+    known: dict[int, tuple[Module, ast.Call]] | None = program.notes.get("steps of JAX")
     if known is None:
-        known = _KNOWN[program] = {id(call): (module, call) for module, call in _steps(program)} if uses_jax(program) else {}
+        known = program.notes["steps of JAX"] = {id(call): (module, call) for module, call in _steps(program)} if uses_jax(program) else {}
     return known
-
-
-_KNOWN: WeakKeyDictionary[Program, dict[int, tuple[Module, ast.Call]]] = WeakKeyDictionary()
 
 
 def jax_gradients(program: Program) -> dict[int, tuple[Module, ast.Call]]:
@@ -40,14 +36,13 @@ def jax_gradients(program: Program) -> dict[int, tuple[Module, ast.Call]]:
 
     One of a value that the turns give anew trains it, however they do that (``params = tree_map(...)``); another may be wanted for itself.
     """
-    known = _GRADIENTS.get(program)
+    known: dict[int, tuple[Module, ast.Call]] | None = program.notes.get("gradients of JAX")
     if known is None:
         calls = live_calls(program) if uses_jax(program) else ()
-        known = _GRADIENTS[program] = {id(call): (module, call) for module, call in calls if _gives_gradient(module, call.func)}
+        known = program.notes["gradients of JAX"] = {
+            id(call): (module, call) for module, call in calls if _gives_gradient(module, call.func)
+        }
     return known
-
-
-_GRADIENTS: WeakKeyDictionary[Program, dict[int, tuple[Module, ast.Call]]] = WeakKeyDictionary()
 
 
 def _gives_gradient(module: Module, function: ast.expr, steps: int = 0) -> bool:
@@ -99,7 +94,7 @@ def _is_step(program: Program, module: Module, call: ast.Call) -> bool:
 
 def _is_made_step(program: Program, module: Module, function: ast.expr) -> bool:
     """Whether a call made a function that trains."""
-    kinds = Kinds(program)
+    kinds = kinds_of(program)
     made: list[tuple[Module, ast.expr]] = []
     if isinstance(function, ast.Name):
         found = module.scope(function).lookup(function.id)
@@ -136,14 +131,11 @@ def _gives_anew(module: Module, call: ast.Call) -> bool:
 
 def _trains(program: Program, function: Function, steps: int) -> bool:
     """Whether a gradient is taken in a function, or in what it calls."""
-    known = _TRAINS.setdefault(program, {})
+    known: dict[int, bool] = program.notes.setdefault("take gradients of JAX", {})
     if id(function.node) not in known:
         known[id(function.node)] = False  # while it is looked at: it may call itself
         known[id(function.node)] = _takes_gradient(function.node) or _calls_gradient(program, function, steps)
     return known[id(function.node)]
-
-
-_TRAINS: WeakKeyDictionary[Program, dict[int, bool]] = WeakKeyDictionary()
 
 
 def _calls_gradient(program: Program, function: Function, steps: int) -> bool:
