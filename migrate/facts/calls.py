@@ -111,8 +111,9 @@ def rows_of(calls: Table, program: Program, module: Module, call: ast.Call) -> l
     """The rows of the table that ``call`` is."""
     if isinstance(call.func, ast.Attribute) and call.func.attr not in calls.names and not program.may_define(call.func):
         return _chosen(calls, program, module, call.func)
-    name = program.qualified(module, call.func)
+    name = program.qualified(module, call.func) or program.aliased(module, call.func)
     if name is not None and ".py:" not in name:
+        name = name if name in calls.exact else name.replace("tensorflow.compat.v1.", "tensorflow.")
         rows = calls.exact.get(name, []) or calls.last.get(name.rsplit(".", 1)[-1], []) if "." in name else calls.exact.get(name, [])
         return rows
     definitions = program.definitions(module, call.func)

@@ -50,6 +50,7 @@ _NO_METRICS = frozenset(
     gpu rank seed fold param params
     """.split()
 )
+_UNIT = r"^\s*(s|secs?|seconds?|ms|mins?|minutes?|hours?|it|iters?|examples?|samples?|images?|tokens?|words?)(/|\b)"
 _FILLERS = frozenset("average avg mean the set a at of in on for is was current now total running this per and with after final".split())
 
 
@@ -127,7 +128,9 @@ def _metric_words(line: Line, index: int, label: str, value: Value) -> tuple[str
     if named and named[-1] in _NO_METRICS and not (own and fractional):
         return ()
     named = [word for word in named if word not in _NO_METRICS]
-    if not direct and not _is_text(before, r"\(\s*$"):  # a label holds for one value, and for the one in brackets behind it
+    if not direct and _is_text(after, _UNIT):  # loss = 0.4, (0.2 sec/step)
+        return ()
+    if not direct and not _is_text(before, r"^[%\s]*\(\s*$"):  # a label holds for one value, and for the one in brackets behind it
         named = []
     if any(word in _METRICS for word in named):
         return tuple(named)
@@ -135,7 +138,8 @@ def _metric_words(line: Line, index: int, label: str, value: Value) -> tuple[str
         return tuple(named)
     if not own or not (fractional or direct):
         return ()
-    return tuple(dict.fromkeys([*(word for word in named if word in _SPLITS), *own]))
+    says = [word for word in named[-1:] if direct and len(word) > 2 and word not in _SPLITS]  # "ppl {}".format(math.exp(loss)) is no loss
+    return tuple(dict.fromkeys([*(word for word in named if word in _SPLITS), *says, *own]))
 
 
 def _own_words(value: Value) -> list[str]:

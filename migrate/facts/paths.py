@@ -58,6 +58,7 @@ from migrate.facts.outputs import MODEL_DIR, OUTPUT_DIR, Outputs, makes_anew
 from migrate.facts.parts import LIBRARY_DEFAULT, PART_OF_PATH, TIME_OR_CHANCE, Value, text_of
 from migrate.facts.program import Module, Program
 from migrate.facts.redirects import Left, Paths, Redirect
+from migrate.facts.secrets.texts import is_secret_file
 from migrate.facts.uses import BESIDE_INPUT, Origin, PathUse, Unknown, Uses, find_uses, is_certain_text, is_home, names_around
 from migrate.facts.values import Values
 
@@ -66,6 +67,7 @@ TORN = "data are read, and results are written, below the same path: give each a
 TEXTS = (None, "str", "Path", "pathlib.Path", "os.path.abspath", "os.path.expanduser")  # what an option of a path has as its type
 LOADED = "an object that is not known loads it by the same text, which may be a name below a folder of its own"
 SET_AGAIN = "a file that is merged into the settings may put the path of EC2 back: look there, or leave it out of that file"
+SECRET = "by its name it holds a secret, which has no place on a channel: the job should read it from Secrets Manager (get_secret)"
 GIVEN_FILE = "only the user knows the file that {0} names: put it on a channel, and give {0} its path, /opt/ml/input/data/CHANNEL/FILE"
 GIVEN_NAMES = "only the user knows how {0} begins the names: put the files on a channel, and give {0} as /opt/ml/input/data/CHANNEL/NAME"
 DATA_ENDINGS = tuple(
@@ -145,6 +147,8 @@ class _Decider:
         outputs += follows
         torn = {id(o): TORN for o in rest if o not in follows and self._is_torn(o)}
         torn |= {id(o): LOADED for o in rest if is_loaded_by_name(self.program, o)}
+        secret = [o for o in rest if o not in follows and is_secret_file(o.text or "") or o.option and is_secret_file(o.option.dest)]
+        rest = [o for o in rest if o not in secret]
         inputs = [o for o in rest if o not in follows and id(o) not in torn and self._reads(o)]
         inputs += [o for o in rest if o not in follows and o not in inputs and self._asks(o, inputs)]
         self.outputs = Outputs(self.uses, outputs, self.result.migrated)
@@ -155,9 +159,11 @@ class _Decider:
             for origin in group.origins:
                 self._redirect(origin, group, "channel")
                 self._leave(origin, BESIDE_INPUT, loses=True, acts=("write",))
+        for origin in secret:
+            self._leave(origin, SECRET, loses=False, acts=("read",))
         for origin in [o for o in rest if id(o) in torn]:
             self._leave(origin, torn[id(origin)], loses=True)
-        done = {id(o) for o in [*outputs, *inputs]} | torn.keys() | addressed
+        done = {id(o) for o in [*outputs, *inputs, *secret]} | torn.keys() | addressed
         self.placed = self.uses.placed | {id(u) for o in [*outputs, *inputs] if self._has_place(o) for u, _ in o.uses}
         for origin in self.uses.origins.values():
             if origin.kind == "anchor":
@@ -172,6 +178,8 @@ class _Decider:
         self._set_again()
         self._library_defaults()
         self.result.left = list({(x.place, x.act): x for x in reversed(self.result.left)}.values())[::-1]
+        # json.load(open(path)) is one read to a person
+        self.result.left = list({(x.place.path, x.place.span.line, x.act, x.text, x.reason): x for x in self.result.left}.values())
         return self.result
 
     def _set_again(self) -> None:
@@ -528,9 +536,7 @@ class _Decider:
     def _tell_given(self, origin: Origin, use: PathUse, text: str) -> None:
         assert origin.option is not None
         place, told = use.module.place(use.call), GIVEN_NAMES if begins_names(origin) else GIVEN_FILE
-        left = Left(place, "read", "data", text, told.format(origin.option.dest), loses=False)
-        beside = [x for x in self.result.left if (x.place.path, x.place.span.line, x.reason) == (place.path, place.span.line, left.reason)]
-        self.result.left += [] if beside else [left]  # pickle.load(open(args.data)) is told once
+        self.result.left.append(Left(place, "read", "data", text, told.format(origin.option.dest), loses=False))
 
     def _is_given_file(self, origin: Origin) -> bool:
         """Whether the option names a file of data, or begins the names of some, and has no default that tells where they are."""

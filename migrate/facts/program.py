@@ -344,6 +344,20 @@ class Program:
             return f"{module.path}:{expression.id}"
         return None
 
+    def aliased(self, module: Module, expression: ast.expr) -> str | None:
+        """As :meth:`qualified`, where the first name is assigned once from something of a library: ``slim = tf.contrib.slim``."""
+        if not isinstance(expression, ast.Attribute):
+            return None
+        base = expression.value
+        if isinstance(base, ast.Attribute):
+            outer = self.aliased(module, base)
+        else:
+            found = module.scope(base).lookup(base.id) if isinstance(base, ast.Name) else None
+            only = found[1][0] if found is not None and len(found[1]) == 1 else None
+            value = only.value if only is not None and only.kind == "assign" and not only.index else None
+            outer = self.qualified(module, value) if isinstance(value, ast.Attribute) else None
+        return f"{outer}.{expression.attr}" if outer is not None and ".py:" not in outer else None
+
     def _in_module(self, base: str, name: str) -> str:
         """What ``name`` is in the module ``base`` (``path.py:``): what it imports under that name, or a submodule, or its own."""
         home = self.modules.get(base[:-1])

@@ -42,7 +42,7 @@ def reached(program: Program) -> set[int]:
     found: set[int] = set()
     named = _Named()
     for module in program.modules.values():
-        named.add(module, _said_at_top(module, module.path == program.entry))
+        named.add(module, _said_at_top(program, module, module.path == program.entry))
     chosen = any(_chooses_by_text(module) for module in program.modules.values())
     fresh = [function for function in program.functions if started_outside(program, function) and _outer(program, function) is None]
     at_once = {id(function.node) for function in fresh}
@@ -50,7 +50,7 @@ def reached(program: Program) -> set[int]:
     while True:
         for function in fresh:
             found.add(id(function.node))
-            named.add(function.module, _said_by_function(function))
+            named.add(function.module, _said_by_function(program, function))
         fresh = []
         still: list[Function] = []
         for function in waiting:
@@ -87,31 +87,44 @@ def _chooses_by_text(module: Module) -> bool:
     return known
 
 
-def _said_at_top(module: Module, is_entry: bool) -> Said:
+def _said_at_top(program: Program, module: Module, is_entry: bool) -> Said:
     """What the code names that runs when the module is started, or imported."""
-    key = f"names of the top, {is_entry}"
+    libraries = _libraries(program, module)
+    key = f"names of the top, {is_entry}, {sorted(libraries)}"
     known: Said | None = module.notes.get(key)
     if known is None:
-        known = module.notes[key] = _all_said(_top_level(module, is_entry))
+        known = module.notes[key] = _all_said(_top_level(module, is_entry), libraries)
     return known
 
 
-def _said_by_function(function: Function) -> Said:
+def _said_by_function(program: Program, function: Function) -> Said:
     """What the body of a function and its defaults name."""
-    by_id: dict[int, Said] = function.module.notes.setdefault("names of functions", {})
+    libraries = _libraries(program, function.module)
+    by_id: dict[int, Said] = function.module.notes.setdefault(f"names of functions, {sorted(libraries)}", {})
     known = by_id.get(id(function.node))
     if known is None:
         arguments = function.node.args
         parts = [*function.node.body, *arguments.defaults, *(d for d in arguments.kw_defaults if d is not None)]
-        known = by_id[id(function.node)] = _all_said(parts)
+        known = by_id[id(function.node)] = _all_said(parts, libraries)
     return known
 
 
-def _all_said(nodes: Iterable[ast.AST]) -> Said:
+def _libraries(program: Program, module: Module) -> frozenset[str]:
+    """The names of a module that ``import`` alone binds, to libraries: what stands below them is nothing of the program's."""
+    bound: dict[str, str] = {}
+    for node in module.nodes.of(ast.Import):
+        for alias in node.names:
+            bound[alias.asname or alias.name.partition(".")[0]] = alias.name
+    only = (name for name in bound if {each.kind for each in module.names.root.bindings.get(name, ())} == {"import"})
+    homes = {name: (bound[name].partition(".")[0], bound[name]) for name in only}
+    return frozenset(name for name, own in homes.items() if all(program.resolver(module.path, each, 0) is None for each in own))
+
+
+def _all_said(nodes: Iterable[ast.AST], libraries: frozenset[str]) -> Said:
     anywhere: set[str] = set()
     bare: set[str] = set()
     for node in nodes:
-        _named(node, anywhere, bare)
+        _named(node, anywhere, bare, libraries)
     return frozenset(anywhere), frozenset(bare)
 
 
@@ -184,15 +197,16 @@ def _top_level(module: Module, is_entry: bool) -> Iterator[ast.AST]:
             yield statement
 
 
-def _named(node: ast.AST, anywhere: set[str], bare: set[str]) -> None:
-    """Note the names that ``node`` says in any way, and those that it says bare."""
+def _named(node: ast.AST, anywhere: set[str], bare: set[str], libraries: frozenset[str]) -> None:
+    """Note the names that ``node`` says in any way, and those that it says bare; not those of ``libraries``: ``json.load``."""
     todo: list[ast.AST] = [node]
     while todo:
         current = todo.pop()
         if isinstance(current, ast.Name):
             bare.add(current.id)
         elif isinstance(current, ast.Attribute):
-            anywhere.add(current.attr)
+            if not (isinstance(current.value, ast.Name) and current.value.id in libraries):
+                anywhere.add(current.attr)
         elif isinstance(current, (ast.Import, ast.ImportFrom)):
             anywhere |= {a.name.split(".")[-1] for a in current.names if a.asname}
         elif isinstance(current, ast.Constant) and isinstance(current.value, str) and current.value.isidentifier():

@@ -95,6 +95,7 @@ def _hyperparameters(arguments: Arguments, paths: Paths) -> tuple[Hyperparameter
             is_path=option.dest in on_paths,
             without=_without(option, paths),
             counts=_follows(option),
+            computed=not option.default_known,
         )
     return tuple(found.values())
 

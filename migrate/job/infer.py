@@ -175,7 +175,7 @@ def _why_not(setting: Hyperparameter, passed: int) -> str | None:
     if setting.without is not None and not setting.required and setting.default in (None, False):
         return setting.without
     if setting.default is None:
-        return "has no default" if not setting.required else "has to be given"
+        return "has to be given" if setting.required else "the script makes its default itself" if setting.computed else "has no default"
     if setting.type == "str" and setting.nargs is None and isinstance(setting.default, (bool, int, float)):
         return f"its default is {setting.default}, and without a type it would arrive as the text of it"
     parts = setting.default if isinstance(setting.default, (list, tuple)) else [setting.default]
@@ -269,7 +269,13 @@ def _suits(python: str | None, requirements: Sequence[str], asked: str) -> int:
     pins = ((package_of(line), pin_of(line)) for line in requirements)
     if any(package and version and why_no_wheel(package, version, python) for package, version in pins):
         return 0
-    return 1 + allows(asked, python)
+    return 1 + allows_python(asked, python)
+
+
+def allows_python(asked: str, python: str | None) -> bool:
+    """As :func:`allows`, of a Python whose patch is not known: ``3.6`` may be the ``3.6.12`` that is asked for, or above ``3.6.5``."""
+    minor = re.sub(r"([=~]=)(\d+\.\d+)\.\d+(?![.\d*])", r"==\2.*", asked)
+    return allows(minor, python) or (python is not None and allows(minor, f"{python}.99"))
 
 
 def allows(asked: str, python: str | None) -> bool:

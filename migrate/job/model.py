@@ -60,6 +60,7 @@ class Hyperparameter:
     is_path: bool = False  # takes its default from a channel or an output folder: left out of the launcher's hyperparameters
     without: str | None = None  # why it has no default that could be passed, where more is known than that there is none
     counts: str | None = None  # the variable of SageMaker's that its default follows: what the instance has, where the hosts meet
+    computed: bool = False  # the script makes its default when it starts
 
 
 @dataclass(frozen=True)

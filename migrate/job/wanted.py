@@ -82,7 +82,8 @@ class Wanted:
         return split(self.requirements or needs.declared, self.image, needs.modules, (*needs.declared, *needs.others))
 
     def _bounds(self) -> str:
-        """The bounds that are declared; where there are none and no version either, those that the code gives by what it uses."""
+        """The bounds that are declared; where they leave room and name no version, those too that the code gives by what it uses:
+        ``tensorflow>=1.4`` over code that only TensorFlow 1 runs means 1."""
         declared = bounds_of(self.surroundings.declared, DISTRIBUTIONS.get(_CHOOSES.get(self.framework, self.framework), ()))
         if self.version is not None:
             return declared
@@ -91,6 +92,9 @@ class Wanted:
         if not declared:
             return below  # the newest image has what is new
         known = re.search(r">=\s*([\d.]+)", declared)
+        open_above = not re.search(r"<|==|~=", declared)
+        if below and open_above and (known is None or _numbers(known.group(1)) < _numbers(below)):
+            return f"{declared},{below}"
         return declared if known is not None and _numbers(known.group(1)) >= _numbers(lowest) else f"{declared},{lowest}".rstrip(",")
 
 

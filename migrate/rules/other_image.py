@@ -22,7 +22,7 @@ from collections.abc import Iterator
 
 from migrate.facts.model import Place, Span
 from migrate.job.images import Image
-from migrate.job.infer import allows
+from migrate.job.infer import allows, allows_python
 from migrate.job.wanted import Wanted
 from migrate.repo.requirements import DISTRIBUTIONS, asked
 from migrate.rules.base import Context, Example
@@ -40,7 +40,7 @@ def check(context: Context) -> Iterator[Finding]:
         return
     image, around = wanted.image, wanted.surroundings
     yield from _framework(wanted, image)
-    if around.python is not None and not allows(around.python.value, image.python):
+    if around.python is not None and not allows_python(around.python.value, image.python):
         message = f"Python {around.python.value} is asked for, and the image has {image.python} ({image.name})"
         yield _finding(around.python.path, around.python.line, "warning", message, REASON)
     known = image.contents

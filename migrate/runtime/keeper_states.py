@@ -166,6 +166,8 @@ _KINDS = [
     (lambda v: hasattr(v, "batch_sampler") or _is(v, "torch.utils.data.Sampler"), lambda v: [], lambda v, state: None),  # see _generators
 ]  # type: List[Any]
 _OTHERS = []  # type: List[Any]  # the same of other frameworks
+# Parts of a graph, which a feed has as its keys: what is saved of one, whether something was, and the part of that name.
+_GRAPH = [(lambda v: None, lambda held: False, lambda held: held)]  # type: List[Any]
 # Arrays of other frameworks, by the names of their types: how they become plain, and are made of it and of what is there.
 _ARRAYS = {}  # type: Dict[str, Any]
 _TREES = []  # type: List[Any]  # values that another framework takes apart: which ones, how, and how they are made again
@@ -209,7 +211,9 @@ def _held(value: Any, parameters: Sequence[Any] = ()) -> Any:
     if type(value) in (list, tuple):
         return type(value)(_held(item, parameters) for item in value)
     if type(value) is dict:
-        return {key: _held(item, parameters) for key, item in value.items()}
+        return {_GRAPH[0][0](key) or key: _held(item, parameters) for key, item in value.items()}
+    if _GRAPH[0][0](value):
+        return _GRAPH[0][0](value)
     if type(value) is collections.deque:
         return collections.deque((_held(item, parameters) for item in value), value.maxlen)
     if type(value).__name__ in _ARRAYS:
@@ -226,6 +230,8 @@ def _held(value: Any, parameters: Sequence[Any] = ()) -> Any:
 def _restored(value: Any, held: Any, parameters: Sequence[Any] = ()) -> Any:
     """What ``held`` stands for; an object with a state of its own is ``value``, or of it. An optimizer may be over other ``parameters``."""
     held = _on_device(held, value)
+    if _GRAPH[0][1](held):
+        return _GRAPH[0][2](held)
     if type(held) is dict and held.get(_CLASS) == "tree":
         return _TREES[0][2](held["state"], value)
     if type(held) is dict and _CLASS in held:
@@ -237,7 +243,8 @@ def _restored(value: Any, held: Any, parameters: Sequence[Any] = ()) -> Any:
         given = list(value) if type(value) is type(held) and len(value) == len(held) else [None] * len(held)
         return type(held)(_restored(one, item, parameters) for one, item in zip(given, held))
     if type(held) is dict:
-        return {key: _restored(value.get(key) if isinstance(value, dict) else None, item, parameters) for key, item in held.items()}
+        made = {(_GRAPH[0][2](key) if _GRAPH[0][1](key) else key): item for key, item in held.items()}
+        return {key: _restored(value.get(key) if isinstance(value, dict) else None, item, parameters) for key, item in made.items()}
     if type(held) is collections.deque:
         return collections.deque((_restored(None, item, parameters) for item in held), held.maxlen)
     if _is(held, "numpy.ndarray") and held.dtype.kind in "biufc":

@@ -1,9 +1,10 @@
 """The state of a TensorFlow 1 session: the values of its graph's variables, by their names."""
 
 import sys
-from typing import Any, Dict
+from typing import Any, Dict, Optional, Tuple
 
-from migrate.runtime.keeper_states import _OTHERS
+from migrate.runtime.keeper_states import _GRAPH, _OTHERS
+from migrate.runtime.outputs import Refused
 
 
 def _session_variables(session: Any) -> Dict[str, Any]:
@@ -55,4 +56,30 @@ def _read_at_close(session: Any) -> None:
     session.close = closing
 
 
-_OTHERS += [(lambda v: hasattr(v, "run") and hasattr(getattr(v, "graph", None), "get_collection"), _get_session, _put_session)]
+def _graph_name(value: Any) -> Optional[Tuple[str, str]]:
+    """What is saved of a placeholder, a tensor or an operation of a graph; None for all else."""
+    kind = type(value)
+    if not str(kind.__module__).startswith("tensorflow.") or "Variable" in kind.__name__ or not hasattr(value, "graph"):
+        return None
+    return ("keeper: part of a graph", value.name) if isinstance(getattr(value, "name", None), str) else None
+
+
+def _is_graph_name(held: Any) -> bool:
+    return type(held) is tuple and len(held) == 2 and held[0] == "keeper: part of a graph"
+
+
+def _graph_part(held: Any) -> Any:
+    tensorflow = sys.modules["tensorflow"]
+    old = getattr(getattr(tensorflow, "compat", None), "v1", tensorflow)  # TensorFlow before 1.13 has no compat.v1
+    try:
+        return old.get_default_graph().as_graph_element(held[1])
+    except (KeyError, ValueError) as error:
+        raise Refused("the graph has no %s, which the checkpoint has: %s" % (held[1], error))
+
+
+def _is_session(value: Any) -> bool:
+    return hasattr(value, "run") and hasattr(getattr(value, "graph", None), "get_collection") and not _graph_name(value)
+
+
+_GRAPH.insert(0, (_graph_name, _is_graph_name, _graph_part))
+_OTHERS += [(_is_session, _get_session, _put_session)]

@@ -41,6 +41,12 @@ PRINTS = {
         {"test_accuracy": "77.8"},
     ),
     "value and average": ('print("Loss {:.4f} ({:.3f})".format(loss, acc))', {"loss": "0.1235", "loss_2": "0.910"}),
+    "a time in brackets": ('print("step {:d} - loss = {:.3f}, ({:.3f} sec/step)".format(epoch, loss, 2.5))', {"loss": "0.123"}),
+    "a share of the loss": (
+        'import math\nprint("| loss {:.2f} | pplx {:>7.2f}, bpc {:>7.4f}".format(loss, math.exp(loss), loss / math.log(2)))',
+        {"loss": "0.12", "pplx_loss": "1.13", "bpc": "0.1781"},
+    ),
+    "before a speed": ('print("loss {:.2f} samples/s {:.1f}".format(loss, 33.1))', {"loss": "0.12"}),
     "unlabelled": ('print("%d %.5f" % (epoch, loss), "epoch")', {}),
     "its own name": ('print(f"epoch {epoch}: {loss:.5f}")', {"loss": "0.12346"}),
     "not Latin": ('print(f"損失,{loss:.4f}")', {"loss": "0.1235"}),

@@ -988,3 +988,102 @@ def test_a_file_of_annotations_that_only_an_option_names_is_told() -> None:
         "with a.annotation_path.open('r') as f:\n    json.load(f)\n"
     )  # fmt: skip
     assert ["annotation_path names" in x.reason for x in paths_of(source).left] == [True]
+
+
+SAVED = [
+    "slim = tf.contrib.slim\nslim.learning.train(op, 'ck', number_of_steps=3)\n",
+    "import tf_slim\ntf_slim.learning.train(op, logdir='ck')\n",
+    "with tf.train.MonitoredTrainingSession(checkpoint_dir='ck') as sess:\n    sess.run(1)\n",
+    "sv = tf.train.Supervisor(logdir='ck')\n",
+    "e = tf.estimator.Estimator(f, 'ck')\n",
+    "c = tf.estimator.RunConfig(model_dir='ck')\n",
+    "def save(saver, sess, folder):\n    saver.save(sess, folder + '/model.ckpt')\nsave(tf.train.Saver(), tf.Session(), 'ck')\n",
+]
+
+
+@pytest.mark.parametrize("code", SAVED)
+@pytest.mark.parametrize("imported", ["import tensorflow as tf\n", "import tensorflow.compat.v1 as tf\n"])
+def test_what_tensorflow_1_saves_by_itself_is_kept(imported: str, code: str) -> None:
+    if "contrib" in code and "compat" in imported:
+        return  # there is no contrib in it
+    [new] = codes_of(imported + code).values()
+    assert new in ("os.environ.get(\"SM_MODEL_DIR\", 'ck')", "os.path.join(os.environ.get(\"SM_MODEL_DIR\", ''), 'ck')")
+
+
+def test_a_name_that_is_assigned_again_is_nobodys_alias() -> None:
+    assert codes_of("import tensorflow as tf\nslim = tf.contrib.slim\nslim = other()\nslim.learning.train(op, 'ck')\n") == {}
+
+
+METHODS = """\
+import json
+import tensorflow as tf
+
+class Model:
+    def save(self, sess):
+        tf.train.Saver(self.vars).save(sess, "ck/%s.ckpt" % self.name)
+
+    def load(self, sess):
+        tf.train.Saver(self.vars).restore(sess, "ck/%s.ckpt" % self.name)
+
+model = Model()
+json.load(open("settings.json"))
+"""
+
+
+def test_a_method_is_not_called_by_a_function_of_a_library_with_its_name() -> None:
+    assert codes_of(METHODS, frozenset({"settings.json"})) == {}
+    assert codes_of(METHODS + "model.load(1)\n", frozenset({"settings.json"})) != {}
+
+
+@pytest.mark.parametrize(
+    ("path", "secret"),
+    [
+        ("/home/ubuntu/credentials.json", True),
+        ("password.txt", True),
+        ("conf/slack_token.txt", True),
+        ("keys/deploy.pem", True),
+        ("/mnt/data/tokens.txt", False),
+        ("/mnt/data/tokenizer.json", False),
+        ("/mnt/data/train_keys.npy", False),
+    ],
+)
+def test_a_file_that_holds_a_secret_by_its_name_is_no_channel(path: str, secret: bool) -> None:
+    paths = paths_of(f"import json\njson.load(open({path!r}))\n")
+    assert [redirect.role for redirect in paths.redirects] == ([] if secret else ["channel"])
+    assert ["Secrets Manager" in left.reason for left in paths.left] == ([True] if secret else [])
+
+
+def test_nor_are_the_folders_where_programs_keep_them() -> None:
+    source = "import os\nopen(os.path.expanduser('~/.aws/credentials')).read()\nopen('/root/.kaggle/kaggle.json').read()\n"
+    assert codes_of(source) == {} and len(paths_of(source).left) == 2
+
+
+def test_nor_is_an_option_that_names_one() -> None:
+    option = "p.add_argument('--password-file', default='/mnt/pw.txt')\n"
+    source = f"import argparse\np = argparse.ArgumentParser()\n{option}open(p.parse_args().password_file)\n"
+    assert codes_of(source) == {} and "Secrets Manager" in paths_of(source).left[0].reason
+
+
+ADDRESSES = [
+    "'https://host/' + a.model + '/x'",
+    "f'https://host/{a.model}/x'",
+    "'https://host/{}'.format(a.model)",
+]
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+def test_an_option_that_goes_into_an_address_keeps_its_value(address: str) -> None:
+    head = (
+        "import argparse, os, torch\nBASE = 'https://host/'\np = argparse.ArgumentParser()\np.add_argument('--model', default='models/a')\n"
+    )
+    use = "a = p.parse_args()\ntorch.load(os.path.join(a.model, 'x.pt'))\n"
+    assert codes_of(head + use) != {}
+    paths = paths_of(head + use + f"fetch({address})\n")
+    assert paths.redirects == [] and all("address" in left.reason for left in paths.left)
+
+
+def test_an_address_of_its_own_says_nothing_of_other_options() -> None:
+    head = "import argparse, os, torch\np = argparse.ArgumentParser()\np.add_argument('--model', default='models/a')\n"
+    head += "p.add_argument('--host', default='x')\n"
+    use = "a = p.parse_args()\ntorch.load(os.path.join(a.model, 'x.pt'))\nfetch('https://' + a.host)\n"
+    assert codes_of(head + use) != {}

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from migrate.job.images import choose
-from migrate.job.infer import hyperparameters, infer, keys_of, name_of
+from migrate.job.infer import allows_python, hyperparameters, infer, keys_of, name_of
 from migrate.job.job import CHECKPOINTS
 from migrate.job.model import Channel
 from migrate.job.requirements import missing, package_of, read_requirements
@@ -217,3 +217,28 @@ def test_the_trainer_of_transformers_saves_where_models_are_kept(default: str | 
     assert values == {"output_dir": "/opt/ml/model", "lr": 0.1}
     assert not left_out
     assert hyperparameters([setting("output_dir", "./output")], "argparse")[0] == {"output_dir": "./output"}
+
+
+def test_a_default_that_the_script_makes_is_not_said_to_be_none() -> None:
+    made = dataclasses.replace(setting("device", None), computed=True)
+    assert [each.reason for each in hyperparameters([made, setting("resume", None)])[1]] == [
+        "the script makes its default itself",
+        "has no default",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("asked", "python", "fits"),
+    [
+        ("==3.6.12", "3.6", True),
+        ("~=3.6.5", "3.6", True),
+        (">=3.6.5", "3.6", True),
+        ("==3.7.1", "3.6", False),
+        (">=3.8", "3.7", False),
+        ("<3.7", "3.7", False),
+        ("==3.6", "3.6", True),
+        ("==3.6.12", None, False),
+    ],
+)
+def test_a_patch_of_python_that_is_asked_for_is_within_its_minor(asked: str, python: str | None, fits: bool) -> None:
+    assert allows_python(asked, python) is (fits or python is None)

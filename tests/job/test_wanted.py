@@ -10,6 +10,7 @@ import pytest
 from migrate.facts.libraries import libraries
 from migrate.job.distributions import _modules, distributions_of, system_packages
 from migrate.job.images import choose
+from migrate.job.infer import infer
 from migrate.job.requirements import split
 from migrate.job.wheels import why_no_wheel
 from migrate.scan import Request, scan
@@ -200,3 +201,32 @@ def test_names_of_tensorflow_1_are_told_beside_another_framework_too(tmp_path: P
     assert len(told) == 1 and "the job installs the newest" in told[0].message
     (tmp_path / "train.py").write_text(writer.replace("import tensorflow as", "import tensorflow.compat.v1 as") + TRAIN)
     assert not [finding for finding in scan(Request(tmp_path)).findings if finding.rule == "SM515"]
+
+
+SESSION = """
+import tensorflow as tf
+w = tf.Variable(0.0)
+train_op = tf.train.AdamOptimizer(0.1).minimize(tf.square(w))
+with tf.Session() as sess:
+    for step in range(10):
+        sess.run(train_op)
+"""
+
+
+@pytest.mark.parametrize(
+    ("declared", "major"),
+    [
+        ("", 1),
+        ("tensorflow\n", 1),
+        ("tensorflow>=1.0.0\n", 1),
+        ("tensorflow-gpu>1.4\n", 1),
+        ("tensorflow>=2.1\n", 2),
+        ("tensorflow==2.3.0\n", 2),
+    ],
+)
+def test_code_of_tensorflow_1_below_a_lower_bound_gets_tensorflow_1(declared: str, major: int, tmp_path: Path) -> None:
+    (tmp_path / "train.py").write_text(SESSION)
+    (tmp_path / "requirements.txt").write_text(declared)
+    (point,) = scan(Request(tmp_path)).entry_points
+    image = infer(point, requirements=declared.splitlines()).image
+    assert image is not None and image.version.split(".")[0] == str(major)

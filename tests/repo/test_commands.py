@@ -52,6 +52,20 @@ def test_other_lines_start_nothing(make, line: str) -> None:
     assert not any(commands(make, {"run.sh": f"{line}\n"}).values())
 
 
+@pytest.mark.parametrize(
+    ("line", "entry", "argv"),
+    [
+        (r"python train.py --def a\b\c.yml --data data\x\ --n 5", "train.py", ("--def", "a/b/c.yml", "--data", "data/x/", "--n", "5")),
+        (r"python tools\fit.py --a=b\c", "tools/fit.py", ("--a=b/c",)),
+        (r"python train.py --name a\ b", "train.py", ("--name", "a b")),
+        ("python train.py --a 1 \\\n  --b 2", "train.py", ("--a", "1", "--b", "2")),
+    ],
+)
+def test_a_readme_may_write_paths_as_windows_does(make, line: str, entry: str, argv: tuple[str, ...]) -> None:
+    found = commands(make, {"README.md": f"```\n{line}\n```\n"})
+    assert [(path, each.argv) for path, all_ in found.items() for each in all_] == [(entry, argv)]
+
+
 def test_continuations_variables_and_environment(make) -> None:
     (each,) = commands(make, {"run.sh": "A=1 python train.py --data $DATA \\\n  --lr 0.1\n"})["train.py"]
     assert each.argv == ("--data", "$DATA", "--lr", "0.1")

@@ -68,6 +68,41 @@ def test_a_session_ends_as_one_that_was_not_stopped(loop: str, resource: str, tm
     assert stopped.outputs() == whole.outputs()
 
 
+FED = """
+import os
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+from sagemaker_support import keeper
+
+tf.disable_v2_behavior()
+x = tf.placeholder(tf.float32, [None, 3])
+w = tf.Variable(tf.ones([3, 1]))
+loss = tf.reduce_mean(tf.matmul(x, w) ** 2)
+op = tf.train.AdamOptimizer(0.05).minimize(loss)
+scores = []
+with tf.Session() as sess:
+    sess.run(tf.global_variables_initializer())
+    feed, fetched = keeper.restore(sess, scores, feed=None, fetched=None)
+    for epoch in keeper.epochs(range(6)):
+        feed = {x: np.ones((2, 3)) * epoch}
+        fetched = [loss, op]
+        scores.append(float(sess.run(fetched, feed)[0]))
+    for again in keeper.epochs(range(2)):
+        pass
+    print(sess.run(fetched, feed)[0], scores)
+"""
+
+
+def test_a_feed_whose_keys_are_placeholders_is_carried(tmp_path: Path) -> None:
+    whole = Machine.make(tmp_path / "whole", "tf", FED, ["keeper"])
+    wanted = whole.run(active=False).stdout.splitlines()[-1]
+    stopped = Machine.make(tmp_path / "stopped", "tf", FED, ["keeper"])
+    done = stopped.interrupted(kills=(1, 3))
+    assert done.stdout.splitlines()[-1] == wanted
+    assert "could not save" not in done.stdout
+
+
 EAGER = """
 import os
 import random

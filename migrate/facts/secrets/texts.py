@@ -54,6 +54,20 @@ def names_a_secret(name: str) -> bool:
     return _names().search(plain) is not None
 
 
+# Files and folders where programs of the EC2 machine keep what lets them in, by the names that those programs give them.
+_KEPT_IN = re.compile(
+    r"(?:^|/)\.(?:aws|ssh|kaggle|gnupg|azure)/|(?:^|/)(?:\.netrc|\.pgpass|\.env|id_rsa|id_ed25519|kaggle\.json)$|\.(?:pem|ppk)$"
+)
+_FILE_OF = re.compile(r"_(?:file|path|filename|fname|json|txt)$")
+
+
+def is_secret_file(path: str) -> bool:
+    """Whether a file holds a secret, by its name or that of its option: ``~/.aws/credentials``, ``password.txt``, ``api_key_file``."""
+    last = path.rpartition("/")[2]
+    stem = _FILE_OF.sub("", (last.rpartition(".")[0] or last).lower().replace("-", "_"))
+    return _KEPT_IN.search(path) is not None or names_a_secret(stem) or re.search(r"(?:^|_)(?:credentials?|passwords?)$", stem) is not None
+
+
 def known_secrets(text: str) -> Iterator[tuple[str, str]]:
     """(kind, value) of each key whose form is known, in one line."""
     if not _WORTH.search(text):

@@ -35,7 +35,7 @@ def self_resuming(program: Program) -> list[SelfResuming]:
     makers = Makers(program)
     found = []
     for module, call in live_calls(program):
-        name = program.qualified(module, call.func) or ""
+        name = program.qualified(module, call.func) or program.aliased(module, call.func) or ""
         if name.endswith("estimator.train_and_evaluate"):
             refused = _no_folder(program, makers, module, call.args[0] if call.args else None) or _endless(program)
         elif _is_estimator(makers, module, call):

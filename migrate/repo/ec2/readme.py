@@ -13,6 +13,7 @@ _OTHER = frozenset(
     " bibtex latex ipython makefile make text-output markdown md rust go java".split()
 )
 _BLANK = re.compile(r"<([A-Za-z/~.][\w ./-]*)>|\$\{(\w+-[\w-]+)\}")  # the second: a shell would take it for a variable and its default
+_WINDOWS = re.compile(r"(?<=[\w.])\\(?=[\w.])")  # before a letter a shell has no use for it
 OPEN, CLOSE, SPACE = "\u27e8", "\u27e9", "\u00a0"
 
 
@@ -73,4 +74,12 @@ def _block(lines: list[str], first: int) -> Iterator[tuple[int, str]]:
 
 
 def _blanked(text: str) -> str:
+    text = "\n".join(_slashed(line) for line in text.split("\n"))
     return _BLANK.sub(lambda match: f"{OPEN}{(match[1] or match[2]).replace(' ', SPACE)}{CLOSE}", text)
+
+
+def _slashed(line: str) -> str:
+    """A command that is written for Windows as a shell reads it: ``python tools\\train.py --data data\\coco\\ --epochs 3``."""
+    if "python" not in line or not _WINDOWS.search(line):
+        return line
+    return _WINDOWS.sub("/", re.sub(r"(?<=\w)\\(?=\s+\S)", "/", line))
