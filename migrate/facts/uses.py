@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import itertools
+import re
 from dataclasses import dataclass, field
 
 from migrate.facts.calls import Row, Table, act_of, candidates, path_argument, rows_of
@@ -94,7 +95,24 @@ def find_uses(program: Program, values: Values, calls: Table) -> Uses:
             given = [(site.module, site.call) for site in _handed_on(program, module, call)] or [(module, call)] if rows else []
             for row, (module_of, given_call) in itertools.product(rows, given):
                 _note(program, values, found, row, module_of, given_call)
+    for key in [key for key, origin in found.origins.items() if _is_choice(program, origin)]:
+        del found.origins[key]
     return found
+
+
+def _is_choice(program: Program, origin: Origin) -> bool:
+    """Whether a text is a word that the code tells from others under the name that it is given to: ``weights == "imagenet"``."""
+    text = origin.text or ""
+    if not re.fullmatch(r"\w+", text):
+        return False
+    for module in program.modules.values():
+        for node in module.nodes.of(ast.Compare) if text in module.text else ():
+            if isinstance(node.left, (ast.Name, ast.Attribute)) and isinstance(node.ops[0], (ast.Eq, ast.In)):
+                name = node.left.id if isinstance(node.left, ast.Name) else node.left.attr
+                told = any(isinstance(n, ast.Constant) and n.value == text for n in ast.walk(node.comparators[0]))
+                if told and words(name) & origin.names:
+                    return True
+    return False
 
 
 def _handed_on(program: Program, module: Module, call: ast.Call) -> list[CallSite]:

@@ -404,6 +404,13 @@ def test_an_input_beside_which_the_script_writes_stays_an_input() -> None:
     assert [(x.act, x.text, x.loses, x.reason) for x in paths_of("import os; " + again).left] == told
 
 
+def test_a_word_that_the_code_tells_from_others_is_no_path() -> None:
+    source = "def build(net, weights):\n    if weights == 'imagenet':\n        return net.fetch()\n    net.load_weights(weights)\n"
+    found = paths_of(source + "import keras\nbuild(keras.Model(), weights='imagenet')\n")
+    assert not found.redirects and not found.left
+    assert len(codes_of(source + "import keras\nbuild(keras.Model(), weights='other/net.h5')\n")) == 1
+
+
 def test_settings_that_are_gone_from_a_folder_of_settings_are_no_channel() -> None:
     head = "import argparse, yaml\nparser = argparse.ArgumentParser()\nparser.add_argument('--config', default='configs/base.yml')\n"
     source = head + "args = parser.parse_args()\nyaml.load(open(args.config))\n"
