@@ -11,8 +11,10 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from migrate.facts.meters import meter_lines
 from migrate.facts.model import Place
 from migrate.facts.notes import once
+from migrate.facts.own_lines import own_lines
 from migrate.facts.prints import Line, Part, Value, find_prints, split_words
 from migrate.facts.program import Program
 
@@ -75,8 +77,8 @@ class _Candidate:
 
 @once
 def find_metrics(program: Program) -> tuple[Metric, ...]:
-    """The metrics that the program prints, in the order of its prints; at most 40."""
-    lines = [_metered(line) for line in find_prints(program)]
+    """The metrics that the program prints, in the order of its prints, then those that its framework prints; at most 40."""
+    lines = (*map(_metered, find_prints(program)), *meter_lines(program))
     shown = {line: tuple(_shown(line)) for line in lines}
     found: dict[str, Metric] = {}
     for candidate in (candidate for line in lines for candidate in _candidates(line)):
@@ -87,7 +89,17 @@ def find_metrics(program: Program) -> tuple[Metric, ...]:
         found[name] = Metric(name, regex, candidate.line.place, shown[candidate.line][0][0])
         if len(found) == MOST:
             break
+    for own in own_lines(program):
+        if len(found) < MOST and _is_free(own.regex, shown) and not any(metric.regex == own.regex for metric in found.values()):
+            name = next(name for name in (own.name, *(f"{own.name}_{number}" for number in range(2, MOST + 2))) if name not in found)
+            found[name] = Metric(name, own.regex, own.place, own.sample)
     return tuple(found.values())
+
+
+def _is_free(regex: str, shown: dict[Line, tuple[tuple[str, dict[int, str]], ...]]) -> bool:
+    """Whether an expression for a framework's own line takes nothing out of what the script prints itself, and is short enough."""
+    lines = (text for samples in shown.values() for text, _ in samples)
+    return len(regex) <= LONGEST and not any(re.search(regex, text) for text in lines)
 
 
 def _metered(line: Line) -> Line:

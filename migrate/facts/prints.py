@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from migrate.facts.model import Place
 from migrate.facts.notes import once
-from migrate.facts.program import Module, Program, last_name
+from migrate.facts.program import Class, Module, Program, last_name
 from migrate.facts.reach import dormant, reached
 from migrate.facts.scopes import Binding
 
@@ -240,9 +240,17 @@ class _Reader:
             return self.of_call(node)
         if isinstance(node, ast.Name):
             held = self.held(node)
+            if held is not None and self.formats_itself(held):
+                return [Value("{}")]  # no number: migrate.facts.meters knows what it writes
             if held is not None:
                 return _Reader(self.program, self.module, self.names - 1).text(held)
         return [Value("{}", words_of(node), number=not self.is_no_number(node))]
+
+    def formats_itself(self, node: ast.expr) -> bool:
+        """Whether an expression makes an object of a class of the program that says how it is printed."""
+        made = self.program.definitions(self.module, node.func) if isinstance(node, ast.Call) else []
+        bodies = [one.node.body for one in made if isinstance(one, Class)]
+        return any(isinstance(each, ast.FunctionDef) and each.name == "__str__" for body in bodies for each in body)
 
     def of_call(self, node: ast.Call) -> list[Part]:
         function = node.func

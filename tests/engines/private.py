@@ -18,9 +18,9 @@ import sys
 import time
 from pathlib import Path
 
-from tests.engines import image
+from tests.engines import image, stand_in
 
-HOST_VARIABLE, IMAGE_VARIABLE = "MIGRATE_TEST_DOCKER", "MIGRATE_TEST_IMAGE"
+HOST_VARIABLE, IMAGE_VARIABLE, BUILDS_VARIABLE = "MIGRATE_TEST_DOCKER", "MIGRATE_TEST_IMAGE", "MIGRATE_TEST_BUILDS"
 CANNOT = 3
 _PROGRAMS = ("dockerd", "docker", "iptables", "docker-compose")
 _PACKAGES = ("docker.io", "docker-compose", "iptables")
@@ -41,7 +41,7 @@ def cannot() -> str | None:
 
 
 def up(folder: Path) -> dict[str, str]:
-    """Install what is missing, start the engine, make the image. Returns the environment variables for the tests."""
+    """Install what is missing, start the engine, make the images. Returns the environment variables for the tests."""
     if any(shutil.which(program) is None for program in _PROGRAMS):
         _install()
     folder.mkdir(parents=True, exist_ok=True)
@@ -51,7 +51,8 @@ def up(folder: Path) -> dict[str, str]:
         _start(folder, host)
     name = image.name()
     image.make(name)
-    return {HOST_VARIABLE: host, IMAGE_VARIABLE: name}
+    stand_in.make(name, folder / "wheels")
+    return {HOST_VARIABLE: host, IMAGE_VARIABLE: name, BUILDS_VARIABLE: stand_in.name(name)}
 
 
 def down(folder: Path) -> None:

@@ -184,3 +184,87 @@ def test_the_last_value_of_a_meter_is_none_of_validation() -> None:
 )
 def test_what_is_known_to_be_no_number_is_no_metric(source: str) -> None:
     assert metrics(source) == {}
+
+
+METERS = """
+class AverageMeter(object):
+    def __init__(self, name, fmt=":f"):
+        self.name = name
+        self.fmt = fmt
+        self.val = self.avg = 0.25
+
+    def __str__(self):
+        {body}
+
+
+class ProgressMeter(object):
+    def __init__(self, batches, *meters):
+        self.meters = meters
+
+    def display(self, batch):
+        entries = ["[%d/10]" % batch]
+        entries += [str(meter) for meter in self.meters]
+        print("\\t".join(entries))
+
+
+def train():
+    times = AverageMeter("Time", ":6.3f")
+    losses = AverageMeter("Loss", ":.4e")
+    top = AverageMeter("Acc@1", ":6.2f")
+    ProgressMeter(10, times, losses, top).display(3)
+
+
+def validate():
+    losses = AverageMeter("Loss", ":.4e")
+    print("Test: ", losses)
+    print(" * Acc@1 {:.3f}".format(losses.avg))
+
+
+train()
+validate()
+"""
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "fmtstr = '{name} {val' + self.fmt + '} ({avg' + self.fmt + '})'\n        return fmtstr.format(**self.__dict__)",
+        "return ('{} {val' + self.fmt + '} ({avg' + self.fmt + '})').format(self.name, val=self.val, avg=self.avg)",
+    ],
+)
+def test_meters_that_format_themselves(body: str, capsys: pytest.CaptureFixture[str]) -> None:
+    source = METERS.replace("{body}", body)
+    exec(source, {})
+    written, tested, at_the_end = capsys.readouterr().out.splitlines()
+    found = metrics(source)
+    assert {name: value for name, regex in found.items() if (value := taken(regex, written)) is not None} == {
+        "loss": "2.5000e-01",
+        "loss_avg": "2.5000e-01",
+        "train_acc_1": "0.25",  # the average: what is printed at the end has the same words before it
+    }
+    assert [name for name, regex in found.items() if taken(regex, at_the_end) is not None] == ["acc_1"]
+    assert taken(found["loss"], tested) == "2.5000e-01"
+
+
+def test_a_meter_with_a_form_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+    source = """
+class Meter:
+    def __init__(self, label, digits=".3f"):
+        self.label, self.value = label, 0.5
+        self.digits = digits
+    def __str__(self):
+        return f"mean psnr: {self.value:{self.digits}}"
+class Plain:
+    def __str__(self):
+        if self.count:
+            return "loss 1"
+        return f"loss {self.sum:.3f}"
+class Never:
+    def __str__(self):
+        return f"mse {self.sum:.3f}"
+print(Meter("x"), 7)
+print(Plain)
+"""
+    exec(source, {})
+    found = metrics(source)
+    assert {name: taken(regex, capsys.readouterr().out) for name, regex in found.items()} == {"psnr": "0.500"}

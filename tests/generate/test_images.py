@@ -15,6 +15,7 @@ from dockerfile_parse import DockerfileParser
 from migrate.generate.files import generate
 from migrate.scan import Request, scan
 from tests.fixtures.harness import FIXTURES, Fixture, fixtures
+from tests.verify.test_built import NAMES
 
 BIN = Path(sys.executable).parent
 TRAIN = """
@@ -106,7 +107,9 @@ def test_chainer_gets_an_image_that_is_built(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("fixture", fixtures(), ids=lambda fixture: fixture.name)
 def test_those_of_the_fixtures_are_clean(fixture: Fixture, tmp_path: Path) -> None:
-    check(made(FIXTURES / fixture.name / "before"), tmp_path)
+    found = made(FIXTURES / fixture.name / "before")
+    check(found, tmp_path)
+    assert ("Dockerfile" in found) == (fixture.name in NAMES)
 
 
 def test_only_what_is_copied_is_sent_to_the_engine(tmp_path: Path) -> None:

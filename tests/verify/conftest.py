@@ -45,9 +45,19 @@ def left_running(scratch: Path) -> list[str]:
 @pytest.fixture(scope="session")
 def image() -> Iterator[str]:
     """The image of the tests' own Docker engine, which is the one that is talked to. ``tools/test.py`` starts it."""
-    host, name = os.environ.get(private.HOST_VARIABLE), os.environ.get(private.IMAGE_VARIABLE)
+    yield from _image_of(private.IMAGE_VARIABLE)
+
+
+@pytest.fixture(scope="session")
+def stand_in() -> Iterator[str]:
+    """The image that stands in for official ones where a Dockerfile is built, in the same engine."""
+    yield from _image_of(private.BUILDS_VARIABLE)
+
+
+def _image_of(variable: str) -> Iterator[str]:
+    host, name = os.environ.get(private.HOST_VARIABLE), os.environ.get(variable)
     if not host or not name:
-        reason = f"no Docker engine: `python3 tools/test.py` starts one, or set {private.HOST_VARIABLE} and {private.IMAGE_VARIABLE}"
+        reason = f"no Docker engine: `python3 tools/test.py` starts one, or set {private.HOST_VARIABLE} and {variable}"
         if os.environ.get("CI", "").lower() in ("1", "true", "yes"):
             pytest.fail(reason)
         pytest.skip(reason)
