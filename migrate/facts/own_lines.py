@@ -52,9 +52,20 @@ def _given(call: ast.Call, *names: str) -> ast.expr | None:
     return next((keyword.value for keyword in call.keywords if keyword.arg in names), None)
 
 
-def _texts(node: ast.expr | None) -> list[str]:
-    """The texts of a list that is written out."""
-    elements = node.elts if isinstance(node, (ast.List, ast.Tuple)) else []
+def _list(module: Module, node: ast.expr | None) -> list[ast.expr]:
+    """The elements of a list that is written out, or of the one that a name holds and nothing adds to."""
+    if isinstance(node, ast.Name):
+        found = module.scope(node).lookup(node.id)
+        [only] = found[1] if found is not None and len(found[1]) == 1 else [None]
+        changed = any(
+            isinstance(call.func, ast.Attribute) and isinstance(call.func.value, ast.Name) and call.func.value.id == node.id
+            for call in module.calls()
+        )
+        node = only.value if only is not None and only.kind == "assign" and not only.index and not changed else None
+    return list(node.elts) if isinstance(node, (ast.List, ast.Tuple)) else []
+
+
+def _texts(elements: list[ast.expr]) -> list[str]:
     return [each.value for each in elements if isinstance(each, ast.Constant) and isinstance(each.value, str)]
 
 
@@ -85,9 +96,9 @@ def _keras(program: Program, makers: Makers, module: Module, call: ast.Call) -> 
 def _compiled(program: Program) -> list[str]:
     """The metrics that models are compiled with, where they are named by a text: Keras prints them under it."""
     found = []
-    for _, call in live_calls(program):
+    for module, call in live_calls(program):
         if isinstance(call.func, ast.Attribute) and call.func.attr == "compile":
-            found += [name for name in _texts(_given(call, "metrics")) if name.isidentifier()]
+            found += [name for name in _texts(_list(module, _given(call, "metrics"))) if name.isidentifier()]
     return list(dict.fromkeys(found))
 
 
@@ -122,11 +133,9 @@ def _chainer(program: Program, makers: Makers, module: Module, call: ast.Call) -
     if last_name(call.func) != "PrintReport":
         return
     name = program.qualified(module, call.func) or ""
-    entries = call.args[0] if call.args else None
+    entries = _list(module, call.args[0]) if call.args else []
     columns = _texts(entries)
-    if not name.endswith(".PrintReport") or not columns or len(columns) != len(getattr(entries, "elts", ())):
-        return
-    if columns[0] not in ("epoch", "iteration"):
+    if not name.endswith(".PrintReport") or not columns or len(columns) != len(entries) or columns[0] not in ("epoch", "iteration"):
         return
     for index, column in enumerate(columns):
         if "/" in column:
@@ -140,22 +149,21 @@ def _xgboost(program: Program, makers: Makers, module: Module, call: ast.Call) -
     trains = _function(call)
     if last_name(trains) != "train" or program.qualified(module, trains) != "xgboost.train" or _silent(_given(call, "verbose_eval")):
         return
-    sets = _given(call, "evals")
-    pairs = sets.elts if isinstance(sets, (ast.List, ast.Tuple)) else []
-    for name in [text for pair in pairs if isinstance(pair, ast.Tuple) for text in _texts(pair)]:
+    pairs = _list(module, _given(call, "evals"))
+    for name in [text for pair in pairs if isinstance(pair, ast.Tuple) for text in _texts(pair.elts)]:
         regex = rf"^\[[0-9]+\].*?\b{re.escape(name)}-[^:\s]+:{NUMBER}"
         yield OwnLine(f"{_named(name, name)}_metric", regex, module.place(call), f"[0]\t{name}-rmse:0.43210")
 
 
 def _lightgbm(program: Program, makers: Makers, module: Module, call: ast.Call) -> Iterator[OwnLine]:
     trains = _function(call)
-    sets = _given(call, "valid_sets")
-    if last_name(trains) != "train" or program.qualified(module, trains) != "lightgbm.train" or not isinstance(sets, (ast.List, ast.Tuple)):
+    sets = _list(module, _given(call, "valid_sets"))
+    if last_name(trains) != "train" or program.qualified(module, trains) != "lightgbm.train" or not sets:
         return
     told = ("lightgbm.log_evaluation", "lightgbm.early_stopping")
     if _given(call, "verbose_eval") is None and not any((program.qualified(m, c.func) or "") in told for m, c in live_calls(program)):
         return
-    for name in _texts(_given(call, "valid_names")) or [f"valid_{number}" for number in range(len(sets.elts))]:
+    for name in _texts(_list(module, _given(call, "valid_names"))) or [f"valid_{number}" for number in range(len(sets))]:
         label = re.sub(r"_\d+$", "", name)
         regex = rf"^\[[0-9]+\].*?\b{re.escape(name)}'s [^:\t]+: {NUMBER}"
         yield OwnLine(f"{_named(label, label)}_metric", regex, module.place(call), f"[1]\t{name}'s l2: 0.4321")

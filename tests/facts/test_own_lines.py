@@ -122,6 +122,14 @@ def test_columns_are_told_apart() -> None:
     )
 
 
+def test_lists_that_have_a_name_are_followed_while_nothing_adds_to_them() -> None:
+    named = XGBOOST.replace("xgb.train(", "watched = [(rows, 'train'), (rows, 'valid')]\nxgb.train(").replace(
+        'evals=[(rows, "train"), (rows, "valid")]', "evals=watched"
+    )
+    assert metrics(named) == metrics(XGBOOST)
+    assert metrics(named.replace("\nxgb.train(", "\nwatched.append(x)\nxgb.train(")) == {}
+
+
 def test_both_of_lightnings_bars() -> None:
     (regex,) = metrics(LIGHTNING).values()
     assert re.findall(regex, "Epoch 1: 100%|###| 8/8 [00:00<00:00, 9.1it/s, v_num=0, train_loss=-0.250]") == ["-0.250"]
