@@ -97,9 +97,12 @@ def mdcode(text: str) -> str:
     return f"{fence}{pad}{line.replace('|', chr(92) + '|')}{pad}{fence}"
 
 
+_REFUSED = (0x2028, 0x2029, 0xFFFE, 0xFFFF)
+
+
 def _one_line(text: str) -> str:
-    """``text`` on one line: every line end and control character becomes a space."""
-    return "".join(" " if ord(c) < 32 or ord(c) in (0x7F, 0x85, 0x2028, 0x2029) else c for c in str(_clean(text)))
+    """``text`` on one line: every line end and control character becomes a space, and what YAML refuses even in a comment."""
+    return "".join(" " if ord(c) < 32 or 0x7F <= ord(c) < 0xA0 or ord(c) in _REFUSED else c for c in str(_clean(text)))
 
 
 def _clean(value: Any) -> Any:

@@ -29,7 +29,12 @@ yaml.add_multi_constructor("!", _tag, Loader=_Loader)
 
 def read(path: Path) -> dict[str, Any]:
     """A template as plain data."""
-    document = yaml.load(path.read_text("utf-8"), _Loader)
+    return read_text(path.read_text("utf-8"))
+
+
+def read_text(text: str) -> dict[str, Any]:
+    """The text of a template as plain data."""
+    document = yaml.load(text, _Loader)
     assert isinstance(document, dict)
     return document
 

@@ -8,6 +8,7 @@ import json
 import re
 import shlex
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -15,18 +16,22 @@ from unittest import mock
 
 import pytest
 import tomllib
+import tree_sitter_hcl
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from tree_sitter import Language, Parser
 
 from migrate.facts.model import Place, Span
 from migrate.generate import generate
+from migrate.generate.around import EXTRAS
 from migrate.generate.environment import comment, dockerword, mdcode, mdtext, pyrepr, shquote, templates, toml, tomlkey
 from migrate.generate.mark import read_mark
-from migrate.job.infer import infer
+from migrate.job.infer import infer, name_of
 from migrate.job.job import Distribution, Job, JobChannel, Network
 from migrate.job.model import Channel, EntryPoint, MetricDefinition
 from migrate.rules.model import Finding
-from tests.generate.small import entry_point, setting
+from tests.generate.small import SENDABLE, entry_point, setting, write
+from tests.generate.templates import read_text as read_template
 
 HOSTILE = [
     "'",
@@ -206,6 +211,70 @@ def test_whatever_the_ec2_side_holds_job_toml_parses_back_to_it(text: str) -> No
     assert job["channels"]["plain"] == said or text == "plain"
     assert job["channels"][clean(text or "x")]["source"] == said
     assert (job["mpi_options"], job["tags"]) == ([said], {said: said})
+
+
+@settings(deadline=None, max_examples=8, suppress_health_check=[HealthCheck.too_slow])
+@given(text=TEXT)
+@example(text="\x80\uffff")
+@example(text="x\nResources: {}")
+@example(text='"}\n${AWS::AccountId}')
+def test_what_stands_around_the_job_parses_back(text: str) -> None:
+    """Templates, policies, the pipeline and Terraform, for a project and channels of that name: the parts that a plain name has."""
+    with tempfile.TemporaryDirectory() as folder:
+        made, plain = (around(Path(folder), name) for name in (text, name_of(text)))
+    assert set(made) == set(plain)
+    for path, content in made.items():
+        if path.endswith(".py"):
+            assert dump(content) == dump(plain[path]), path
+        if path.endswith(".yaml"):
+            document, other = (read_template(file.decode()) for file in (content, plain[path]))
+            assert shape(document) == shape(other), path
+        if path.endswith(".tf"):
+            assert (content.count(b"\nresource "), tf_errors(content)) == (plain[path].count(b"\nresource "), 0)
+
+
+def around(root: Path, text: str) -> dict[str, bytes]:
+    entry = entry_point(channels=(Channel("training", text, "train.py", 1, f"s3://{text}/x"),))
+    return {file.path: file.content for file in generate(root, [entry], project=text, extras=EXTRAS).files}
+
+
+def shape(value: object) -> object:
+    """A template without its texts: which parts there are."""
+    if isinstance(value, dict):
+        return {key: shape(item) for key, item in value.items()}
+    return [shape(item) for item in value] if isinstance(value, list) else type(value).__name__
+
+
+def tf_errors(content: bytes) -> int:
+    return str(Parser(Language(tree_sitter_hcl.language())).parse(content).root_node).count("ERROR")
+
+
+def test_what_job_toml_holds_is_what_is_sent(tmp_path: Path) -> None:
+    """Environment, tags and locations of channels go through the launcher to the service as they stand."""
+    texts = [clean(text).replace("\x00", "") for text in HOSTILE if len(text) < 200]
+    environment = {f"V{number}": text for number, text in enumerate(texts)}
+    channels = tuple(JobChannel(f"c{number}", "x", f"s3://some-bucket/{text}", True) for number, text in enumerate(texts[:12]))
+
+    def found(entry: EntryPoint, **more: Any) -> Job:
+        job = infer(entry, **more)
+        return dataclasses.replace(
+            job,
+            environment={**job.environment, **environment},
+            tags=dict(environment),
+            channels=channels,
+            hyperparameters=dict(environment),
+        )
+
+    with mock.patch("migrate.generate.files.infer", found):
+        write(tmp_path, [entry_point()])
+    words = [sys.executable, "sagemaker_job/launch_boto3.py", "--dry-run", *SENDABLE]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True)
+    request = json.loads(done.stdout)
+    assert {name: request["Environment"][name] for name in environment} == environment
+    assert {tag["Key"]: tag["Value"] for tag in request["Tags"] if tag["Key"] in environment} == environment
+    assert {name: json.loads(request["HyperParameters"][name]) for name in environment} == environment
+    sources = {channel["ChannelName"]: channel["DataSource"]["S3DataSource"]["S3Uri"] for channel in request["InputDataConfig"]}
+    assert sources == {channel.name: channel.source for channel in channels}
 
 
 @pytest.mark.parametrize("text", HOSTILE)
