@@ -55,8 +55,9 @@ def toml(value: object) -> str:
     if isinstance(value, (bool, int, float)):
         return json.dumps(value, allow_nan=False)
     if isinstance(value, str):
-        # TOML wants DEL escaped, JSON does not do it.
-        return json.dumps(_clean(value), ensure_ascii=False).replace("\x7f", "\\u007f")
+        # TOML wants DEL escaped, YAML others too; JSON does not do it.
+        text = json.dumps(_clean(value), ensure_ascii=False)
+        return re.sub("[\x7f-\x9f\ufffe\uffff]", lambda found: f"\\u{ord(found[0]):04x}", text)
     if isinstance(value, (list, tuple)):
         return f"[{', '.join(toml(item) for item in value)}]"
     raise TypeError(f"no TOML value: {value!r}")
