@@ -45,6 +45,11 @@ def test_calls_by_their_last_names_come_in_the_order_of_the_module() -> None:
     assert main.calls_named("nothing") == []
 
 
+def test_a_function_that_is_called_as_an_entry_of_a_dictionary_has_a_caller() -> None:
+    program = program_of({"train.py": "def make(folder): ...\n\n\nmakers = {'a': make}\nmakers['a']('data')\n"})
+    assert [ast.unparse(site.call) for site in program.calls_of[id(program.functions[0].node)]] == ["makers['a']('data')"]
+
+
 def test_attributes_by_their_names() -> None:
     main = program_of({"train.py": "a.b.c = d.b\nb = a.c()\n"}).main
     assert [ast.unparse(node) for node in main.attributes_named({"b", "e"})] == ["d.b", "a.b"]
