@@ -15,12 +15,15 @@ def sagemaker_flags(flags: Any) -> List[str]:
     tokens = list(sys.argv[1:])
     if os.environ.get("SM_ENTRY_SCRIPT", "set") in ("", "null"):
         return tokens
+    settings = _settings(tokens)
+    if not settings:
+        return tokens
     try:
         known = {name: flags[name] for name in flags}  # type: Optional[Dict[str, Any]]
     except (TypeError, KeyError):  # TensorFlow before 1.5 does not list its flags, and passes over those that it does not know
         known = None
     line = []  # type: List[str]
-    for part in _parts(tokens, _settings(tokens)):
+    for part in _parts(tokens, settings):
         line += _flag_texts(known, part) if isinstance(part, _Setting) else [part]
     return line
 

@@ -19,6 +19,10 @@ def keep_savers() -> None:
     folder, tf = checkpoint_folder("tensorflow"), sys.modules.get("tensorflow")  # type: Any, Any
     if folder is None or tf is None:
         return
+    savers = [getattr(getattr(part, "train", None), "Saver", None) for part in (tf, getattr(getattr(tf, "compat", None), "v1", None))]
+    anew = {id(one): one for one in savers if one is not None and not hasattr(one.save, "carries")}.values()
+    if not anew:  # a later call: what this run has written since its last save stays as it is
+        return
     try:
         with open(os.path.join(folder, "folders.json"), "rb") as file:
             found = json.loads(file.read().decode())
@@ -27,8 +31,7 @@ def keep_savers() -> None:
     for path in found:
         _also(path)
     put_back_outputs(folder)
-    savers = [getattr(getattr(part, "train", None), "Saver", None) for part in (tf, getattr(getattr(tf, "compat", None), "v1", None))]
-    for saver in {id(one): one for one in savers if one is not None and not hasattr(one.save, "carries")}.values():
+    for saver in anew:
         saver.save = _carrying(saver.save, folder)
 
 

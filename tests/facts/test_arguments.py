@@ -523,6 +523,23 @@ FLAG_SITES = {  # the line that the flags are read by, and their name; None wher
         f"import tensorflow as tf\nflags = tf.app.flags\nFLAGS = flags.FLAGS\n{DEFINED}n = FLAGS.data\ntf.app.run()\n",
         (5, "FLAGS"),
     ),
+    "named too late": (
+        f"import tensorflow as tf\nflags = tf.app.flags\n{DEFINED}def f(): ...\nFLAGS = flags.FLAGS\nprint(FLAGS.data)\n",
+        (4, "flags.FLAGS"),
+    ),
+    "named behind": (f"from absl import app, flags\n{DEFINED}app.run(print)\nFLAGS = flags.FLAGS\n", (3, "flags.FLAGS")),
+    "named in a function": (
+        f"from absl import app, flags as f\ndef define():\n    flags = f\n    {DEFINED}define()\napp.run(print)\n",
+        None,
+    ),
+    "another thing there": (
+        f"from absl import app, flags\n{DEFINED}def run(flags):\n    app.run(print)\nrun(1)\n",
+        (3, "flags.FLAGS"),
+    ),
+    "imported in a try": (
+        f"try:\n    from absl import app, flags\nexcept ImportError:\n    raise\n{DEFINED}app.run(print)\n",
+        (6, "flags.FLAGS"),
+    ),
     "migrated": (
         f"import sys\nfrom absl import app, flags\nfrom sagemaker_support import sagemaker_flags\n{DEFINED}"
         "sys.argv[1:] = sagemaker_flags(flags.FLAGS)\napp.run(print)\n",

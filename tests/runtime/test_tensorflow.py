@@ -103,6 +103,34 @@ def test_a_feed_whose_keys_are_placeholders_is_carried(tmp_path: Path) -> None:
     assert "could not save" not in done.stdout
 
 
+AGAIN = """
+import os
+import tensorflow.compat.v1 as tf
+from sagemaker_support import keep_savers
+
+tf.disable_v2_behavior()
+steps = tf.Variable(0, name="steps")
+more = steps.assign_add(1)
+logs = os.environ["SM_MODEL_DIR"]
+for turn in range(3):
+    keep_savers()
+    with tf.Session() as sess:
+        saver = tf.train.Saver()
+        found = tf.train.latest_checkpoint(logs)
+        saver.restore(sess, found) if found else sess.run(tf.global_variables_initializer())
+        sess.run(more)
+        saver.save(sess, os.path.join(logs, "model"))
+    with open(os.path.join(logs, "log.txt"), "a") as file:
+        file.write("evaluated %d\\n" % turn)
+"""
+
+
+def test_what_was_written_behind_the_last_save_stays_when_training_begins_again(tmp_path: Path) -> None:
+    machine = Machine.make(tmp_path, "tf", AGAIN, ["keep_savers"])
+    machine.run()
+    assert machine.outputs()["model/log.txt"].decode().split("\n")[:3] == ["evaluated 0", "evaluated 1", "evaluated 2"]
+
+
 EAGER = """
 import os
 import random

@@ -27,30 +27,61 @@ def flags_site(program: Program, calls: Sequence[tuple[str, Call]]) -> ParseSite
     given = [node for node in main.calls() if ast.unparse(node.func).rpartition(".")[2] == SUPPORT_CALL]
     if given:
         return _site(main, given[0], ast.unparse(given[0].args[0]) if given[0].args else "", "support")
-    flags = _flags_text(main)
     reading, own = _reading(main, calls)
     statement = reading or _behind(main)
-    if flags is None or statement is None or own:
-        return None
-    return _site(main, statement, flags, "none")
+    flags = _flags_text(main, statement) if statement is not None and not own else None
+    return _site(main, statement, flags, "none") if statement is not None and flags is not None else None
 
 
 def _site(main: Module, node: ast.stmt | ast.expr, flags: str, argv: str) -> ParseSite:
     return ParseSite(main.place(node), "flags", Span.of(node), flags, argv, None, FLAGS_LIBRARY)
 
 
-def _flags_text(main: Module) -> str | None:
-    """How the top level of ``main`` names the object of all flags: ``FLAGS``, or ``flags.FLAGS`` as its definitions spell it."""
-    for statement in main.tree.body:
-        if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
-            if isinstance(statement.value, ast.Attribute) and statement.value.attr == "FLAGS":
-                return statement.targets[0].id
-        if isinstance(statement, ast.ImportFrom):
-            local = next((alias.asname or alias.name for alias in statement.names if alias.name == "FLAGS"), None)
-            if local is not None:
-                return local
-    defined = next((node.func for node in _definitions(main) if isinstance(node.func, ast.Attribute)), None)
-    return f"{ast.unparse(defined.value)}.FLAGS" if defined is not None else None
+def _flags_text(main: Module, statement: ast.stmt) -> str | None:
+    """How code at ``statement`` can name the object of all flags: ``FLAGS``, or ``flags.FLAGS`` as its definitions spell it."""
+    bound = dict(_bound_before(main.tree.body, statement.lineno))
+    named = [name for name, value in bound.items() if isinstance(value, ast.Attribute) and value.attr == "FLAGS"]
+    named += [name for name, value in bound.items() if value == "FLAGS"]
+    usable = [name for name in named if not _is_hidden(main, statement, name)]
+    if usable:
+        return usable[0]
+    for node in _definitions(main):
+        root = node.func
+        while isinstance(root, ast.Attribute):
+            root = root.value
+        if isinstance(node.func, ast.Attribute) and isinstance(root, ast.Name) and root.id in bound:
+            if not _is_hidden(main, node, root.id) and not _is_hidden(main, statement, root.id):
+                return f"{ast.unparse(node.func.value)}.FLAGS"
+    return None
+
+
+def _bound_before(body: list[ast.stmt], line: int) -> Iterator[tuple[str, ast.expr | str]]:
+    """The names that the top level has surely bound before ``line``, each with its expression, or the name that it imports."""
+    for statement in body:
+        if (statement.end_lineno or 0) >= line:
+            return
+        if isinstance(statement, ast.Try):  # try: one import, except ImportError: another one
+            yield from _bound_before(statement.body, line)
+        elif isinstance(statement, ast.Assign):
+            yield from ((target.id, statement.value) for target in statement.targets if isinstance(target, ast.Name))
+        elif isinstance(statement, ast.Import):
+            yield from ((alias.asname or alias.name.partition(".")[0], alias.name) for alias in statement.names)
+        elif isinstance(statement, ast.ImportFrom):
+            yield from ((alias.asname or alias.name, alias.name) for alias in statement.names)
+
+
+def _is_hidden(main: Module, node: ast.AST, name: str) -> bool:
+    """Whether a function around ``node`` binds ``name`` itself."""
+    current = main.parent(node)
+    while current is not None:
+        if isinstance(current, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            for inner in ast.walk(current):
+                if isinstance(inner, ast.arg) and inner.arg == name:
+                    return True
+                if isinstance(inner, ast.Name) and inner.id == name and isinstance(inner.ctx, ast.Store):
+                    return True
+        current = main.parent(current)
+    return False
 
 
 def _definitions(main: Module) -> Iterator[ast.Call]:
