@@ -312,7 +312,10 @@ class Keeper:
                 saved = self._read(item.blob)["restores"][item.path]
             self._put(item, saved)
             kept = saved["values"]
-            found = {n: _restored(v, kept[n], item.parameters) if n in kept else v for n, v in values.items()}
+            found = dict(values)
+            for name in sorted(values, key=lambda name: values[name] is None):  # what is None by now may be made as another one is
+                if name in kept:
+                    found[name] = _restored(values[name], kept[name], item.parameters)
             for name in [name for name in found if isinstance(kept.get(name), dict) and "of" in kept[name]]:
                 found[name].optimizer = found[kept[name]["of"]]  # a scheduler goes on with the optimizer that was made anew
             given = list(found.values())

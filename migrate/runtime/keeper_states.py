@@ -113,7 +113,7 @@ def _put_items(value: Any, state: Any) -> None:
     elif isinstance(value, dict):
         found = [(key, _put(value.get(key), item)) for key, item in state.items()]
         value.clear()
-        value.update(found)
+        value.update(dict(found))  # a Counter would count the pairs
     elif isinstance(value, bytearray):
         value[:] = state
     else:
@@ -159,7 +159,8 @@ _KINDS = [
     (lambda v: _is(v, "torch.optim.Optimizer"), _get_optimizer, _put_optimizer),
     (lambda v: hasattr(v, "load_state_dict"), _get_dict, lambda v, state: v.load_state_dict(state)),
     (lambda v: _is(v, "torch.Tensor") or _is(v, "numpy.ndarray"), lambda v: v.detach() if hasattr(v, "detach") else v, _put_array),
-    (lambda v: isinstance(v, (list, dict, set, collections.deque, bytearray)), lambda v: _held(v), _put_items),
+    (lambda v: isinstance(v, dict), lambda v: _held(dict(v)), _put_items),
+    (lambda v: isinstance(v, (list, set, collections.deque, bytearray)), lambda v: _held(v), _put_items),
     (lambda v: isinstance(v, random.Random), lambda v: v.getstate(), lambda v, state: v.setstate(state)),
     (lambda v: hasattr(v, "bit_generator"), lambda v: v.bit_generator.state, lambda v, state: setattr(v.bit_generator, "state", state)),
     (lambda v: hasattr(v, "set_state"), lambda v: v.get_state(), lambda v, state: v.set_state(state)),

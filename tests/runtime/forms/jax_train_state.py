@@ -1,5 +1,6 @@
-"""A TrainState of Flax, whose step is compiled; a random key that the turns split."""
+"""A TrainState of Flax, whose step is compiled; a random key that the turns split; a best state that is None at the start, a history."""
 
+import collections
 import os
 
 import jax
@@ -46,12 +47,14 @@ def main():
     net = Net()
     params = net.init(key, data, False)["params"]
     state = train_state.TrainState.create(apply_fn=net.apply, params=params, tx=optax.adam(0.05))
-    best = 1e9
+    best, best_state, history = 1e9, None, collections.defaultdict(list)
     for epoch in range(6):
         state, key, loss = train_epoch(state, data, key)
-        best = min(best, loss)
+        history["loss"].append(loss)
+        if loss < best:
+            best, best_state = loss, state
         print(epoch, loss)
-    leaves = jax.tree_util.tree_leaves((state.params, state.opt_state))
+    leaves = jax.tree_util.tree_leaves((state.params, state.opt_state, best_state.params, history["loss"]))
     out = os.path.join(os.environ.get("SM_MODEL_DIR", "."), "end.npy")
     np.save(out, np.concatenate([np.ravel(np.asarray(leaf)) for leaf in leaves] + [[best]]))
     print("end", int(state.step))
