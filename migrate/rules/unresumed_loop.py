@@ -13,6 +13,8 @@ Fix and its safety
     where ``SM_CHECKPOINT_DIR`` is set (the launcher sets it) or SageMaker's own checkpoint folder is there; elsewhere it hands back
     what it is given. What a loop carries is found in the code: names that a turn assigns and a later turn, or the code behind the
     loop, reads; objects with a state of their own; containers and attributes that a turn changes.
+    Workers of a data loader that live on over the epochs (``persistent_workers``) are started anew: the order of the data is the
+    same, what the workers draw themselves (augmentation) begins again.
     To look at: a loop that takes its data from an iterator made before it. The place of the iterator is not saved, it begins anew.
     So are a session's queues and iterators. Of a session the keeper saves all variables; the random state of its operations
     (dropout, shuffling within the graph) is in no variable, and begins anew. So do TensorFlow's random operations and the order of

@@ -23,6 +23,7 @@ MORE = {
     "keeper_tf.py": ("Session", "InteractiveSession", "managed_session", "get_session"),
     "keeper_ranks.py": ("distributed", "Distributed", *_SPREAD),
     "keeper_sharded.py": _SPREAD,
+    "keeper_workers.py": ("persistent_workers",),
 }
 _NEEDS = {  # every other name is of the settings
     "checkpoint_folder": OUTPUTS,
@@ -52,6 +53,7 @@ _SIGNS.update(
     _get_session=("keeper_tf.py",),
     _Together=("keeper_ranks.py",),
     _Sharded=("keeper_ranks.py", "keeper_sharded.py"),
+    _Living=("keeper_workers.py",),
 )
 _ORDER = list(dict.fromkeys(file for parts in (SETTINGS, KEEPER, MORE, *_NEEDS.values()) for file in parts))
 _FOLDER = Path(__file__).parent

@@ -452,6 +452,16 @@ for epoch in keeper.epochs(range(3)):
     for x, y in keeper.batches(batches()):
         print(epoch, step(model, optimizer, x, y))
 """,
+    "workers that live on": """
+def loader(): return DataLoader(TensorDataset(xs, ys), batch_size=4, shuffle=True, num_workers=1, persistent_workers=True)
+first, second = loader(), loader()
+keeper.restore(model, optimizer)
+for epoch in keeper.epochs(range(5)):
+    for x, y in first:
+        print(epoch, step(model, optimizer, x, y))
+    for x, y in second if epoch % 4 == 2 else ():
+        print(epoch, step(model, optimizer, x, y))
+""",
     "batches without epochs": """
 loader = DataLoader(TensorDataset(xs, ys), batch_size=2, shuffle=True)
 running = keeper.restore(model, optimizer, running=0.0)
