@@ -69,6 +69,8 @@ class _Loop:
         if not isinstance(turns, (list, tuple)) or not all(isinstance(one, (str, os.PathLike)) for one in turns):
             return turns
         names = {str(one): one for one in turns}
+        if self.order == list(names):
+            return turns  # itself, for a script that adds to it
         if self.order is not None and len(names) == len(turns) and sorted(names) == sorted(self.order):
             return [names[name] for name in self.order]
         self.order = list(map(str, turns))

@@ -52,17 +52,27 @@ class _Together(Keeper):
         rank, world = _rank()
         if rank and publish:
             met = self._stack + [item for level in self._stack for item in level.items]
-            tree = {"random": self._random(), "loops": {one.path: one.random for one in met if isinstance(one, _Loop)}}
+            loops = [one for one in met if isinstance(one, _Loop)]
+            tree = {
+                "random": self._random(),
+                "loops": {one.path: one.random for one in loops},
+                "orders": {one.path: one.order for one in loops},
+            }
             name = self._rank_file(loop.path, loop.done, loop.over)
             with contextlib.suppress(OSError):  # a full disk: the checkpoint is without this process's random state
                 _write(os.path.dirname(name), os.path.basename(name), lambda file: _dump(tree, file))
                 _keep_newest(os.path.dirname(name), "%d-of-%d-" % (rank, world), 20)
             _tell("keeper saved %s" % os.path.basename(name))
-            self._at = (loop.path, loop.done)
         elif publish:
             names = [os.path.basename(self._rank_file(loop.path, loop.done, loop.over, other)) for other in range(1, world)]
             _wait(["keeper saved %s" % name for name in names])
-        return super()._save(loop, publish)
+        return self._tried(loop, super()._save(loop, publish), publish)
+
+    def _tried(self, loop: _Loop, saved: Optional[str], publish: bool) -> Optional[str]:
+        """What one process could not save it does not save again at the end of the loop: the others do not know of it."""
+        if publish and _rank()[1] > 1:
+            self._at, self._blob = (loop.path, loop.done), saved
+        return saved
 
     def _start_as_rank(self, saved: Dict[str, Any]) -> None:
         rank, world = _rank()
@@ -74,6 +84,8 @@ class _Together(Keeper):
             saved["random"] = mine["random"]
             for path, random in mine["loops"].items():
                 saved["loops"][path]["random"] = random
+            for path, order in mine.get("orders", {}).items():
+                saved["loops"][path]["order"] = order
         elif rank:
             print("keeper: the checkpoint has no random state of process %d of %d: it is not restored" % (rank, world), flush=True)
 

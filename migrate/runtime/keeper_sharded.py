@@ -46,7 +46,7 @@ class _Sharded(_Together):
         saved = Keeper._save(self, loop, publish)
         if saved is None and _rank()[0] and publish:
             self._tell_first(loop, [])
-        return saved
+        return self._tried(loop, saved, publish)
 
     def _saves(self) -> bool:
         return bool(_found) or super()._saves()
@@ -57,7 +57,7 @@ class _Sharded(_Together):
         elif _rank()[0]:
             names = [body["state"]] + [name for name in body["blobs"] if name != body["state"]]
             self._tell_first(loop, names)
-            _forget(self._store, names)
+            _forget(self._store, _place(loop), names)
         else:
             store, shards = _group_store(), []
             for rank in range(1, _rank()[1]):
@@ -69,25 +69,37 @@ class _Sharded(_Together):
                     raise OSError("process %d could not save its part" % rank)
                 self._store.stored.update(shards[-1])
             self._store.publish(dict(body, shards=shards))
+            _complete.append(_place(loop))
+            if store is not None:
+                store.set(_WHOLE, json.dumps(_complete[-self._store.keep :]))
 
     def _tell_first(self, loop: _Loop, names: List[str]) -> None:
         _group_store().set(_key(loop, _rank()[0]), json.dumps(names))
 
 
+def _place(loop: _Loop) -> str:
+    return "%s %d %s" % (loop.path, loop.done, loop.over)
+
+
 def _key(loop: _Loop, rank: int) -> str:
-    return "keeper shard %s %d %s %d" % (loop.path, loop.done, loop.over, rank)
+    return "keeper shard %s %d" % (_place(loop), rank)
 
 
-_mine = []  # type: List[List[str]]  # the files of this process's last saves
+_WHOLE = "keeper whole"  # where the first process tells the places of the last complete checkpoints
+_complete = []  # type: List[str]
+_mine = []  # type: List[Any]  # the places of this process's saves, with the files of each
 
 
-def _forget(store: Any, names: List[str]) -> None:
-    """Remove what an earlier save of this process wrote: on another machine than the first process's nobody else does."""
-    _mine.append(names)
-    for name in _mine.pop(0) if len(_mine) > store.keep + 1 else ():
-        if not any(name in names for names in _mine):
-            with contextlib.suppress(OSError):
-                os.unlink(store.blob(name))
+def _forget(store: Any, place: str, names: List[str]) -> None:
+    """Remove what no complete checkpoint names any more: on another machine than the first process's nobody else does."""
+    _mine.append((place, names))
+    group = _group_store()
+    whole = json.loads(group.get(_WHOLE).decode()) if group.check([_WHOLE]) else []
+    kept = [one for one in _mine[: -store.keep - 1] if one[0] in whole] + _mine[-store.keep - 1 :]
+    for name in {name for _, names in _mine for name in names} - {name for _, names in kept for name in names}:
+        with contextlib.suppress(OSError):
+            os.unlink(store.blob(name))
+    _mine[:] = kept
 
 
 def _is_spread(value: Any) -> bool:

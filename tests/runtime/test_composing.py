@@ -112,3 +112,16 @@ def test_parts_are_small() -> None:
         tree = ast.parse((RUNTIME / part).read_bytes())
         functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
         assert max((node.end_lineno or 0) - node.lineno for node in functions) <= 60, part
+
+
+def test_no_part_takes_a_name_of_another_one() -> None:
+    """All parts may stand in one module."""
+    homes: dict[str, list[str]] = {}
+    for path in sorted(RUNTIME.glob("[a-z]*.py")):
+        for node in ast.parse(path.read_text()).body:
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+            names = [target.id for target in targets if isinstance(target, ast.Name)]
+            names += [node.name] if isinstance(node, ast.FunctionDef | ast.ClassDef) else []
+            for name in names:
+                homes.setdefault(name, []).append(path.name)
+    assert {name: paths for name, paths in homes.items() if len(set(paths)) > 1} == {}

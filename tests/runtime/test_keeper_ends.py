@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from migrate.runtime.keeper import _Loop
 from tests.runtime.lives import Job, Life, zygote
 from tests.runtime.test_keeper import assert_same, whole
 
@@ -393,3 +394,23 @@ def test_another_number_of_processes(job: Job) -> None:
     assert "no random state of process 1 of 2" in two.told
     (alone,) = _ranks(job, 1, [""])
     assert alone.code == 0 and alone.turns == []
+
+
+def test_each_process_has_its_own_order_of_names(job: Job) -> None:
+    job.write(
+        "import torch.distributed as dist\ndist.init_process_group('gloo')\nnames = list('abcdef')\nrandom.seed(dist.get_rank())\n"
+        "random.shuffle(names)\nkeeper.restore(model)\nfor name in keeper.epochs(names):\n    tick()\n    dist.barrier()\n    print(name)\n"
+    )
+    job.active = False
+    plain = _ranks(job, 2, ["", ""])
+    assert plain[0].turns != plain[1].turns
+    job.active = True
+    _ranks(job, 2, ["kill 4", "kill 4"])
+    for life, expected in zip(_ranks(job, 2, ["", ""]), plain, strict=True):
+        assert life.turns and expected.turns[-len(life.turns) :] == life.turns
+
+
+def test_a_list_of_names_in_its_order_stays_the_list_that_the_turns_may_add_to() -> None:
+    loop, names = _Loop("", "script", None), ["a", "b"]
+    assert loop.ordered(names) is names and loop.ordered(names) is names
+    assert loop.ordered(["b", "a"]) == names

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 
 from tests.runtime.lives import Job
@@ -103,3 +105,28 @@ def test_every_process_removes_what_is_no_longer_named(job: Job) -> None:
     assert [life.code for life in _ranks(job, 2, ["", ""])] == [0, 0]
     named = b"".join(path.read_bytes() for path in job.kept.glob("*.json"))
     assert all(path.name.encode() in named for path in (job.kept / "blobs").iterdir())
+
+
+# On a full disk the first process makes no checkpoint complete, while the others can still write.
+FULL = """\
+import sagemaker_support
+def full(store, body): raise OSError("No space left on device")
+def fill(epoch):
+    if os.environ.get("FULL") and epoch == 2 and not dist.get_rank(): sagemaker_support._Store.publish = full
+"""
+
+
+def test_on_a_full_disk_nobody_waits_and_the_checkpoints_before_stay(job: Job) -> None:
+    head = HEAD.replace('("gloo")', '("gloo", timeout=__import__("datetime").timedelta(seconds=15))')
+    loop = LOOP.replace("    scheduler.step()\n", "    scheduler.step()\n    fill(epoch)\n")
+    job.write(head + FULL + "model = nn.Sequential(nn.Linear(4, 6), nn.Linear(6, 1))\n" + SPREAD["fully_shard"] + loop)
+    plain = _ranks(job, 2, ["", ""])
+    shutil.rmtree(job.kept)
+    job.env["FULL"] = "1"
+    full = _ranks(job, 2, ["", ""])
+    assert [life.code for life in full] == [0, 0], full[0].printed
+    assert full[0].printed.count("could not save") == 4 and "says nothing" not in full[0].printed
+    del job.env["FULL"]
+    for life, expected in zip(_ranks(job, 2, ["", ""]), plain, strict=True):
+        assert [line.split()[0] for line in life.turns] == ["2", "3", "4", "5", "end"][: len(life.turns)], life.printed
+        assert_same(life, expected)
