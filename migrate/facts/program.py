@@ -607,9 +607,7 @@ def parse_module(path: str, source: bytes) -> Module:
     """Parse one file. Raises SyntaxError or ValueError (null bytes) as ``ast.parse`` does."""
     encoding, _ = tokenize.detect_encoding(io.BytesIO(source).readline)
     try:
-        tree = parse(source)
-        kept = unhooked(tree) if b"sagemaker_support" in source else frozenset()
-        return Module(path, tree, source, ScopeBuilder(tree), source.decode(encoding), kept=kept)
+        return _module(path, parse(source), source, source.decode(encoding))
     except RecursionError:
         raise ValueError("an expression nests too deep to be read") from None
 
@@ -647,7 +645,12 @@ def _calling(module: Module, function: str) -> Module:
     tree, call = parse(module.source), ast.parse(f"{function}()")
     ast.increment_lineno(call, module.source.count(b"\n") + 1)
     tree.body += call.body
-    return Module(module.path, tree, module.source, ScopeBuilder(tree), module.text)
+    return _module(module.path, tree, module.source, module.text)
+
+
+def _module(path: str, tree: ast.Module, source: bytes, text: str) -> Module:
+    kept = unhooked(tree) if b"sagemaker_support" in source else frozenset()
+    return Module(path, tree, source, ScopeBuilder(tree), text, kept=kept)
 
 
 __all__ = ["CallSite", "Class", "Function", "Module", "Program", "all_arguments", "load_program", "parse_module"]

@@ -6,7 +6,7 @@ import ast
 
 import pytest
 
-from migrate.facts.program import parse_module
+from migrate.facts.program import load_program, parse_module
 from migrate.facts.unhooked import unhooked
 from migrate.rules import unresumed_loop
 
@@ -40,3 +40,10 @@ def test_another_keeper_is_the_script_s_own() -> None:
     source = "from zoo import keeper\nimport sagemaker_support\nfor x in keeper.epochs(3):\n    keeper.restore(x)\n"
     module = parse_module("train.py", source.encode())
     assert not module.kept and ast.dump(module.tree) == ast.dump(ast.parse(source))
+
+
+def test_a_function_that_a_console_script_calls_is_read_so_too() -> None:
+    source = "from sagemaker_support import keeper\ndef main():\n    keeper.restore()\n    for x in keeper.epochs([1]):\n        f(x)\n"
+    program = load_program("train.py", ("train.py",), lambda path: source.encode(), lambda *asked: None, function="main")
+    assert len(program.main.kept) == 1 and "keeper." not in ast.unparse(program.main.tree)
+    assert ast.unparse(program.main.tree).endswith("\nmain()")
