@@ -25,6 +25,9 @@ from migrate.runtime.managed import (
 from migrate.runtime.outputs import Refused, _Store, checkpoint_folder
 
 
+_NEEDED = {"train_data", "epoch_end_callback", "kvstore", "arg_params", "aux_params", "force_init", "begin_epoch"}
+
+
 def module_fit(fit: Any) -> Any:
     """``fit`` as it is where no checkpoints are made, or where it is no Module's. Several fits are told apart by their order."""
     kinds = type(getattr(fit, "__self__", None)).__mro__
@@ -33,6 +36,9 @@ def module_fit(fit: Any) -> Any:
 
 
 def _module_fit(fit: Any, *args: Any, **kwargs: Any) -> Any:
+    if not _NEEDED <= set(inspect.signature(fit).parameters):
+        print("keeper: this fit does not take what MXNet's own does: NO CHECKPOINT IS MADE, training goes on", flush=True)
+        return fit(*args, **kwargs)
     given = inspect.signature(fit).bind(*args, **kwargs)
     given.apply_defaults()
     arguments = given.arguments
@@ -56,7 +62,7 @@ def _module_fit(fit: Any, *args: Any, **kwargs: Any) -> Any:
         arguments.update(force_init=True, begin_epoch=saved["epoch"] + 1)
     with kept:
         result = fit(*given.args, **given.kwargs)
-    if saved is None or not saved["done"]:
+    if not kept.mute and (saved is None or not saved["done"]):
         kept.save(True)
     return result
 
@@ -70,6 +76,7 @@ class _KeptModule:
         own = [] if callbacks is None else callbacks if isinstance(callbacks, list) else [callbacks]
         self.plain = [_Plain(one) for one in [self.data] + own]
         self.epoch = arguments["begin_epoch"] - 1 if saved is None else saved["epoch"]
+        self.mute = False  # there is no optimizer whose states can be had
         self.over = False  # an epoch is, and its data are not set back yet
         self.order = None if saved is None else saved["order"]  # of the data, by where they lay when fit began
         arguments["epoch_end_callback"] = own + [self.end]
@@ -84,6 +91,10 @@ class _KeptModule:
     def start(self, *args: Any, **kwargs: Any) -> None:
         """The last that ``fit`` does before its first epoch."""
         self.init(*args, **kwargs)
+        self.mute = not hasattr(_inner(self.module), "_update_on_kvstore")
+        if self.mute:
+            kind = type(self.module).__name__
+            print("keeper: a %s hands out no optimizer: NO CHECKPOINT IS MADE, training goes on" % kind, flush=True)
         if self.saved is not None:
             _put_updater(_inner(self.module), self.saved["states"].tobytes())
             if self.order is not None:
@@ -99,7 +110,7 @@ class _KeptModule:
         self.reset()
         if getattr(self.data, "shuffle", False) is True and hasattr(self.data, "_shuffle_data"):
             self.order = self.data.idx.copy() if self.order is None else self.order[self.data.idx]
-        if not self.over:
+        if self.mute or not self.over:
             return
         self.over = False
         self.cadence.turned()
