@@ -24,7 +24,6 @@ from migrate.runtime.managed import (
 )
 from migrate.runtime.outputs import Refused, _Store, checkpoint_folder
 
-
 _NEEDED = {"train_data", "epoch_end_callback", "kvstore", "arg_params", "aux_params", "force_init", "begin_epoch"}
 
 
