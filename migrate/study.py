@@ -5,15 +5,16 @@ from __future__ import annotations
 import gc
 import traceback
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
 from migrate.facts.arguments import find_arguments
 from migrate.facts.calls import table
-from migrate.facts.model import Place
+from migrate.facts.model import Arguments, Place
 from migrate.facts.paths import find_paths
 from migrate.facts.program import Module, Program, Resolver, load_program
+from migrate.facts.redirects import Paths
 from migrate.facts.secrets import Secret, secrets_of
 from migrate.job.describe import describe
 from migrate.job.model import EntryPoint
@@ -22,6 +23,7 @@ from migrate.repo.commands import Command
 from migrate.repo.entries import Entry
 from migrate.repo.imports import resolve
 from migrate.repo.spread import spread
+from migrate.repo.started_in import depends, folder_of, folders_of, seen_from
 from migrate.repo.tree import Tree
 from migrate.rules.base import Context, Rule, all_rules
 from migrate.rules.model import Finding
@@ -76,6 +78,7 @@ class _Student:
         self.tree, self.rules, self.calls, self.beside = tree, rules, calls, beside
         self.parsed: dict[str, Module] = {}  # what was needed last stands last
         self.resolver: tuple[tuple[str, ...], Resolver] | None = None  # of the last entry, with its folders
+        self.seen: dict[str, frozenset[str]] = {}  # the files of the tree, as they are from a folder
         self.dropped = 0  # bytes of source since garbage was last collected
 
     def look(self, entry: Entry, commands: tuple[Command, ...]) -> Look:
@@ -96,15 +99,34 @@ class _Student:
 
     def _look(self, entry: Entry, program: Program, commands: tuple[Command, ...]) -> Look:
         arguments = find_arguments(program)
-        paths = find_paths(program, arguments, table(self.calls), self.tree.names)
+        paths = find_paths(program, arguments, table(self.calls), self._shipped(folder_of(commands) or ""))
         needs = wanted(self.tree, entry, program)
         context = Context(program, arguments, paths, entry.as_module, self.beside, needs)
         findings = tuple(finding for rule in self.rules for finding in rule.check(context))
         objections = frozenset((rule.code, place) for rule in self.rules if rule.objections for place in rule.objections(context))
         point = describe(entry, program, arguments, paths, commands, needs.told)
+        point = replace(point, opens=self._opens(program, arguments, paths, commands))
         lines = {path: module.source.count(b"\n") for path, module in program.modules.items()}
         secrets = tuple(secret for module in program.modules.values() for secret in secrets_of(module))
         return Look(entry, point, findings, objections, lines, secrets=secrets)
+
+    def _shipped(self, folder: str) -> frozenset[str]:
+        """The files of the repository as they are called in ``folder``."""
+        if folder not in self.seen:
+            self.seen[folder] = frozenset(seen_from(folder, self.tree.names)) if folder else self.tree.names
+        return self.seen[folder]
+
+    def _opens(self, program: Program, arguments: Arguments, paths: Paths, commands: Sequence[Command]) -> str | None:
+        """A path to files of the repository that means others in the root than in a folder where the script is started."""
+        sure = folder_of(commands)
+        for place in filter(None, folders_of(commands)):
+            shipped = self._shipped(place)
+            there = paths if place == sure else find_paths(program, arguments, table(self.calls), shipped)
+            given = [word for command in commands for word in command.inside if there.for_the_user]
+            found = next((text for text in (*there.relative, *given) if depends(text, shipped)), None)
+            if found is not None:
+                return found
+        return None
 
     def _program(self, entry: Entry) -> Program:
         program = load_program(entry.path, entry.closure, self.tree.read, self._resolver(entry.search_dirs), self.parsed, entry.function)

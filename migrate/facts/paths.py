@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import posixpath
+from collections.abc import Iterator
 
 from migrate.facts.addresses import ADDRESSED, in_addresses
 from migrate.facts.caches import CACHE, as_cache
@@ -177,10 +178,25 @@ class _Decider:
         self._unknown_uses()
         self._set_again()
         self._library_defaults()
+        self.result.relative = list(dict.fromkeys(self._relative()))
         self.result.left = list({(x.place, x.act): x for x in reversed(self.result.left)}.values())[::-1]
         # json.load(open(path)) is one read to a person
         self.result.left = list({(x.place.path, x.place.span.line, x.act, x.text, x.reason): x for x in self.result.left}.values())
         return self.result
+
+    def _relative(self) -> Iterator[str]:
+        """Paths below the working folder that nothing gives another place."""
+        for origin in self.uses.origins.values():
+            for use, value in origin.uses if not self._has_place(origin) else ():
+                moved = use.argument is not None and self.result.redirect_at(use.module.path, Span.of(use.argument)) is not None
+                beside_code = origin.kind == "anchor" and value[0].text != "."
+                if moved or beside_code or id(use) in self.placed:
+                    continue
+                text = "/".join((".", text_of(value[1:]).lstrip("/"))) if origin.kind == "anchor" else text_of(value)
+                whole = normal(text) == "" and (use.act != "list" or not text)  # the working folder itself
+                if text.startswith(("/", "~", "$", "*")) or is_system(text) or whole:
+                    continue
+                yield text
 
     def _set_again(self) -> None:
         """What an earlier apply has given its place, and a merged file may put back: told as it was told then."""

@@ -62,6 +62,7 @@ class Paths:
     remote: list[tuple[Place, str]] = field(default_factory=list)
     migrated: list[Migrated] = field(default_factory=list)
     for_the_user: set[str] = field(default_factory=set)  # dests of options that are read as a path, and name none until they are given
+    relative: list[str] = field(default_factory=list)  # those that are opened from the working folder and stay so; ``*`` is not known
 
     def default_code(self, path: str, span: Span) -> str | None:
         """The environment-defaulted expression for the literal at ``span``; None when it stays as it is."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import posixpath
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -107,6 +108,7 @@ def generate(
     name = project or root.resolve().name
     jobs = jobs_of(root, entries, name)
     templates = environment()
+    templates.globals["here"] = lambda job, channel: _here(job.folder, channel.default)
     templates.globals["requirements_path"] = lambda job: requirements_path(job, jobs)
     beside = around.wanted(root / FOLDER, extras)
     made = [
@@ -158,9 +160,14 @@ def _launchers(
         _file(templates, "job_run.py", values),
         _file(templates, "job.toml", values),
     ]
-    if any(job.module for job in jobs):
+    if any(job.module or job.folder for job in jobs):
         files.append(_file(templates, "run_module.py", values))
     return files
+
+
+def _here(folder: str | None, path: str) -> str:
+    """A path of a script that runs in ``folder``, as it is from the root."""
+    return posixpath.normpath(posixpath.join(folder, path)) if folder and not path.startswith("~") else path
 
 
 def _registries(jobs: Sequence[Job]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from migrate.job.started import Given, given, ranked, told
 from migrate.repo.ec2.machines import INSTANCE_TYPE
 from migrate.repo.ec2.model import Command, Contradiction, Ec2Side, Fact, Machine
 from migrate.repo.ec2.secrets import is_secret
+from migrate.repo.started_in import folders_of
 
 T = TypeVar("T")
 _REGION = re.compile(r"[a-z]{2}(?:-[a-z]+){1,3}-\d{1,2}")
@@ -179,6 +180,11 @@ def _notes(entry: EntryPoint, said: Given, subnets: list[Fact[str]], groups: lis
         notes.append(
             f"the job takes the settings of {told(side.starts[0])}; {told(others[0])}{more} start{'' if more else 's'} the script otherwise"
         )
+    places = folders_of(side.starts)
+    if entry.opens is not None and entry.folder is None:
+        said_of = ", ".join(f"{place or 'the root'} ({told(start)})" for place, start in places.items())
+        unsure = "" if all(start.typed_in is not None for start in side.starts) else ", and where another start is typed is not known"
+        notes.append(f"EC2 starts it in {said_of}{unsure}, and from there it opens {entry.opens}; the job runs in the root")
     if subnets and not any((channel.source or "").startswith(("efs://", "fsx://")) for channel in entry.channels):
         ids = ", ".join(fact.value for fact in (*subnets, *groups))
         notes.append(f"EC2 runs in a VPC of its own ({ids}; {told(subnets[0])}): give them as the job's network if its data need it")

@@ -23,6 +23,7 @@ from migrate.job.model import EntryPoint, Hyperparameter, Needs
 from migrate.job.recipe import Recipe, recipe_of
 from migrate.job.requirements import bounds_of, package_of, pin_of, pinned, split
 from migrate.job.started import Given
+from migrate.job.started import told as told_of
 from migrate.job.wheels import why_no_wheel
 
 # Five days is what an account may run a job without asking for more quota. You pay for what runs, not for what is allowed.
@@ -76,6 +77,8 @@ def infer(entry: EntryPoint, *, project: str = "training", key: str | None = Non
     reasons["volume_size"] = found.reasons.get("volume_size") or "the default: holds the usual data sets, for cents a run"
     reasons["region"] = found.reasons.get("region") or "the default: the official images are there, and it is the cheapest"
     reasons["distribution"] = spread.why
+    if entry.folder:
+        reasons["folder"] = f"{told_of(entry.ec2.starts[0])} starts it there, and it opens {entry.opens}"
     told = ("role", "output", "volume_kms_key", "hyperparameters")
     reasons.update({name: found.reasons[name] for name in told if name in found.reasons})
     channels = _channels(entry, name_of(project))
@@ -96,6 +99,7 @@ def infer(entry: EntryPoint, *, project: str = "training", key: str | None = Non
         environment={**found.environment, **_environment(entry, module)},
         tags={"project": name_of(project), "entry": _tag(entry.path), **found.tags},
         module=module,
+        folder=entry.folder,
         requirements=needs.needed,
         dropped=needs.dropped,
         recipe=_recipe(entry, image, needs.needed, notes),
@@ -368,11 +372,15 @@ def _network(channels: Iterable[JobChannel], found: Settled, notes: list[str]) -
 
 def _environment(entry: EntryPoint, module: str | None) -> dict[str, str]:
     environment = {"SM_CHECKPOINT_DIR": CHECKPOINTS}
-    if "/" in entry.path or module:
+    if "/" in entry.path or module or entry.folder:
         # The v3 drivers put only the script's own folder on the path; what it imports from the root needs this (CONTRACT).
         environment["PYTHONPATH"] = CODE_FOLDERS
     if module:
         environment["SM_RUN_MODULE"] = module
+    if entry.folder:
+        environment["SM_RUN_FOLDER"] = entry.folder
+        if not module:
+            environment["SM_RUN_SCRIPT"] = entry.path
     return environment
 
 

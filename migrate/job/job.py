@@ -86,6 +86,7 @@ class Job:
     environment: dict[str, str]
     tags: dict[str, str]
     module: str | None = None  # started by python -m
+    folder: str | None = None  # of the repo, that it runs in; None: the root
     requirements: tuple[str, ...] = ()  # what pip adds to the image
     dropped: tuple[str, ...] = ()  # requirements that the image has
     notes: tuple[str, ...] = ()

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from migrate.facts.processes import Processes
 from migrate.repo.ec2.model import Ec2Side
+from migrate.repo.started_in import folder_of
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,13 @@ class EntryPoint:
     secrets: tuple[str, ...] = ()  # the names of those that it reads, or should: the job's role may read them
     needs: Needs = Needs()
     function: str | None = None  # what a console script calls in it, where nothing in the file does
+    opens: str | None = None  # a path to files of the repo, from the folder that it is started in: the root has others there, or none
     translated: bool = False  # whether something turns hyperparameters into the command line that its ``cli`` reads
+
+    @property
+    def folder(self) -> str | None:
+        """The folder below the root that the job runs it in, as EC2 does; None where it makes no difference, or is not sure."""
+        return folder_of(self.ec2.starts) or None if self.opens is not None else None
 
 
 def with_shared_paths(points: Sequence[EntryPoint]) -> tuple[EntryPoint, ...]:

@@ -113,7 +113,7 @@ def _there(root: Path, entry: EntryPoint, paths: Mapping[str, object]) -> dict[s
     for name, value in paths.items():
         if not isinstance(value, str) or not value:
             continue
-        for start in (root, (root / entry.path).parent):
+        for start in (root, root / (entry.folder or ""), (root / entry.path).parent):
             path = start / os.path.expanduser(value)
             if path.exists() and not any(place.resolve().is_relative_to(path.resolve()) for place in (root, Path.home())):
                 out[name] = path

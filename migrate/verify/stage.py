@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import tempfile
 import time
@@ -136,7 +137,7 @@ class Stage:
             return Starter(style, why="the drill interrupts the script itself")
         if style not in self._starters:
             options = self.options
-            is_file = not self.environment.get("SM_RUN_MODULE") or self._script() == RUN_MODULE
+            is_file = not self._is_led or self._script() == RUN_MODULE
             self._starters[style] = starters.find(style, options.starter, self.engine, self.inner, options.sdk_pythons, is_file)
         return self._starters[style]
 
@@ -162,18 +163,34 @@ class Stage:
         self._code = (place.code, files, snapshot.take(place.code))
 
     def _script(self) -> str:
-        """The file that the job starts: the containers start files only, so a module has a file that starts it."""
-        return RUN_MODULE if self.environment.get("SM_RUN_MODULE") and RUN_MODULE in self.files else self.entry.path
+        """The file that the job starts: the containers start files only, in the root, so a module or another folder has one of ours."""
+        return RUN_MODULE if self._is_led and RUN_MODULE in self.files else self.entry.path
+
+    @property
+    def _is_led(self) -> bool:
+        """Whether the job starts a file of ours, which runs the script."""
+        return bool(self.environment.get("SM_RUN_MODULE") or self.environment.get("SM_RUN_SCRIPT"))
+
+    def _folder(self, inside: Inside) -> Path:
+        """The folder that the script is started in: that of the job, which the file of ours goes to by itself once it is there."""
+        folder = self.environment.get("SM_RUN_FOLDER", "")
+        return inside.code / folder if self._is_led and self._script() != RUN_MODULE else inside.code
+
+    def _note(self, note: str) -> None:
+        if note not in self.notes:
+            self.notes.append(note)
 
     def _start(self, style: Style) -> tuple[str, ...]:
         module = self.environment.get("SM_RUN_MODULE")
         script = self._script()
         if module and script != RUN_MODULE:
-            note = f"{RUN_MODULE} is not there yet (migrate apply writes it): started by python -m {module}"
-            if note not in self.notes:
-                self.notes.append(note)
+            self._note(f"{RUN_MODULE} is not there yet (migrate apply writes it): started by python -m {module}")
             name, _, function = module.partition(":")
             return ("-c", f"import {name}; {name}.{function}()") if function else ("-m", module)
+        if self._is_led and script != RUN_MODULE:
+            folder = self.environment.get("SM_RUN_FOLDER") or "."
+            self._note(f"{RUN_MODULE} is not there yet (migrate apply writes it): started in {folder} as it is")
+            return (os.path.relpath(script, folder),)
         return ("--", script) if style == "toolkit" else (script,)
 
     def start(self, place: Layout, values: Mapping[str, object], *, stop: bool, timeout: float, drill: Start | None = None) -> Seen:
@@ -263,7 +280,7 @@ class Stage:
             layout=place,
             words=words,
             python=self.inner.executable,
-            cwd=inside.code,
+            cwd=self._folder(inside),
             environment=interpreter.child_environment(inside, self.inner, given, environment, probe),
             timeout=timeout,
             log=log,

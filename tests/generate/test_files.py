@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,7 @@ from migrate.generate.files import jobs_of, without_lines
 from migrate.generate.mark import read_mark
 from migrate.job.infer import infer
 from migrate.job.model import Channel
+from migrate.repo.ec2.model import Command, Ec2Side
 from migrate.rules.model import Finding
 from tests.generate.small import entry_point, setting, write
 
@@ -173,6 +175,53 @@ def test_the_runner_starts_the_module_or_calls_its_function(function: str | None
     command = [sys.executable, str(tmp_path / "sagemaker_job" / "run_module.py")]
     done = subprocess.run(command, env={"SM_RUN_MODULE": module}, capture_output=True, text=True, cwd=tmp_path)
     assert (done.returncode, done.stdout) == (0, said)
+
+
+STARTED = """\
+import multiprocessing
+import os
+import pickle
+import sys
+
+
+class Settings:
+    pass
+
+
+def told(number):
+    return number, __name__, os.getcwd(), sys.argv, sys.path[0], __file__, __spec__
+
+
+if __name__ == "__main__":
+    print(pickle.loads(pickle.dumps(Settings())).__class__, told(0))
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        print(pool.map(told, [1]))
+"""
+
+
+@pytest.mark.parametrize(("path", "folder"), [("sub/train.py", "sub"), ("sub/deep/train.py", "sub"), ("train.py", "sub")])
+def test_the_runner_starts_a_script_in_its_folder_as_python_does(path: str, folder: str, tmp_path: Path) -> None:
+    start = Command("x", (), "run.sh", 1, entry=path, typed_in=folder)
+    point = entry_point(path, opens="../a.txt", ec2=Ec2Side(starts=(start,)))
+    write(tmp_path, [point])
+    for place in (tmp_path / folder, (tmp_path / path).parent):
+        place.mkdir(exist_ok=True, parents=True)
+    (tmp_path / path).write_text(STARTED)
+    environment = {**infer(point, project="p").environment, "PYTHONPATH": ""}
+    assert (environment["SM_RUN_FOLDER"], environment["SM_RUN_SCRIPT"]) == (folder, path)
+    on_ec2 = [sys.executable, os.path.relpath(path, folder), "--a", "1"]
+    on_sagemaker = [sys.executable, "sagemaker_job/run_module.py", "--a", "1"]
+    one = subprocess.run(on_ec2, capture_output=True, text=True, cwd=tmp_path / folder)
+    other = subprocess.run(on_sagemaker, capture_output=True, text=True, cwd=tmp_path, env=environment)
+    assert (other.returncode, other.stdout) == (0, one.stdout), other.stderr
+    assert "__mp_main__" in one.stdout
+
+
+def test_local_data_of_a_script_in_a_folder(tmp_path: Path) -> None:
+    start = Command("x", (), "run.sh", 1, entry="sub/train.py", typed_in="sub")
+    channels = (Channel("one", "../data", "sub/train.py", 1), Channel("two", "/mnt/d", "sub/train.py", 2), Channel("three", "d", "", 3))
+    write(tmp_path, [entry_point("sub/train.py", opens="../a.txt", ec2=Ec2Side(starts=(start,)), channels=channels)])
+    assert job(tmp_path, "train")["local"] == {"one": "data", "two": "/mnt/d", "three": "sub/d"}
 
 
 def test_code_that_gitignore_names_but_the_job_needs_is_sent(tmp_path: Path) -> None:

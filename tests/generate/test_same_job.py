@@ -10,6 +10,7 @@ import pytest
 import tomlkit
 
 from migrate.job.validate import validate
+from migrate.repo.ec2.model import Command, Ec2Side
 from tests.generate.small import ROLE, SENDABLE, entry_point, write
 from tests.generate.test_launchers import RECORDED, calls, run, sent
 
@@ -54,14 +55,17 @@ JOBS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         },
         ("--instance-count", "2"),
     ),
+    "folder": ({}, ()),
     "mpi": ({"distribution": "mpi", "processes_per_host": 4, "mpi_options": ["-x", "NCCL_DEBUG"], "instance_type": "ml.g5.12xlarge"}, ()),
 }
 
 
-def repo(root: Path, more: dict[str, Any], framework: str = "pytorch", version: str | None = "2.1.0") -> Path:
+def repo(root: Path, more: dict[str, Any], framework: str = "pytorch", version: str | None = "2.1.0", folder: bool = False) -> Path:
     root.mkdir(parents=True)
     (root / "data").mkdir()
-    write(root, [entry_point(framework=framework, framework_version=version)], extras=("v2",))
+    start = Command("x", (), "run.sh", 1, entry="sub/train.py", typed_in="sub")
+    in_folder: dict[str, Any] = {"path": "sub/train.py", "opens": "../a.txt", "ec2": Ec2Side(starts=(start,))} if folder else {}
+    write(root, [entry_point(framework=framework, framework_version=version, **in_folder)], extras=("v2",))
     settings = root / "sagemaker_job" / "job.toml"
     document = tomlkit.parse(settings.read_text("utf-8"))
     document["job"]["train"].update(more)  # type: ignore[index, union-attr]
@@ -108,14 +112,19 @@ def comparable(request: dict[str, Any]) -> dict[str, Any]:
 @pytest.mark.parametrize("name", JOBS)
 def test_all_send_the_same_job(name: str, tmp_path: Path) -> None:
     more, words = JOBS[name]
-    made = requests(repo(tmp_path / "repo", more), words)
+    made = requests(repo(tmp_path / "repo", more, folder=name == "folder"), words)
     for way, request in made.items():
         assert validate(request) == [], way
         assert request["RoleArn"] == ROLE
         assert comparable(request) == comparable(made["boto3"]), way
+        assert ("SM_RUN_FOLDER" in request["Environment"]) == (name == "folder")
     assert {"torchrun": "sagemaker_torch_distributed_enabled", "mpi": "sagemaker_mpi_enabled"}.get(
         more.get("distribution", ""), "sagemaker_program"
     ) in made["boto3"]["HyperParameters"]
+    script = json.dumps("sagemaker_job/run_module.py" if name == "folder" else "train.py")
+    assert all(
+        made[way]["HyperParameters"].get("sagemaker_program", script) in (script, json.loads(script)) for way in ("boto3", "v2", "cli")
+    )
     # The archive's place holds the time.
     own = [{key: text for key, text in made[way]["HyperParameters"].items() if key.startswith("sagemaker_")} for way in ("boto3", "v2")]
     assert own[0].pop("sagemaker_submit_directory").count("sourcedir.tar.gz") == 1

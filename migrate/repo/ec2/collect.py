@@ -14,7 +14,7 @@ from migrate.repo.ec2.model import Command, Fact, Habit, Machine, Mount, Problem
 from migrate.repo.ec2.readme import filled
 from migrate.repo.ec2.secrets import HIDDEN, hidden, is_secret
 from migrate.repo.ec2.shell import Ran, Shell
-from migrate.repo.ec2.starts import PYTHON, is_hollow, match, python_start
+from migrate.repo.ec2.starts import PYTHON, is_hollow, match, python_start, typed_in
 from migrate.repo.ec2.words import State, Word
 from migrate.repo.ec2.wrappers import Inner, slurm_numbers, unwrap
 from migrate.repo.tree import Tree
@@ -267,6 +267,7 @@ class Collector:
             around.volumes,
             self._inside(start.argv, path, state.folder),
             tuple(unset),
+            typed_in(entry, path, state.folder, start.script, start.as_module, self.tree.folders),
         )
         self.starts.append(made)
         if around.called:

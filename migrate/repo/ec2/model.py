@@ -64,6 +64,8 @@ class Command:
     """Those of its arguments' values that name a file or folder of the tree."""
     unset: tuple[str, ...] = ()
     """Variables in it that no file gives a value: arguments (``1``), or names that a person exports."""
+    typed_in: str | None = None
+    """The folder of the tree that it is typed in, relative to the root (empty: the root itself); None where that is not known."""
 
     @property
     def gpus(self) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -20,6 +20,7 @@ _ALL = ("--num_processes", "--num-processes", "-np", "-n", "--np", "--num-proc")
 _NODES = ("--nnodes", "--num_nodes", "--num-nodes", "--num_machines", "--num-machines")
 _HOSTS = ("-H", "--host", "--hosts")
 _HOLLOW = re.compile(r"<[\w -]+>|\{[\w-]+\}|\.\.\.|^\[")  # what a text leaves to its reader
+_ELSEWHERE = ("/", "~", "$")  # how a path begins that the working folder has no part in
 MOST = 100_000  # processes or machines: a larger number is none
 
 
@@ -145,6 +146,40 @@ def match(known: Iterable[str], path: str, folder: str, script: str, as_module: 
             if len(ending) == 1:
                 return ending[0]
     return _only(ends, own, [form.lstrip("./") for form in forms])
+
+
+def typed_in(entry: str, path: str, folder: str, script: str, as_module: bool, folders: Collection[str]) -> str | None:
+    """The folder of the tree in which a command of the file ``path`` starts ``entry`` (see :func:`match`); None where that is not known.
+
+    A script's relative path leaves one folder only; ``cd`` (to ``folder``) has to agree. One that climbs, or is absolute, is seen from
+    there.
+    """
+    led = _led_to(path, folder)
+    if as_module or not (script.startswith(_ELSEWHERE) or posixpath.normpath(script).startswith("..")):
+        stem = script.replace(".", "/")
+        for form in (f"{stem}.py", f"{stem}/__main__.py") if as_module else (posixpath.normpath(script),):
+            if f"/{entry}".endswith(f"/{form}"):
+                place = entry.removesuffix(form).rstrip("/")
+                anywhere = not folder or not place or re.fullmatch(r"\$\{?\w+\}?", folder)
+                return place if anywhere or any(f"/{each}".endswith(f"/{place}") for each in led) else None
+        return None
+    if not script.startswith(_ELSEWHERE):
+        seen = [*led, *(("", posixpath.dirname(path)) if not folder else ())]
+        places = [place for place in seen if posixpath.normpath(posixpath.join(place, script)) == entry]
+    else:  # cd /home/me/project/sub; python /home/me/project/sub/train.py
+        top = script.removesuffix(entry) if script.endswith(f"/{entry}") else None
+        places = [f"{folder}/".removeprefix(top).rstrip("/")] if top and f"{folder}/".startswith(top) else []
+        places += [place for place in led if folder and not folder.startswith(_ELSEWHERE)]
+    return next((place for place in places if not place or place in folders), None)
+
+
+def _led_to(path: str, folder: str) -> list[str]:
+    """The folders, relative to the root, that ``cd`` to ``folder`` may mean in the file ``path``; all ends of one elsewhere."""
+    if not folder.startswith(_ELSEWHERE):
+        own = posixpath.dirname(path)
+        return ["" if (place := posixpath.normpath(each)) == "." else place for each in (posixpath.join(own, folder), folder or own)]
+    parts = _rooted(posixpath.normpath(folder)).split("/")
+    return ["/".join(parts[start:]) for start in range(len(parts))]
 
 
 def _rooted(path: str) -> str:

@@ -23,6 +23,8 @@ class Starting:
     @property
     def folder(self) -> str:
         """Where it is typed, relative to the root: what the script's path has before the words of the command."""
+        if self.command.typed_in is not None:
+            return self.command.typed_in
         words = [word.removeprefix("./") for word in shlex.split(self.command.text)]
         paths = [word.replace(".", "/") for word in words] if self.command.as_module else words
         for path in paths:

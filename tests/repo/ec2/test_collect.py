@@ -231,7 +231,7 @@ def test_two_scripts_that_call_each_other_end(side) -> None:
 
 def test_the_command_of_a_user(side) -> None:
     (start,) = side("python train.py --a 1").starts
-    assert start == Command("python train.py --a 1", ("--a", "1"), "run.sh", 1, launcher=("python",), entry="train.py")
+    assert start == Command("python train.py --a 1", ("--a", "1"), "run.sh", 1, launcher=("python",), entry="train.py", typed_in="")
 
 
 def test_slurm_says_how_many_nodes_there_are(side) -> None:
