@@ -432,6 +432,24 @@ def test_a_value_that_only_some_settings_give() -> None:
     assert (resume.values, resume.spelled) == (("best",), {"best": "best if args.best else None"})
 
 
+@pytest.mark.parametrize(
+    ("before", "turn", "asked"),
+    [
+        (
+            "if args.best:\n    best = 9.0\n",
+            "if epoch == 0:\n    best = loss.item()\nbest = min(best, loss.item())\n",
+            "best if args.best else None",
+        ),
+        ("best = 9.0\ndel best\n", "if epoch == 0:\n    best = loss.item()\nbest = min(best, loss.item())\n", 'locals().get("best")'),
+        ("if args.best:\n    best = 9.0\n", "best = min(best, loss.item())\n", None),
+        ("best = 9.0\n", "if epoch == 0:\n    best = loss.item()\nbest = min(best, loss.item())\n", None),
+    ],
+)
+def test_a_value_that_the_first_turn_gives_where_there_is_none(before: str, turn: str, asked: str | None) -> None:
+    (resume,) = resumes_of(HEAD + "args = object()\n" + before + "for epoch in range(3):\n" + body(STEP + turn))
+    assert (resume.values, resume.spelled) == (("best",), {"best": asked} if asked else {})
+
+
 def test_parts_of_what_may_be_none() -> None:
     source = """\
 class Average:

@@ -44,12 +44,24 @@ class Bound:
             return name
         before = [b for b in found[1] if not self.extent._inside(b)]
         tests = {test for binding in before for test in self._tests(self.module, binding.node, leaving=False)}
-        if not self._guarded(name, {part for test in tests for part in _parts(test)}, handed_on=True):
+        guarded = self._guarded(name, {part for test in tests for part in _parts(test)}, handed_on=True)
+        if not guarded and self._is_read_first(name, found[1]):
             return name
         (one,) = tests if len(tests) == 1 else (None,)
         if one is not None and self._stays(one, before):
             return f"{name} if {ast.unparse(one)} else None"
         return f'{"locals" if found[0] is self._own() else "globals"}().get("{name}")'
+
+    def _is_read_first(self, name: str, bindings: list[Binding]) -> bool:
+        """Whether the first turn reads it before any branch of the turn assigns it, and would fail if it had no value before."""
+        loop = self.loop.node
+        if not any(self.extent._inside(binding) for binding in bindings):
+            return True
+        if isinstance(loop, ast.While) and any(isinstance(n, ast.Name) and n.id == name for n in ast.walk(loop.test)):
+            return True
+        target = loop.target if isinstance(loop, (ast.For, ast.AsyncFor)) else None
+        given = {n.id for n in ast.walk(target) if isinstance(n, ast.Name)} if target is not None else set()
+        return name in Turn(lambda call: set(), lenient=True).block(loop.body, given).exposed
 
     def certainly(self, name: str) -> bool:
         """Whether ``name`` has a value in every run that comes to the loop, as far as can be told."""
@@ -61,6 +73,8 @@ class Bound:
         return self.module.scope(self.loop.node).function() or self.module.names.root
 
     def _is_certain(self, name: str, scope: Scope) -> bool:
+        if any(name in {t.id for t in node.targets if isinstance(t, ast.Name)} for node in self.module.nodes.of(ast.Delete)):
+            return False
         if scope is self._own():
             return name in self._certain
         return any(name in names for names in (_always(scope), _always(self.module.names.root)))
