@@ -24,6 +24,7 @@ from migrate.repo.entries import Entry
 from migrate.repo.imports import resolve
 from migrate.repo.spread import spread
 from migrate.repo.started_in import depends, folder_of, folders_of, seen_from
+from migrate.repo.syspath import mentions, relative
 from migrate.repo.tree import Tree
 from migrate.rules.base import Context, Rule, all_rules
 from migrate.rules.model import Finding
@@ -119,11 +120,12 @@ class _Student:
     def _opens(self, program: Program, arguments: Arguments, paths: Paths, commands: Sequence[Command]) -> str | None:
         """A path to files of the repository that means others in the root than in a folder where the script is started."""
         sure = folder_of(commands)
+        imports = [text for path, module in program.modules.items() if mentions(module.source) for text in relative(module.tree, path)]
         for place in filter(None, folders_of(commands)):
             shipped = self._shipped(place)
             there = paths if place == sure else find_paths(program, arguments, table(self.calls), shipped)
             given = [word for command in commands for word in command.inside if there.for_the_user]
-            found = next((text for text in (*there.relative, *given) if depends(text, shipped)), None)
+            found = next((text for text in (*there.relative, *given, *imports) if depends(text, shipped)), None)
             if found is not None:
                 return found
         return None

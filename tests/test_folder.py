@@ -69,6 +69,7 @@ def folder(made: Job) -> tuple[str | None, str | None]:
         {"sub/words.py": "def words_of(path):\n    return [path]\n"},  # the settings alone
         {"sub/train.py": NOTHING_READ.replace('["a", "b"]', 'words_of("vocab.txt")')},  # what it imports opens it
         {"sub/train.py": NOTHING_READ + 'print(json.load(open("cfgs/%s.json" % args.epochs)))\n', "sub/cfgs/1.json": "{}"},
+        {"sub/train.py": 'import sys\nsys.path.append("../lib")\nimport lists\n' + NOTHING_READ, "lib/lists.py": "", "lists/a.txt": ""},
         {"run.sh": "", "README.md": "```\ncd sub\npython train.py\n```\n"},
     ],
 )
@@ -89,6 +90,7 @@ def test_a_channel_is_told_from_files_of_the_repository_as_they_are_seen_from_th
         {"sub/train.py": NOTHING_READ},
         {"run.sh": "python sub/train.py\n"},
         {"run.sh": ""},
+        {"sub/train.py": 'import sys\nsys.path.append("..")\nsys.path.insert(0, ".")\n' + NOTHING_READ},  # the root is there in any job
         {"run.sh": "python /home/me/project/sub/train.py\n"},
         {"sub/train.py": NOTHING_READ + 'open("new.txt", "w").write("a")\nopen("../new.txt").read()\n'},
         {"sub/train.py": NOTHING_READ + 'import os\nprint(open(os.path.join(os.path.dirname(__file__), "vocab.txt")).read())\n'},

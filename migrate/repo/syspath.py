@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import posixpath
 import re
+from collections.abc import Iterator
 
 _ROOT = "/@"  # stands for the tree's root while paths are put together
 _SAME = frozenset({"abspath", "realpath", "normpath", "expanduser", "resolve", "absolute", "str", "Path", "PurePath", "fspath", "as_posix"})
@@ -23,8 +24,19 @@ def added(module: ast.Module, path: str) -> tuple[str, ...]:
     text counts only
     as an argument of ``sys.path``'s own methods, and means a folder below the root or below the script's own folder.
     """
+    found = [folder for value, direct in _given(module, path) for folder in _folders(value, path, direct)]
+    return tuple(dict.fromkeys(found))
+
+
+def relative(module: ast.Module, path: str) -> tuple[str, ...]:
+    """Folders that the file at ``path`` adds as they are from the working folder: ``../lib``."""
+    texts = (value for value, direct in _given(module, path) if direct and value and not value.startswith(("/", "~")))
+    return tuple(dict.fromkeys(text for text in texts if posixpath.normpath(text) != "."))
+
+
+def _given(module: ast.Module, path: str) -> Iterator[tuple[str | None, bool]]:
+    """Paths that the file hands on, and whether ``sys.path`` is what gets them."""
     values: dict[str, str] = {"__file__": f"{_ROOT}/{path}"}
-    found: list[str] = []
     for node in ast.walk(module):
         if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
             value = _value(node.value, values)
@@ -33,15 +45,11 @@ def added(module: ast.Module, path: str) -> tuple[str, ...]:
     for node in ast.walk(module):
         if isinstance(node, ast.Call):
             direct = _on_sys_path(node.func)
-            for argument in node.args:
-                found += _folders(_value(argument, values), path, direct)
+            yield from ((_value(argument, values), direct) for argument in node.args)
         elif isinstance(node, (ast.Assign, ast.AugAssign)):
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
             if any(ast.unparse(target).startswith("sys.path") for target in targets):
-                for part in ast.walk(node.value):
-                    if isinstance(part, ast.expr):
-                        found += _folders(_value(part, values), path, True)
-    return tuple(dict.fromkeys(found))
+                yield from ((_value(part, values), True) for part in ast.walk(node.value) if isinstance(part, ast.expr))
 
 
 def _on_sys_path(function: ast.expr) -> bool:
