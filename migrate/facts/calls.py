@@ -120,8 +120,7 @@ def rows_of(calls: Table, program: Program, module: Module, call: ast.Call) -> l
     if definitions:
         return [row for d in definitions if isinstance(d, Class) for row in _inherited(calls, program, d)]
     if not isinstance(call.func, ast.Attribute):
-        rows = _chosen(calls, program, module, call.func) if name is None else []
-        return rows or (_aliased(calls, program, module, call.func) if isinstance(call.func, ast.Name) and name is None else [])
+        return _chosen(calls, program, module, call.func) if name is None else []
     if _is_super(call.func.value):
         owner = module.scope(call).enclosing_class()
         cls = program.class_of(owner.node) if owner else None
@@ -134,14 +133,14 @@ def rows_of(calls: Table, program: Program, module: Module, call: ast.Call) -> l
 
 
 def _chosen(calls: Table, program: Program, module: Module, func: ast.expr) -> list[Row]:
-    """The rows of what is one of several by its name: ``make = CIFAR10 if small else CIFAR100``, ``getattr(datasets, name)``."""
+    """The rows of what a name was assigned, also of several: ``opener = gzip.open if packed else open``, ``getattr(datasets, name)``."""
     homes = {_home_of_choice(program, module, one) for one in [func, *(given(module, func) if isinstance(func, ast.Name) else [])]}
     if homes & SETS:
         return [row for row in calls.last.get("MNIST", []) if row.act == "read"]  # all of them take the folder first
     rows: dict[tuple[object, ...], Row] = {}
     for one in choices(module, func) if not isinstance(func, ast.Call) else []:
         name = program.qualified(module, one) or ""
-        found = calls.exact.get(name, []) or calls.last.get(name.rsplit(".", 1)[-1], []) if ".py:" not in name and "." in name else []
+        found = calls.exact.get(name, []) or (calls.last.get(name.rsplit(".", 1)[-1], []) if ".py:" not in name and "." in name else [])
         rows |= {(row.arguments, row.act, row.kind): row for row in found}
     return list(rows.values())
 
@@ -153,19 +152,6 @@ def _home_of_choice(program: Program, module: Module, func: ast.expr) -> str | N
     if isinstance(func, ast.Subscript) and isinstance(func.value, ast.Attribute) and func.value.attr == "__dict__":
         return program.qualified(module, func.value.value)
     return None
-
-
-def _aliased(calls: Table, program: Program, module: Module, func: ast.Name) -> list[Row]:
-    """The rows of what a name was assigned: ``opener = gzip.open if packed else open``."""
-    found = module.scope(func).lookup(func.id)
-    for binding in found[1] if found else []:
-        if binding.kind == "assign" and binding.value is not None and not binding.index:
-            branches = [binding.value.body, binding.value.orelse] if isinstance(binding.value, ast.IfExp) else [binding.value]
-            for branch in branches:
-                name = program.qualified(module, branch)
-                if name is not None and name in calls.exact:
-                    return calls.exact[name]
-    return []
 
 
 def _is_super(node: ast.expr) -> bool:

@@ -234,8 +234,6 @@ class Values:
             halves = self._halves(module, node)
             if halves is not None and index in ((0,), (1,)):
                 return halves[index[0]]
-            if _is_restore(node) and len(index) == 1 and index[0] < len(node.keywords):
-                return self.of(module, node.keywords[index[0]].value)
             values: list[Value] = []
             for function in self.program.callees(module, node):
                 for returned in returns_of(function):
@@ -591,8 +589,6 @@ class Values:
         if name in ("os.path.join", "posixpath.join", "ntpath.join", "pathlib.Path", "pathlib.PurePath") and len(node.args) > 1:
             values = joined([self.of(module, a.value if isinstance(a, ast.Starred) else a) for a in node.args])
             return [self._anchored(module, node, value) for value in values] if name.endswith("path.join") else values
-        if _is_restore(node) and len(node.keywords) == 1:
-            return self.of(module, node.keywords[0].value)
         if name.endswith("path.join") and len(node.args) == 1 and not isinstance(node.args[0], ast.Starred):
             return self.of(module, node.args[0])
         if (name in PASS_THROUGH or name.endswith(SAME_ON_RESTART)) and node.args:
@@ -690,11 +686,6 @@ def _assigned_attributes(module: Module) -> list[tuple[ast.Attribute, ast.expr]]
                 targets = node.targets if isinstance(node, ast.Assign) else [node.target]
                 found += [(target, node.value) for target in targets if isinstance(target, ast.Attribute)]
     return found
-
-
-def _is_restore(call: ast.Call) -> bool:
-    """``a, b = keeper.restore(model, a=a, b=b)``, put in by an earlier apply: they are what they were."""
-    return ast.unparse(call.func) == "keeper.restore"
 
 
 def _is_start(part: Part) -> bool:

@@ -7,7 +7,7 @@ import ast
 from migrate.facts.program import Module, Program
 from migrate.facts.reach import is_alive
 from migrate.facts.training.loops import acts
-from migrate.facts.training.objects import Kinds
+from migrate.facts.training.objects import kinds_of
 
 NO_ENGINE = {
     "prepare",
@@ -32,7 +32,7 @@ def foreign_training(program: Program) -> tuple[Module, ast.Call] | None:
     none. What is made of an optimizer (a schedule, a wrapper of it) trains nothing."""
     if not any("optim" in module.text and "torch" in module.text for module in program.modules.values()) or acts(program):
         return None
-    kinds = Kinds(program)
+    kinds = kinds_of(program)
     for module in program.modules.values():
         for call in module.calls():
             last = call.func.attr if isinstance(call.func, ast.Attribute) else call.func.id if isinstance(call.func, ast.Name) else ""
