@@ -170,7 +170,7 @@ def _put_sharded(module: Any, state: Dict[str, Any]) -> None:
 def _get_optimizer_part(optimizer: Any) -> Dict[str, Any]:
     state = optimizer.state_dict()
     held = {place: {name: _mark(item) for name, item in own.items()} for place, own in state["state"].items()}
-    trained = [_local(p) if hasattr(p, "to_local") else None for group in optimizer.param_groups for p in group["params"]]
+    trained = [_local(p) for group in optimizer.param_groups for p in group["params"]]  # some belong to no model
     return {"state": dict(state, state=held), "trained": trained}
 
 
@@ -186,8 +186,7 @@ def _put_optimizer_part(optimizer: Any, state: Dict[str, Any]) -> None:
     }
     optimizer.load_state_dict(dict(state, state=whole))
     for parameter, part in zip(parameters, trained):
-        if part is not None:
-            _local(parameter).copy_(part)
+        _local(parameter).copy_(part)
 
 
 _KINDS.insert(0, (_is_spread, _get_sharded, _put_sharded))

@@ -130,3 +130,31 @@ def test_on_a_full_disk_nobody_waits_and_the_checkpoints_before_stay(job: Job) -
     for life, expected in zip(_ranks(job, 2, ["", ""]), plain, strict=True):
         assert [line.split()[0] for line in life.turns] == ["2", "3", "4", "5", "end"][: len(life.turns)], life.printed
         assert_same(life, expected)
+
+
+@pytest.mark.parametrize("spread", SPREAD)
+def test_what_another_optimizer_trains_belongs_to_no_model(job: Job, spread: str) -> None:
+    apart = """\
+latent = torch.zeros(2, requires_grad=True)
+second = optim.Adam([latent], lr=0.1)
+"""
+    loop = LOOP.replace("best = keeper", apart + "best = keeper").replace("scheduler, best", "scheduler, second, best")
+    loop = loop.replace(
+        "    scheduler.step()\n",
+        "    scheduler.step()\n    second.zero_grad()\n    (latent - loss).square().sum().backward()\n    second.step()\n",
+        1,
+    )
+    job.write(
+        HEAD
+        + "model = nn.Sequential(nn.Linear(4, 6), nn.Linear(6, 1))\n"
+        + SPREAD[spread]
+        + loop.replace("best, random", "latent, best, random")
+    )
+    job.active = False
+    plain = _ranks(job, 2, ["", ""])
+    assert [life.code for life in plain] == [0, 0], plain[0].printed
+    job.active = True
+    _ranks(job, 2, ["kill 4", "kill 4"])
+    for life, expected in zip(_ranks(job, 2, ["", ""]), plain, strict=True):
+        assert life.turns and len(life.turns) < len(expected.turns), life.printed
+        assert_same(life, expected)
