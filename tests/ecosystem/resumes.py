@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 KEEPER = "SM301"
+BESIDE = "SM303"  # of what runs before the loop, which goes on all the same
 OWN = {
     "own-full": "full",
     "own-partial": "partial",
@@ -19,7 +20,7 @@ def outcome(findings: list[dict[str, Any]], entry: dict[str, Any] | None) -> dic
     """``what`` is resumed, to look at, framework's own, refused, or nothing found; ``why`` says it of the last three."""
     if entry is None:
         return {"what": "not found", "why": []}
-    about = [f for f in findings if f["rule"].startswith("SM3")]
+    about = [f for f in findings if f["rule"].startswith("SM3") and f["rule"] != BESIDE]
     refused = [f for f in about if f["fix"] == "none"]
     kept = [f for f in about if f["rule"] == KEEPER and f["fix"] == "safe"]
     looked = [f for f in about if f["fix"] == "unsafe"]
