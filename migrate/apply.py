@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -40,7 +41,7 @@ def plan(request: Request, unsafe: bool = False, generate: bool = True, extras: 
     dropped = [replace(finding, fix="none", reason=f"not done: {reason}", edits=()) for finding, reason in settled.dropped]
     open_ = [f for f in found.findings if f.fix == "none" or (f.fix == "unsafe" and f not in settled.kept)]
     changes = [Change(path, sources[path], new) for path, new in settled.files.items()]
-    changes += _support_files(tree, settled.kept)
+    changes += _support_files(tree, settled.kept, _imported(tree, found))
     kept: tuple[tuple[str, str], ...] = ()
     if generate and found.entry_points:
         files, kept = _generated(Path(found.root), found, (*open_, *dropped), settled.kept, extras)
@@ -51,10 +52,25 @@ def plan(request: Request, unsafe: bool = False, generate: bool = True, extras: 
     return Plan(found, tuple(changes), settled.kept, (*open_, *dropped), kept)
 
 
-def _support_files(tree: Tree, findings: Sequence[Finding]) -> list[Change]:
+def _imported(tree: Tree, found: Scan) -> dict[str, set[str]]:
+    """What scripts of the entry points import from a support module that is not there (any more), by its folder."""
+    folders: dict[str, set[str]] = {}
+    for path in sorted({path for point in found.entry_points for path in point.closure}):
+        folder = path.rpartition("/")[0]
+        if (Path(tree.root) / folder / SUPPORT_NAME).exists() or b"sagemaker_support" not in (source := tree.read(path)):
+            continue
+        for node in ast.walk(parse_module(path, source).tree):
+            if isinstance(node, ast.ImportFrom) and (node.module or "") in ("sagemaker_support", ""):
+                names = {alias.name for alias in node.names if node.module or alias.name == "sagemaker_support"}
+                if names:
+                    folders.setdefault(folder, set()).update(names)
+    return folders
+
+
+def _support_files(tree: Tree, findings: Sequence[Finding], missing: dict[str, set[str]]) -> list[Change]:
     """The support module beside each file that imports it, with the parts that are asked for and those that it has."""
     root = Path(tree.root)
-    folders: dict[str, set[str]] = {}
+    folders: dict[str, set[str]] = {folder: set(names) for folder, names in missing.items()}
     for finding in findings:
         for edit in finding.edits:
             if isinstance(edit, AddImport) and edit.module in ("sagemaker_support", ""):

@@ -285,3 +285,11 @@ def test_a_second_apply_changes_nothing(script: str, repo: Path) -> None:
     assert b"keeper." in now["train.py"]
     migrate("apply", repo)
     assert files(repo) == now
+
+
+def test_a_support_file_that_was_lost_is_written_again(repo: Path) -> None:
+    migrate("apply", repo)
+    now = files(repo)
+    (repo / "sagemaker_support.py").unlink()
+    migrate("apply", repo)
+    assert files(repo)["sagemaker_support.py"] == now["sagemaker_support.py"]

@@ -22,6 +22,7 @@ from migrate.edits.state import State, find_state
 from migrate.errors import UserError
 
 _ABSENT = "absent"
+_SUPPORT = "sagemaker_support.py"  # beside each script that imports it
 
 
 @dataclass(frozen=True)
@@ -267,12 +268,12 @@ def undo(root: Path) -> Undone:
     removed: list[str] = []
     refused: list[tuple[str, str]] = []
     try:
-        for key in sorted(journal.files):
+        for key in sorted(journal.files, key=lambda key: (key.endswith(_SUPPORT), key)):  # what scripts import goes last
             path = state.base / key
             if not path.is_relative_to(inside):
                 continue
             entry, name = journal.files[key], path.relative_to(inside).as_posix()
-            if reason := _edited(path, entry):
+            if reason := _edited(path, entry) or _needed(path, entry, [state.base / other for other in journal.files if other != key]):
                 refused.append((name, reason))
                 continue
             _bring_back(path, entry, state.base)
@@ -290,6 +291,15 @@ def _edited(path: Path, entry: _Entry) -> str | None:
     if there == entry.original or _digest(there) in entry.ours:
         return None
     return "deleted since" if there is None else "edited since"
+
+
+def _needed(path: Path, entry: _Entry, left: Sequence[Path]) -> str | None:
+    """Why the support file stays: a script that stays as well would not start without it."""
+    if entry.original is not None or path.name != _SUPPORT:
+        return None
+    beside = [other for other in left if other.parent == path.parent and other.suffix == ".py" and other != path]
+    scripts = [other.name for other in beside if b"sagemaker_support" in (_read(other) or b"")]
+    return f"{scripts[0]} imports it" if scripts else None
 
 
 def _bring_back(path: Path, entry: _Entry, base: Path) -> None:

@@ -350,3 +350,19 @@ def test_prefix(tmp_path: Path) -> None:
     git(tmp_path, "init", "-q")
     assert prefix(tmp_path) == ""
     assert prefix(tmp_path / "a" / "b") == "a/b/"
+
+
+def test_the_support_file_stays_for_a_script_that_stays(repo: Path) -> None:
+    script, other, support = b"from sagemaker_support import keeper\n", b"x = 1\n", b"keeper = None\n"
+    (repo / "train.py").write_bytes(b"pass\n")
+    (repo / "sub").mkdir()
+    (repo / "sub/a.py").write_bytes(b"pass\n")
+    changes = [Change("train.py", b"pass\n", script), Change("sagemaker_support.py", None, support)]
+    changes += [Change("sub/a.py", b"pass\n", other), Change("sub/sagemaker_support.py", None, support)]
+    write(repo, changes)
+    (repo / "train.py").write_bytes(script + b"# mine\n")
+    undone = undo(repo)
+    assert dict(undone.refused) == {"train.py": "edited since", "sagemaker_support.py": "train.py imports it"}
+    assert (repo / "sagemaker_support.py").read_bytes() == support and not (repo / "sub/sagemaker_support.py").exists()
+    (repo / "train.py").write_bytes(script)
+    assert not undo(repo).refused and (repo / "train.py").read_bytes() == b"pass\n" and not (repo / "sagemaker_support.py").exists()
