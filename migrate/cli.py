@@ -93,6 +93,7 @@ def apply_command(
     from migrate.edits.diff import diff as patch
     from migrate.edits.journal import write
     from migrate.edits.state import dirty_paths, prefix
+    from migrate.generate.files import FOLDER
     from migrate.hidden import patch_without
     from migrate.report.text import show_applied
 
@@ -114,7 +115,7 @@ def apply_command(
             sys.stdout.buffer.flush()
         raise typer.Exit(1 if planned.changes else 0)
     if not check:
-        dirty = [] if force else dirty_paths(root)
+        dirty = [] if force else [name for name in dirty_paths(root) if not name.startswith(f"{FOLDER}/")]  # those are kept as they are
         if dirty and planned.changes:
             raise UserError(
                 f"{root} has uncommitted changes ({', '.join(dirty[:3])}{' ...' if len(dirty) > 3 else ''}): commit them first, or --force"

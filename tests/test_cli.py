@@ -293,3 +293,16 @@ def test_a_support_file_that_was_lost_is_written_again(repo: Path) -> None:
     (repo / "sagemaker_support.py").unlink()
     migrate("apply", repo)
     assert files(repo)["sagemaker_support.py"] == now["sagemaker_support.py"]
+
+
+def test_a_job_that_is_filled_in_makes_no_tree_dirty(repo: Path) -> None:
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@b", "-C", str(repo)]
+    for words in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "x"]):
+        subprocess.run([*git, *words], check=True)
+    migrate("apply", repo)
+    job = repo / "sagemaker_job/job.toml"
+    job.write_text(job.read_text().replace('bucket = ""', 'bucket = "mine"') + "# mine\n")
+    done = migrate("apply", repo, "--with", "iam")
+    assert done.returncode < 2 and (repo / "sagemaker_job/iam.yaml").exists() and job.read_text().endswith("# mine\n"), done.stderr
+    (repo / "train.py").write_text(SCRIPT + "# mine\n")
+    assert migrate("apply", repo, "--with", "v2").returncode == 2
