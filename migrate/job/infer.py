@@ -375,6 +375,9 @@ def _environment(entry: EntryPoint, module: str | None) -> dict[str, str]:
     if "/" in entry.path or module or entry.folder:
         # The v3 drivers put only the script's own folder on the path; what it imports from the root needs this (CONTRACT).
         environment["PYTHONPATH"] = CODE_FOLDERS
+    if "wandb" in entry.needs.modules:
+        # Else it takes the hyperparameters into its config as texts, and refuses the script's own ``config.update(args)``.
+        environment["WANDB_SAGEMAKER_DISABLE"] = "true"
     if module:
         environment["SM_RUN_MODULE"] = module
     if entry.folder:

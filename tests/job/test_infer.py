@@ -11,7 +11,7 @@ import pytest
 from migrate.job.images import choose
 from migrate.job.infer import allows_python, hyperparameters, infer, keys_of, name_of
 from migrate.job.job import CHECKPOINTS
-from migrate.job.model import Channel
+from migrate.job.model import Channel, Needs
 from migrate.job.requirements import missing, package_of, read_requirements
 from migrate.job.validate import pattern_matches
 from tests.generate.small import entry_point, setting
@@ -98,6 +98,13 @@ def test_limits_and_checkpoints() -> None:
     assert job.max_run == 432_000
     assert job.max_wait >= job.max_run
     assert job.environment == {"SM_CHECKPOINT_DIR": CHECKPOINTS}
+
+
+def test_wandb_leaves_the_hyperparameters_to_the_script() -> None:
+    # Else wandb has them in its config as texts, and ``config.update(args)`` raises ConfigError: seen with wandb 0.28 in a run.
+    job = infer(entry_point(needs=Needs(modules=("torch", "wandb"))))
+    assert job.environment["WANDB_SAGEMAKER_DISABLE"] == "true"
+    assert "WANDB_SAGEMAKER_DISABLE" not in infer(entry_point(needs=Needs(modules=("torch",)))).environment
 
 
 def test_a_script_in_a_folder_finds_the_root() -> None:
