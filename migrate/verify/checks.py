@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from migrate.job.model import EntryPoint
-from migrate.verify import ending, losses, settings, snapshot, trace
+from migrate.verify import arrival, ending, losses, settings, snapshot, trace
 from migrate.verify.layout import Layout
 from migrate.verify.model import Check, Evidence, Options, Verdict
 from migrate.verify.proofs import artifacts
@@ -86,40 +86,57 @@ def watched_roots(place: Layout, entry: EntryPoint, trust: bool) -> dict[Path, t
     return roots
 
 
-def settings_proof(seen: Seen, values: Mapping[str, object], left: Sequence[str], entry: EntryPoint, channels: Mapping[str, bool]) -> Check:
-    """The verdict on the run that stopped after parsing."""
+def settings_proof(
+    seen: Seen, values: Mapping[str, object], left: Sequence[str], entry: EntryPoint, channels: Mapping[str, bool], hooked: bool
+) -> Check:
+    """The verdict on the run that stopped after parsing. ``hooked``: the script translates what SageMaker sends."""
     style = seen.run.style
     found = settings.answers(seen.events)
-    faults = settings.faults(values, found, entry)
+    faults = _faults(seen, values, entry)
+    missing = [name for name in values if name not in found]
     refused = settings.refused(seen.events)
     failure = trace.read(seen.outcome.tail, seen.inside.code)
     tail = f"; left at their default, since the script knows better what they may be: {', '.join(left)}" if left else ""
-    if refused and faults:
-        message = f"the script refused its settings: {refused}"
-        return Check(
-            "settings", style, "fail", message, tuple(faults[:_MOST]), advice="run migrate apply: its hook translates what SageMaker sends"
-        )
-    if not found and failure:
+    if refused and missing:
+        advice = arrival.mend(refused, values, entry, settings.known(seen.events), hooked)
+        return _not_arrived("settings", seen, f"the script refused its settings: {refused}", faults, advice)
+    if missing and failure and not (found and faults):
         if failure.missing and not ending.is_local(failure.missing, seen.layout):
             return Check("settings", style, "not run", f"the script ended before it parsed: {ending.missing(failure.missing)}")
         text = f"the script ended before it parsed its settings: {failure.message}"
         advice = ending.without_data(failure.message, channels)
-        return Check("settings", style, "not run" if advice else "fail", text, ending.at(failure), advice=advice)
+        verdict: Verdict = "not run" if advice else "fail"
+        return Check("settings", style, verdict, text, ending.at(failure), advice=advice or ending.own_module(failure))
     if not found and seen.outcome.out_of_memory:
         return Check("settings", style, "not run", "the script was killed for want of memory before it parsed its settings")
     if not found:
         why = "time was over" if seen.run.timed_out else f"it ended with exit code {seen.run.exit_code}"
-        return Check("settings", style, "fail", f"no argument parser was seen at work before {why}", tuple(faults[:_MOST]))
+        return Check("settings", style, "fail", f"no argument parser was seen at work before {why}", faults or ending.last(seen.run.tail))
     if faults:
-        return Check("settings", style, "fail", f"{len(faults)} of {len(values)} settings did not arrive{tail}", tuple(faults[:_MOST]))
+        message = f"{len(faults)} of {len(values)} settings did not arrive{tail}"
+        return _not_arrived("settings", seen, message, faults, None if hooked else arrival.HOOK)
+    if missing:
+        message = f"the script ended before it parsed {len(missing)} of {len(values)} settings{tail}"
+        return Check("settings", style, "fail", message, ending.last(seen.run.tail))
     return Check("settings", style, "pass", f"all {len(values)} settings arrived, in value and type{tail}")
+
+
+def _faults(seen: Seen, values: Mapping[str, object], entry: EntryPoint) -> tuple[Evidence, ...]:
+    events = seen.events
+    told = {"known": settings.known(events), "refusal": settings.refused(events), "ended": seen.run.exit_code == 0}
+    return tuple(arrival.faults(values, settings.answers(events), entry, **told)[:_MOST])  # type: ignore[arg-type]
+
+
+def _not_arrived(name: str, seen: Seen, message: str, faults: tuple[Evidence, ...], advice: str | None) -> Check:
+    rule = "SM200" if advice == arrival.HOOK else None
+    return Check(name, seen.run.style, "fail", message, faults, advice=advice, rule=rule)
 
 
 def judge(
     seen: Seen, entry: EntryPoint, root: Path, options: Options, values: Mapping[str, object], channels: Mapping[str, bool]
 ) -> list[Check]:
     """All checks on a contract run. ``channels`` says of each channel of the job whether it had data here."""
-    out = [ending.ended(seen, options, channels)]
+    out = [ending.ended(seen, options, channels, entry, arrival.hooked(sources(root, entry)))]
     if out[0].verdict == "not run":
         return out
     out += [
@@ -138,19 +155,23 @@ def judge(
 
 
 def _sent_defaults(seen: Seen, values: Mapping[str, object], entry: EntryPoint, root: Path) -> Check:
+    style = seen.run.style
     if not values or not has_parser(root, entry):
-        return Check("defaults", seen.run.style, "pass", "")
-    found = settings.answers(seen.events)
-    faults = settings.faults(values, found, entry)
-    if faults and (found or settings.refused(seen.events)):
-        return Check(
-            "defaults", seen.run.style, "fail", f"{len(faults)} of the launcher's own values did not arrive", tuple(faults[:_MOST])
-        )
-    if faults and not found and seen.run.exit_code != 0:
-        return Check("defaults", seen.run.style, "not run", "the script ended before it parsed its settings")
+        return Check("defaults", style, "pass", "")
+    hooked = arrival.hooked(sources(root, entry))
+    found, faults, refused = settings.answers(seen.events), _faults(seen, values, entry), settings.refused(seen.events)
+    missing = [name for name in values if name not in found]
+    if refused and missing:
+        advice = arrival.mend(refused, values, entry, settings.known(seen.events), hooked)
+        return _not_arrived("defaults", seen, f"the script refused the job's values: {refused}", faults, advice)
     if faults:
-        return Check("defaults", seen.run.style, "fail", "no argument parser was seen at work", tuple(faults[:_MOST]))
-    return Check("defaults", seen.run.style, "pass", f"the launcher's {len(values)} values arrived")
+        message = f"{len(faults)} of the launcher's own values did not arrive"
+        return _not_arrived("defaults", seen, message, faults, None if hooked else arrival.HOOK)
+    if missing and seen.run.exit_code != 0:
+        return Check("defaults", style, "not run", "the script ended before it parsed its settings")
+    if missing:
+        return Check("defaults", style, "fail", "no argument parser was seen at work")
+    return Check("defaults", style, "pass", f"the launcher's {len(values)} values arrived")
 
 
 def _channels(seen: Seen, entry: EntryPoint, channels: Mapping[str, bool]) -> Check:

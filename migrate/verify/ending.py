@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from migrate.verify import output, settings, trace
+from migrate.job.model import EntryPoint
+from migrate.verify import arrival, output, settings, trace
 from migrate.verify.layout import Layout
 from migrate.verify.model import Check, Evidence, Options
 from migrate.verify.packages import package_of
@@ -27,19 +28,19 @@ _HINTS = {
 _OTHER_PYTHON = "--install makes an environment of the job's packages for it; --python FILE takes another one"
 
 
-def ended(seen: Seen, options: Options, channels: Mapping[str, bool]) -> Check:
-    """Whether the script came to a good end, and if not, why."""
+def ended(seen: Seen, options: Options, channels: Mapping[str, bool], entry: EntryPoint, hooked: bool) -> Check:
+    """Whether the script came to a good end, and if not, why. ``hooked``: it translates what SageMaker sends."""
     run = seen.run
     took = f"{run.seconds:.1f} s, {run.peak_memory / 2**20:.0f} MiB at most"
     if run.timed_out and _over(seen):
         text = "the script came to its end, but a process that it has started holds its output open, and the SDK v3 drivers wait for that"
-        return Check("run", run.style, "fail", text, _last(run.tail), run.seconds, "end helpers before the script ends")
+        return Check("run", run.style, "fail", text, last(run.tail), run.seconds, "end helpers before the script ends")
     if run.timed_out:
         text = f"did not end within {options.timeout:g} s, and was stopped"
-        return Check("run", run.style, "fail", text, _last(run.tail), run.seconds, "a longer --timeout, or --quick")
+        return Check("run", run.style, "fail", text, last(run.tail), run.seconds, "a longer --timeout, or --quick")
     if seen.outcome.out_of_memory and options.memory is not None:
         text = f"had more than {options.memory / 2**30:.3g} GiB of memory, and was killed as the instance would kill it"
-        return Check("run", run.style, "fail", text, _last(run.tail), run.seconds, "smaller batches, fewer workers, or a larger instance")
+        return Check("run", run.style, "fail", text, last(run.tail), run.seconds, "smaller batches, fewer workers, or a larger instance")
     if run.exit_code == 0 and run.style == "v3" and (line := output.no_text(run.log)) is not None:
         text = f"its output is no UTF-8 text: the SDK v3 drivers end the job at such a line: {line}"
         return Check("run", run.style, "fail", text, (), run.seconds, _HINTS["can't decode byte"])
@@ -56,24 +57,23 @@ def ended(seen: Seen, options: Options, channels: Mapping[str, bool]) -> Check:
         given = " ".join(f"--hp {name}=VALUE" for name in needed)
         return Check("run", run.style, "not run", text, _left(seen), run.seconds, f"{given}, as the launchers are to be given it")
     message = refused or (failure.message if failure else next((line for line in reversed(run.tail)), "")) or "it has printed nothing"
-    evidence = at(failure) or ((*_left(seen), *_last(run.tail)) if run.exit_code else _last(run.tail))
-    advice = _advice(seen, failure, message, bool(refused), channels)
+    evidence = at(failure) or ((*_left(seen), *last(run.tail)) if run.exit_code else last(run.tail))
+    refusal = arrival.mend(refused, run.hyperparameters, entry, settings.known(seen.events), hooked) if refused else None
+    advice = _advice(seen, failure, message, refusal, channels)
     return Check("run", run.style, "fail", f"{how}: {message}"[:500], evidence, run.seconds, advice)
 
 
-def _advice(seen: Seen, failure: trace.Failure | None, message: str, refused: bool, channels: Mapping[str, bool]) -> str | None:
+def _advice(seen: Seen, failure: trace.Failure | None, message: str, refusal: str | None, channels: Mapping[str, bool]) -> str | None:
     """What would mend a failure, where that is known."""
     if failure and failure.missing:
-        return (
-            f"{failure.missing} lies in the repo, but not where this convention looks for modules: set PYTHONPATH in the job's environment"
-        )
+        return own_module(failure)
     known = without_data(message, channels) or next((hint for text, hint in _HINTS.items() if re.search(text, message)), None)
     if known is not None:
         return known
     if failure and failure.optional:
         return f"name {package_of(failure.optional)} in requirements.txt: another package needs it here, and no import says so"
-    if refused:
-        return "run migrate apply: its hook translates what SageMaker sends"
+    if refusal is not None:
+        return refusal
     if not seen.network and network.calls(seen):
         return "the sandbox has no network: --network gives it; on SageMaker, data come as a channel, and pretrained weights can too"
     return None
@@ -92,7 +92,17 @@ def without_data(message: str, channels: Mapping[str, bool]) -> str | None:
 
 
 def at(failure: trace.Failure | None) -> tuple[Evidence, ...]:
-    return (Evidence(failure.message, failure.where),) if failure and failure.where else ()
+    """The exception at the repo's line that it comes from, and the last lines of its traceback."""
+    if failure is None:
+        return ()
+    return (*((Evidence(failure.message, failure.where),) if failure.where else ()), *last(failure.lines))
+
+
+def own_module(failure: trace.Failure) -> str | None:
+    """What to do about a module of the repo's own that was not found."""
+    if failure.missing is None:
+        return None
+    return f"{failure.missing} lies in the repo, but not where this convention looks for modules: set PYTHONPATH in the job's environment"
 
 
 def _left(seen: Seen) -> tuple[Evidence, ...]:
@@ -101,7 +111,7 @@ def _left(seen: Seen) -> tuple[Evidence, ...]:
     return (Evidence("ends itself here", places[-1]),) if places else ()
 
 
-def _last(tail: Sequence[str]) -> tuple[Evidence, ...]:
+def last(tail: Sequence[str]) -> tuple[Evidence, ...]:
     return tuple(Evidence(line[:300]) for line in tail[-5:])
 
 

@@ -45,6 +45,7 @@ class Verifier(Stage):
         finally:
             failed = any(check.verdict in ("fail", "not run") and check.style for check in found)
             self.runs = logs.keep(self.runs, self.scratch, self.options.logs, failed)
+            found = mends.with_logs(found, self.runs)
         unable = unable or self.idle or next((check.message for check in found if check.verdict == "not run" and check.name == "run"), None)
         return Report(
             entry=self.entry.path,
@@ -164,7 +165,7 @@ class Verifier(Stage):
                 del values[name]
                 if name in self.values and "not allowed with" not in message:
                     values[name] = self.values[name]
-        check = checks.settings_proof(seen, values, left, self.entry, self.declared())
+        check = checks.settings_proof(seen, values, left, self.entry, self.declared(), self.hooked)
         return replace(check, seconds=time.monotonic() - clock)
 
 

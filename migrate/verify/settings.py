@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from migrate.job.model import EntryPoint, Hyperparameter
-from migrate.verify.model import Evidence
 
 # Words that name how long a training goes on, as whole words of a hyperparameter's name.
 _LENGTH = re.compile(
@@ -207,14 +206,8 @@ def answers(events: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]
     return {result["name"]: result for event in events if event["kind"] == "parsed" for result in event["results"]}
 
 
-def faults(values: Mapping[str, object], found: Mapping[str, Mapping[str, Any]], entry: EntryPoint) -> list[Evidence]:
-    """One line for each value that did not arrive, with the line of the option."""
-    places = {item.name: f"{item.path}:{item.line}" for item in entry.hyperparameters}
-    out = []
-    for name, value in values.items():
-        answer = found.get(name)
-        if answer is None:
-            out.append(Evidence(f"{name} = {value!r} was sent, but no parser has an option for it", places.get(name)))
-        elif not answer["ok"]:
-            out.append(Evidence(f"{name} = {value!r} was sent; the script has {answer['got']}, not {answer['expected']}", places.get(name)))
-    return out
+def known(events: Iterable[Mapping[str, Any]]) -> frozenset[str] | None:
+    """The settings that some parser has an option for; None where none was seen at work."""
+    told = [event for event in events if event["kind"] == "parser"]
+    commands = [names for event in told for command in event["commands"] for names in command["known"].values()]
+    return frozenset(name for event in told for name in event["actions"]).union(*commands) if told else None

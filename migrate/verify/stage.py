@@ -15,7 +15,7 @@ from typing import Any
 from migrate.job import serialise
 from migrate.job.model import EntryPoint
 from migrate.job.serialise import Container, Style, argv
-from migrate.verify import checks, containers, inputs, interpreter, launched, layout, members, settings, shims, snapshot, starters
+from migrate.verify import arrival, checks, containers, inputs, interpreter, launched, layout, members, settings, shims, snapshot, starters
 from migrate.verify.drill.model import Start
 from migrate.verify.engine import Command, Job, Outcome, choose
 from migrate.verify.interpreter import Interpreter
@@ -103,6 +103,11 @@ class Stage:
         """The channels of the job, and whether each has data here."""
         names = [*self.job.channels, *(channel.name for channel in self.entry.channels), *self.channels]
         return {name: name in self.channels for name in names}
+
+    @property
+    def hooked(self) -> bool:
+        """Whether the program translates what SageMaker sends."""
+        return arrival.hooked(checks.sources(self.root, self.entry))
 
     def fill(self, place: Layout) -> None:
         """Channels: shown as they are where the engine can; else copied once, and moved on to the next style if the last left them so."""

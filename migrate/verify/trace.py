@@ -23,6 +23,7 @@ class Failure:
     where: str | None
     missing: str | None
     optional: str | None = None
+    lines: tuple[str, ...] = ()  # of the traceback, up to its message
 
 
 def read(tail: Sequence[str], code: Path) -> Failure | None:
@@ -31,8 +32,9 @@ def read(tail: Sequence[str], code: Path) -> Failure | None:
     if start is None:
         return _bare(tail, code)
     where, message, code_line = None, tail[-1].strip(), False
+    end = len(tail)
     support: str | None = None  # the line of ours, where there is none of the repo's
-    for line in tail[start + 1 :]:
+    for number, line in enumerate(tail[start + 1 :], start + 1):
         frame = _FRAME.match(line)
         if frame:
             own = _own(frame["path"], int(frame["line"]), code)
@@ -44,10 +46,11 @@ def read(tail: Sequence[str], code: Path) -> Failure | None:
         elif code_line:
             code_line = False
         elif line and not line[0].isspace() and _RAISED.match(line):
-            message = line.strip()
+            message, end = line.strip(), number + 1
             break
     missing, optional = _MISSING.match(message), _OPTIONAL.match(message)
-    return Failure(message, where or support, missing["module"] if missing else None, optional["module"] if optional else None)
+    names = missing["module"] if missing else None, optional["module"] if optional else None
+    return Failure(message, where or support, *names, _plain(tail[start:end], code))
 
 
 def _bare(tail: Sequence[str], code: Path) -> Failure | None:
@@ -55,10 +58,15 @@ def _bare(tail: Sequence[str], code: Path) -> Failure | None:
     for number, line in enumerate(tail):
         frame = _FRAME.match(line)
         if frame and tail[-1].startswith(("SyntaxError", "IndentationError", "TabError")):
-            return Failure(tail[-1].strip(), _own(frame["path"], int(frame["line"]), code), None)
+            return Failure(tail[-1].strip(), _own(frame["path"], int(frame["line"]), code), None, lines=_plain(tail[number:], code))
         if number > 200:
             break
     return None
+
+
+def _plain(lines: Sequence[str], code: Path) -> tuple[str, ...]:
+    """Without what differs from one way of starting to another, and the marks below the source."""
+    return tuple(line.strip().replace(f"{code.as_posix()}/", "") for line in lines if line.strip(" ~^"))
 
 
 def _own(path: str, line: int, code: Path) -> str | None:

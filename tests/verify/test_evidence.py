@@ -135,7 +135,7 @@ def test_a_fault_names_its_rule_and_mend(repo: Repo) -> None:
 
 
 FAULTS = {
-    "settings": (GOOD.replace("--epochs", "--turns"), "SM200"),
+    "settings": (GOOD.replace('"--epochs", type=int, default=2', '"--epochs", action="store_true"'), "SM200"),
     "channels": (GOOD.replace('rows = open(os.path.join(args.data, "rows.txt")).read().split()\n', ""), "SM101"),
     "model": (GOOD.replace('"model.json"', '"../output/data/model.json"'), "SM102"),
 }

@@ -138,7 +138,8 @@ class _Driller:
         return [trial], [""], ""
 
     def _ended(self, trial: Trial) -> Check:
-        return ending.ended(trial.seen, self.verifier.options, self.verifier.declared())
+        verifier = self.verifier
+        return ending.ended(trial.seen, verifier.options, verifier.declared(), verifier.entry, verifier.hooked)
 
     def _no_checkpoint(self) -> Check:
         told = tuple(Evidence(text) for text in self.verifier.options.unresumed)
