@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from migrate.job.model import EntryPoint
-from migrate.verify import arrival, ending, losses, settings, snapshot, trace
+from migrate.verify import arrival, ending, losses, own, settings, snapshot, trace
 from migrate.verify.layout import Layout
 from migrate.verify.model import Check, Evidence, Options, Verdict
 from migrate.verify.proofs import artifacts
@@ -101,12 +101,13 @@ def settings_proof(
         advice = arrival.mend(refused, values, entry, settings.known(seen.events), hooked)
         return _not_arrived("settings", seen, f"the script refused its settings: {refused}", faults, advice)
     if missing and failure and not (found and faults):
-        if failure.missing and not ending.is_local(failure.missing, seen.layout):
+        module = own.of_run(failure.missing, seen.layout) if failure.missing else None
+        if failure.missing and module is None:
             return Check("settings", style, "not run", f"the script ended before it parsed: {ending.missing(failure.missing)}")
         text = f"the script ended before it parsed its settings: {failure.message}"
         advice = ending.without_data(failure.message, channels)
         verdict: Verdict = "not run" if advice else "fail"
-        return Check("settings", style, verdict, text, ending.at(failure), advice=advice or ending.own_module(failure))
+        return Check("settings", style, verdict, text, ending.at(failure), advice=advice or (module.in_job() if module else None))
     if not found and seen.outcome.out_of_memory:
         return Check("settings", style, "not run", "the script was killed for want of memory before it parsed its settings")
     if not found:

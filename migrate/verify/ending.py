@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from migrate.job.model import EntryPoint
-from migrate.verify import arrival, output, settings, trace
-from migrate.verify.layout import Layout
+from migrate.verify import arrival, output, own, settings, trace
 from migrate.verify.model import Check, Evidence, Options
 from migrate.verify.packages import package_of
 from migrate.verify.proofs import network
@@ -48,7 +47,7 @@ def ended(seen: Seen, options: Options, channels: Mapping[str, bool], entry: Ent
         return Check("run", run.style, "pass", f"exit code 0 in {took}", (), run.seconds)
     failure = trace.read(seen.outcome.tail, seen.inside.code)
     how = f"killed by signal {run.signal}" if run.signal else f"exit code {run.exit_code}"
-    if failure and failure.missing and not is_local(failure.missing, seen.layout):
+    if failure and failure.missing and own.of_run(failure.missing, seen.layout) is None:
         return Check("run", run.style, "not run", missing(failure.missing), at(failure), run.seconds, _OTHER_PYTHON)
     refused = settings.refused(seen.events)
     needed = settings.needed(refused, run.hyperparameters) if refused else []
@@ -65,8 +64,8 @@ def ended(seen: Seen, options: Options, channels: Mapping[str, bool], entry: Ent
 
 def _advice(seen: Seen, failure: trace.Failure | None, message: str, refusal: str | None, channels: Mapping[str, bool]) -> str | None:
     """What would mend a failure, where that is known."""
-    if failure and failure.missing:
-        return own_module(failure)
+    if failure and failure.missing and (module := own.of_run(failure.missing, seen.layout)) is not None:
+        return module.in_job()
     known = without_data(message, channels) or next((hint for text, hint in _HINTS.items() if re.search(text, message)), None)
     if known is not None:
         return known
@@ -98,13 +97,6 @@ def at(failure: trace.Failure | None) -> tuple[Evidence, ...]:
     return (*((Evidence(failure.message, failure.where),) if failure.where else ()), *last(failure.lines))
 
 
-def own_module(failure: trace.Failure) -> str | None:
-    """What to do about a module of the repo's own that was not found."""
-    if failure.missing is None:
-        return None
-    return f"{failure.missing} lies in the repo, but not where this convention looks for modules: set PYTHONPATH in the job's environment"
-
-
 def _left(seen: Seen) -> tuple[Evidence, ...]:
     """The line from which the script has ended itself, where there is no traceback of it."""
     places = [event["where"] for event in seen.events if event["kind"] == "quit" and event["where"]]
@@ -117,9 +109,3 @@ def last(tail: Sequence[str]) -> tuple[Evidence, ...]:
 
 def missing(module: str) -> str:
     return f"Python has no module {module!r}: it needs the package {package_of(module)} (pip install {package_of(module)})"
-
-
-def is_local(module: str, place: Layout) -> bool:
-    """Whether a module that was not found lies in the repo after all: then it is the convention's fault, not the machine's."""
-    top = module.partition(".")[0]
-    return any(path.name in (top, f"{top}.py") for path in place.code.rglob(f"{top}*") if path.is_dir() or path.suffix == ".py")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from migrate.errors import UserError
 from migrate.job.model import Channel
 from migrate.repo.commands import command_of
-from migrate.verify import layout, losses, snapshot, trace
+from migrate.verify import layout, losses, own, snapshot, trace
 from migrate.verify.drill import lines, results
 from migrate.verify.engine import Outcome
 from migrate.verify.model import Check, Evidence, Run
@@ -163,6 +163,9 @@ class _Parity:
         if outcome.exit_code == 0:
             return None
         failure = trace.read(outcome.tail, done.code)
+        module = own.find(failure.missing, self.verifier.files) if failure and failure.missing else None
+        if failure and module:
+            return f"{failure.message} ({module.on_ec2(self.text or 'python ...')})"
         if failure and failure.missing:
             return f"{failure.message} (pip install {package_of(failure.missing)})"
         how = f"killed by signal {outcome.signal}" if outcome.signal else f"exit code {outcome.exit_code}"
