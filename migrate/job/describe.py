@@ -24,6 +24,7 @@ from migrate.repo.commands import Command
 from migrate.repo.entries import Entry
 
 TRAINING_CALLS = {"backward", "step", "update", "fit", "train_on_batch", "minimize", "apply_gradients", "partial_fit", "run"}
+ARGPARSE = "argparse.ArgumentParser"
 FRAMEWORK_LOOPS = {"chainer", "lightning", "transformers"}
 FLAGS = {"store_true": False, "store_false": True}
 NO_VALUE = {"help", "version"}
@@ -40,6 +41,7 @@ def describe(
         framework_version=entry.framework_version,
         cli=arguments.cli,
         translated=bool(arguments.sites),
+        whole=_is_whole(arguments),
         hyperparameters=_hyperparameters(arguments, paths),
         channels=_channels(paths, channel_sources(program, arguments, paths)),
         outputs=_outputs(paths),
@@ -62,6 +64,13 @@ def describe(
 def key_of(option: Option) -> str:
     """The launcher's key: the dest as an identifier, since a dot or a dash in a key kills the v3 driver (CONTRACT)."""
     return re.sub(r"[^A-Za-z0-9_]", "_", option.dest)
+
+
+def _is_whole(arguments: Arguments) -> bool:
+    """Whether every option of the command line is known, and the parser refuses any other."""
+    if arguments.cli != "argparse" or arguments.unknown or arguments.command_dest or any(o.subcommand for o in arguments.options):
+        return False
+    return bool(arguments.sites) and all(site.library == ARGPARSE and site.method == "parse_args" for site in arguments.sites)
 
 
 def _hyperparameters(arguments: Arguments, paths: Paths) -> tuple[Hyperparameter, ...]:

@@ -120,6 +120,7 @@ class EntryPoint:
     function: str | None = None  # what a console script calls in it, where nothing in the file does
     opens: str | None = None  # a path to files of the repo, from the folder that it is started in: the root has others there, or none
     translated: bool = False  # whether something turns hyperparameters into the command line that its ``cli`` reads
+    whole: bool = False  # whether ``hyperparameters`` are all the options that its parser takes
 
     @property
     def folder(self) -> str | None:

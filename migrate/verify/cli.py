@@ -16,7 +16,7 @@ from types import FrameType
 from migrate.edits.state import find_state
 from migrate.errors import UserError
 from migrate.job.model import EntryPoint
-from migrate.verify import pipeline, record, starters
+from migrate.verify import names, pipeline, record, starters
 from migrate.verify.drill.model import WAYS, Wish
 from migrate.verify.model import Options, Report
 
@@ -43,6 +43,7 @@ def run(
     Raises UserError for what no entry point could be run with (no such Python, no such engine, no such channel folder).
     """
     _refuse(options)
+    names.refuse(root, entries, options)
     options = replace(options, sample=_rows(options.sample, options.quick))
     drill = options.drill is not None
     reports = []
