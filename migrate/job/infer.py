@@ -375,6 +375,8 @@ def _environment(entry: EntryPoint, module: str | None) -> dict[str, str]:
     if "/" in entry.path or module or entry.folder:
         # The v3 drivers put only the script's own folder on the path; what it imports from the root needs this (CONTRACT).
         environment["PYTHONPATH"] = CODE_FOLDERS
+    if entry.framework == "lightning":
+        environment["COLUMNS"] = "200"  # where there is no terminal Rich cuts its lines at 80, and a metric from its value
     if "wandb" in entry.needs.modules:
         # Else it takes the hyperparameters into its config as texts, and refuses the script's own ``config.update(args)``.
         environment["WANDB_SAGEMAKER_DISABLE"] = "true"

@@ -102,6 +102,7 @@ def test_the_values_are_found_in_what_the_framework_writes(name: str, tmp_path: 
     environment, script, expected = RUNS[name]
     (tmp_path / "train.py").write_text(script)
     quiet = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "CUDA_VISIBLE_DEVICES": "", "TF_CPP_MIN_LOG_LEVEL": "3", "LANG": "C.UTF-8"}
+    quiet["COLUMNS"] = "200"  # as in the job: see job/infer.py
     words = [str(python_of(environment)), "-u", "train.py"]
     done = subprocess.run(words, cwd=tmp_path, env=quiet, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=300)
     assert done.returncode == 0, done.stdout
