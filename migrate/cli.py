@@ -229,7 +229,10 @@ def _verify(found: Scan, asked: VerifyOptions, format: str, output: Path | None)
         reports = verifying.run(
             root, found.entry_points, asked, dangerous=found.dangerous, unresumed=_unresumed(found), tell=tell, show=show
         )
-    return verifying.exit_code(reports)
+    code = verifying.exit_code(reports)
+    if code == 2:
+        print(f"migrate: not verified: {verifying.why_not(reports)}", file=sys.stderr)
+    return code
 
 
 @app.command("doctor")

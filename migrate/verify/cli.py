@@ -16,7 +16,7 @@ from types import FrameType
 from migrate.edits.state import find_state
 from migrate.errors import UserError
 from migrate.job.model import EntryPoint
-from migrate.verify import names, pipeline, record, starters
+from migrate.verify import arrival, checks, launched, names, pipeline, record, starters
 from migrate.verify.drill.model import WAYS, Wish
 from migrate.verify.model import Options, Report
 
@@ -58,6 +58,8 @@ def run(
                 logs=_logs(root, entry, drill) if write else None,
             )
             reports.append(pipeline.verify(root, entry, of_entry))
+    if reports and (note := _unapplied(root, entries, options)) is not None:
+        reports[0] = replace(reports[0], notes=(note, *reports[0].notes))
     if show is not None:
         show(reports)
     if write and reports:
@@ -101,6 +103,24 @@ def wish(kind: str | None, seed: int | None, only: Sequence[str]) -> Wish | None
         if way not in WAYS:
             raise UserError(f"--only {way}: {', '.join(WAYS)}")
     return Wish(seed if seed is not None else secrets.randbelow(10_000), tuple(way for way in WAYS if way in only) or tuple(WAYS))
+
+
+def _unapplied(root: Path, entries: Sequence[EntryPoint], options: Options) -> str | None:
+    """What says that ``apply`` is still to be run: a note, since a script may train without it."""
+    if not (root / launched.JOB_FILE).is_file():
+        return f"migrate apply has not been run: there is no {launched.JOB_FILE}, and this is the job as the scan infers it"
+    for entry in entries:
+        if not arrival.hooked(checks.sources(root, entry)):
+            for place, rule in options.findings.items():
+                if rule.startswith("SM200") and place.rpartition(":")[0] in (entry.closure or (entry.path,)):
+                    return f"nothing translates the settings of {entry.path} yet ({place}: {rule}): migrate apply does, or says why not"
+    return None
+
+
+def why_not(reports: Sequence[Report]) -> str:
+    """Why nothing failed and not all was verified, in one line: of the first such entry point."""
+    told = [f"{report.entry}: {' '.join(report.unable.split())}" for report in reports if report.unable]
+    return (told[0] if told else "nothing was run") + (f" (and {len(told) - 1} more)" if len(told) > 1 else "")
 
 
 def exit_code(reports: Sequence[Report]) -> int:
