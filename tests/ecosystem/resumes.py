@@ -17,11 +17,11 @@ OWN = {
 
 
 def outcome(findings: list[dict[str, Any]], entry: dict[str, Any] | None) -> dict[str, Any]:
-    """``what`` is resumed, to look at, framework's own, refused, or nothing found; ``why`` says it of the last three."""
+    """``what`` becomes of it, as the table names it; ``why`` says it. Nothing to keep: it fits in one call."""
     if entry is None:
         return {"what": "not found", "why": []}
     about = [f for f in findings if f["rule"].startswith("SM3") and f["rule"] != BESIDE]
-    refused = [f for f in about if f["fix"] == "none"]
+    refused = [f for f in about if f["fix"] == "none" and f["severity"] != "note"]
     kept = [f for f in about if f["rule"] == KEEPER and f["fix"] == "safe"]
     looked = [f for f in about if f["fix"] == "unsafe"]
     own = [f for f in about if f["rule"] != KEEPER and f["fix"] == "safe"]
@@ -34,6 +34,8 @@ def outcome(findings: list[dict[str, Any]], entry: dict[str, Any] | None) -> dic
         return {"what": "refused", "why": why}
     if looked:
         return {"what": "to look at", "why": why}
+    if about:
+        return {"what": "nothing to keep", "why": [f"{f['path']}:{f['line']} {f['reason']}" for f in about]}
     return {"what": "nothing found", "why": []}
 
 

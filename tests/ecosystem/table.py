@@ -51,7 +51,7 @@ def _shares(repos: list[Row], entries: list[Row]) -> Iterable[str]:
         yield _share(f'the text "1.10" given to a text option, {serialiser}', sum(t[0] for t in texts), sum(t[1] for t in texts))
     redirected, reported, missed = (_writes(entries, key) for key in ("redirected", "reported", "missed"))
     every = redirected + reported + missed
-    for what in ("resumed", "framework's own", "to look at", "refused", "nothing found", "not found"):
+    for what in ("resumed", "framework's own", "to look at", "refused", "nothing to keep", "nothing found", "not found"):
         yield _share(f"entry points after an interruption: {what}", sum(e["resume"]["what"] == what for e in entries), len(entries))
     told = [(e["checkpoint"], agrees(e["checkpoint"], e["seen_checkpoints"])) for e in entries]
     unknown = sum(good is None for _, good in told)
