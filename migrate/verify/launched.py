@@ -19,7 +19,8 @@ JOB_FILE = "sagemaker_job/job.toml"
 class Launched:
     """One job as the launchers send it.
 
-    ``local`` is where a channel's data lies on this machine, as far as that is known. ``metrics`` are regular expressions by the
+    ``local`` is where a channel's data lies in the repo, as far as that is known; ``outside`` what of the same name happens to lie
+    elsewhere on this machine, and is for a person to name. ``metrics`` are regular expressions by the
     metric's name; ``isolated`` says that its containers have no network.
     """
 
@@ -30,6 +31,7 @@ class Launched:
     source: str | None  # the file that says so
     metrics: Mapping[str, str] = field(default_factory=dict)
     isolated: bool = False
+    outside: Mapping[str, Path] = field(default_factory=dict)
 
 
 def of(root: Path, entry: EntryPoint) -> Launched:
@@ -40,13 +42,14 @@ def of(root: Path, entry: EntryPoint) -> Launched:
         job = infer(entry)
         defaults = {channel.name: channel.default for channel in job.channels}
         names = tuple(channel.name for channel in job.channels)
-        return Launched(job.hyperparameters, job.environment, names, _there(root, entry, defaults), None)
+        local, outside = _there(root, entry, defaults)
+        return Launched(job.hyperparameters, job.environment, names, local, None, outside=outside)
     environment = {str(name): str(value) for name, value in _mapping(table, "environment").items()}
     channels = tuple(_mapping(table, "channels"))
-    local = {name: value for name, value in _mapping(table, "local").items() if name in channels}
+    local, outside = _there(root, entry, {name: value for name, value in _mapping(table, "local").items() if name in channels})
     metrics = {str(name): str(expression) for name, expression in _mapping(table, "metrics").items()}
     isolated = _mapping(table, "network").get("isolation") is True
-    return Launched(_mapping(table, "hyperparameters"), environment, channels, _there(root, entry, local), JOB_FILE, metrics, isolated)
+    return Launched(_mapping(table, "hyperparameters"), environment, channels, local, JOB_FILE, metrics, isolated, outside)
 
 
 @dataclass(frozen=True)
@@ -104,18 +107,22 @@ def _mapping(table: Mapping[str, Any], name: str) -> dict[str, Any]:
     return value
 
 
-def _there(root: Path, entry: EntryPoint, paths: Mapping[str, object]) -> dict[str, Path]:
-    """Those of the local paths that exist, seen from the repo's root or the script's folder.
+def _there(root: Path, entry: EntryPoint, paths: Mapping[str, object]) -> tuple[dict[str, Path], dict[str, Path]]:
+    """Those of the local paths that exist, seen from the repo's root or the script's folder: in the repo, and outside of it.
 
     What holds the repo itself or the whole home folder is not taken for data.
     """
-    out: dict[str, Path] = {}
+    inside: dict[str, Path] = {}
+    outside: dict[str, Path] = {}
     for name, value in paths.items():
         if not isinstance(value, str) or not value:
             continue
         for start in (root, root / (entry.folder or ""), (root / entry.path).parent):
             path = start / os.path.expanduser(value)
             if path.exists() and not any(place.resolve().is_relative_to(path.resolve()) for place in (root, Path.home())):
-                out[name] = path
-                break
-    return out
+                # by its name: a link in the repo was put there for the purpose
+                if Path(os.path.abspath(path)).is_relative_to(os.path.abspath(root)):
+                    inside[name] = path
+                    break
+                outside.setdefault(name, Path(os.path.abspath(path)))
+    return inside, {name: path for name, path in outside.items() if name not in inside}

@@ -102,6 +102,9 @@ class Verifier(Stage):
         told = problems(self.values, [*self.channels, *(name for name in self.job.channels if name not in self.channels)])
         for name in sorted(set(self.channels) - set(self.options.channels)):
             self.notes.append(f"channel {name}: {self.channels[name]}, as {launched.JOB_FILE} or the script says")
+        for name in sorted(set(self.job.outside) - set(self.channels)):
+            place = self.job.outside[name]
+            self.notes.append(f"channel {name}: {place} lies outside of the repository, and is not used unasked: --channel {name}={place}")
         if self.options.synthetic:
             inputs.make_up(self)
         if self.options.sample is not None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from migrate.errors import UserError
+from migrate.job.model import Channel
 from migrate.verify import cli, launched
 from migrate.verify.model import Options
 from migrate.verify.pipeline import verify
@@ -279,7 +280,32 @@ def test_a_folder_outside_git(repo: Repo, tmp_path: Path) -> None:
 @pytest.mark.parametrize("folder", ["~", "/", ".", "..", "~/no-such-folder-here", ""])
 def test_what_is_not_taken_for_data(repo: Repo, folder: str) -> None:
     repo.write({"sagemaker_job/job.toml": JOB.replace('"here"', f'"{folder}"'), "train.py": GOOD})
-    assert launched.of(repo.root, entry_point()).local == {}
+    job = launched.of(repo.root, entry_point())
+    assert (job.local, job.outside) == ({}, {})
+
+
+@pytest.mark.parametrize("said", ["job.toml", "the script"])
+@pytest.mark.parametrize("absolute", [False, True])
+def test_data_outside_of_the_repository_are_used_only_where_they_are_named(repo: Repo, said: str, absolute: bool) -> None:
+    """A folder of that name may happen to lie there, and be something else."""
+    value = str(repo.data) if absolute else "../data"
+    entry = entry_point(channels=(Channel("training", value, "train.py", 11),))
+    if said == "job.toml":
+        repo.write({"sagemaker_job/job.toml": JOB.replace('"here"', f'"{value}"')})
+    report = repo.verify(GOOD, entry, channels={})
+    note = f"channel training: {repo.data} lies outside of the repository, and is not used unasked: --channel training={repo.data}"
+    assert note in report.notes and check(report, "run").advice == "no data was given for it: --channel training=DIR"
+    assert verdicts(repo.verify(GOOD, entry)) == {}
+    made = repo.verify(GOOD, entry, channels={}, synthetic=True)
+    assert note in made.notes and any(each.startswith("channel training: made up, rows.txt") for each in made.notes)
+    assert verdicts(made) == {}
+
+
+def test_a_link_in_the_repository_is_its_data(repo: Repo) -> None:
+    (repo.root / "data").symlink_to(repo.data)
+    report = repo.verify(GOOD, channels={})
+    (repo.root / "data").unlink()
+    assert verdicts(report) == {}
 
 
 @pytest.mark.parametrize("way", ["pth", "finder"])
