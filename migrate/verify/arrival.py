@@ -89,7 +89,9 @@ def mend(refusal: str | None, values: Mapping[str, object], entry: EntryPoint, k
     if foreign:
         names = [close(name, [item.name for item in entry.hyperparameters]) for name in foreign]
         return f"no option of the script's: {', '.join(names)}: leave it out of --hp and sagemaker_job/job.toml"
-    if not hooked:
+    # a text that the parser repeats came as it was sent
+    whole = bool(blamed) and all(isinstance(values[name], str) and repr(values[name]) in str(refusal) for name in blamed)
+    if not hooked and not whole:
         return HOOK
     if blamed:
         return f"give what the script's parser takes: {' '.join(f'--hp {name}=VALUE' for name in blamed)}, or in sagemaker_job/job.toml"

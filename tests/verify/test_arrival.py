@@ -36,8 +36,9 @@ def test_an_option_that_there_is_not_is_the_only_one_to_blame(hooked: Repo, scri
     assert {item.advice for item in found.values()} == {wanted}
 
 
-def test_a_value_that_the_parser_does_not_take(hooked: Repo) -> None:
-    found = failed(hooked.verify(HOOKED, hyperparameters={"lr": "abc"}))
+@pytest.mark.parametrize("script", [GOOD, HOOKED], ids=["as it was", "with the hook"])
+def test_a_value_that_the_parser_does_not_take(hooked: Repo, script: str) -> None:
+    found = failed(hooked.verify(script, hyperparameters={"lr": "abc"}))
     assert set(found) == {"defaults", "run"}
     assert [item.text for item in found["defaults"].evidence] == ["lr = 'abc' was sent, and refused"]
     for item in found.values():
