@@ -19,8 +19,8 @@ JOB_FILE = "sagemaker_job/job.toml"
 class Launched:
     """One job as the launchers send it.
 
-    ``local`` is where a channel's data lies in the repo, as far as that is known; ``outside`` what of the same name happens to lie
-    elsewhere on this machine, and is for a person to name. ``metrics`` are regular expressions by the
+    ``local`` is where a channel's data lies on this machine, as far as that is known; ``outside`` what a relative path finds outside of
+    the repo, and is for a person to name. ``metrics`` are regular expressions by the
     metric's name; ``isolated`` says that its containers have no network.
     """
 
@@ -108,7 +108,8 @@ def _mapping(table: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 
 def _there(root: Path, entry: EntryPoint, paths: Mapping[str, object]) -> tuple[dict[str, Path], dict[str, Path]]:
-    """Those of the local paths that exist, seen from the repo's root or the script's folder: in the repo, and outside of it.
+    """Those of the local paths that exist, seen from the repo's root or the script's folder: in the repo or whole paths, and relative
+    ones that lead out of it.
 
     What holds the repo itself or the whole home folder is not taken for data.
     """
@@ -120,8 +121,10 @@ def _there(root: Path, entry: EntryPoint, paths: Mapping[str, object]) -> tuple[
         for start in (root, root / (entry.folder or ""), (root / entry.path).parent):
             path = start / os.path.expanduser(value)
             if path.exists() and not any(place.resolve().is_relative_to(path.resolve()) for place in (root, Path.home())):
-                # by its name: a link in the repo was put there for the purpose
-                if Path(os.path.abspath(path)).is_relative_to(os.path.abspath(root)):
+                # A whole path is what its author means; a relative one that climbs out may mean another folder than it finds.
+                # By its name: a link in the repo was put there for the purpose.
+                whole = os.path.isabs(os.path.expanduser(value))
+                if whole or Path(os.path.abspath(path)).is_relative_to(os.path.abspath(root)):
                     inside[name] = path
                     break
                 outside.setdefault(name, Path(os.path.abspath(path)))

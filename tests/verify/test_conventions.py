@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from migrate.errors import UserError
-from migrate.job.model import Channel
+from migrate.job.model import Channel, EntryPoint
 from migrate.verify import cli, launched
 from migrate.verify.model import Options
 from migrate.verify.pipeline import verify
@@ -284,14 +284,16 @@ def test_what_is_not_taken_for_data(repo: Repo, folder: str) -> None:
     assert (job.local, job.outside) == ({}, {})
 
 
-@pytest.mark.parametrize("said", ["job.toml", "the script"])
-@pytest.mark.parametrize("absolute", [False, True])
-def test_data_outside_of_the_repository_are_used_only_where_they_are_named(repo: Repo, said: str, absolute: bool) -> None:
-    """A folder of that name may happen to lie there, and be something else."""
-    value = str(repo.data) if absolute else "../data"
-    entry = entry_point(channels=(Channel("training", value, "train.py", 11),))
+def data_at(repo: Repo, said: str, value: str) -> EntryPoint:
     if said == "job.toml":
         repo.write({"sagemaker_job/job.toml": JOB.replace('"here"', f'"{value}"')})
+    return entry_point(channels=(Channel("training", value, "train.py", 11),))
+
+
+@pytest.mark.parametrize("said", ["job.toml", "the script"])
+def test_a_relative_path_out_of_the_repository_is_used_only_where_it_is_named(repo: Repo, said: str) -> None:
+    """A folder of that name may happen to lie there, and be something else."""
+    entry = data_at(repo, said, "../data")
     report = repo.verify(GOOD, entry, channels={})
     note = f"channel training: {repo.data} lies outside of the repository, and is not used unasked: --channel training={repo.data}"
     assert note in report.notes and check(report, "run").advice == "no data was given for it: --channel training=DIR"
@@ -299,6 +301,12 @@ def test_data_outside_of_the_repository_are_used_only_where_they_are_named(repo:
     made = repo.verify(GOOD, entry, channels={}, synthetic=True)
     assert note in made.notes and any(each.startswith("channel training: made up, rows.txt") for each in made.notes)
     assert verdicts(made) == {}
+
+
+@pytest.mark.parametrize("said", ["job.toml", "the script"])
+def test_a_whole_path_is_what_its_author_means(repo: Repo, said: str) -> None:
+    report = repo.verify(GOOD, data_at(repo, said, str(repo.data)), channels={})
+    assert verdicts(report) == {} and any(note.startswith(f"channel training: {repo.data}, as") for note in report.notes)
 
 
 def test_a_link_in_the_repository_is_its_data(repo: Repo) -> None:
