@@ -65,7 +65,8 @@ def test_a_failure_is_the_scripts_own(repo: Repo, image: str, style: str) -> Non
     """The toolkit makes every failure an exit code 1; the traceback is told, not the SDK's."""
     report = verify(repo, GOOD + "raise KeyError('mine')\n", image, style, entry=PLAIN)
     assert check(report, "run").message == "exit code 1: KeyError: 'mine'"
-    assert [evidence.where for evidence in check(report, "run").evidence] == [f"train.py:{len(GOOD.splitlines()) + 1}"]
+    where = [evidence.where for evidence in check(report, "run").evidence]
+    assert where[0] == f"train.py:{len(GOOD.splitlines()) + 1}" and not any(where[1:])  # the lines of the traceback follow
 
 
 def test_ctrl_c_leaves_nothing_behind(repo: Repo, image: str) -> None:
